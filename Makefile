@@ -1,0 +1,81 @@
+# Thin: each target is one call of the command line, `python -m common.cli VERB --help`.
+# Variables of a target are listed behind its name by `make help`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CLI := $(BIN)/python -m common.cli
+
+# Quotes a variable for the shell, so that texts may hold any sign.
+quote = '$(subst ','\'',$(1))'
+# --option VALUE, if the variable is given.
+option = $(if $(value $(2)),--$(1) $(call quote,$(value $(2))))
+# DATA_TEXT=review becomes --column text=review, for whatever columns a task has.
+column_variables = $(filter-out DATA_VALIDATION DATA_TEST,$(filter DATA_%,$(.VARIABLES)))
+columns = $(foreach variable,$(column_variables),--column $(call quote,$(shell echo $(variable:DATA_%=%) | tr A-Z a-z)=$(value $(variable))))
+what = $(call option,task,TASK) $(call option,set,SET)
+which = $(call option,run,RUN) $(call option,model,MODEL)
+
+.DEFAULT_GOAL := help
+.PHONY: help train evaluate export predict benchmark results-page datasets runs config new-task test test-all lint format clean
+
+help: ## list the targets
+	@echo "make TARGET [VARIABLE=value ...]"; echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+# Made once, and again when the requirements change.
+$(VENV)/ready: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+		|| { echo "Error: Python 3.11 is needed; name one with PYTHON=/path/to/python3.11"; exit 2; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+train: $(VENV)/ready ## train a run and score it: TASK= [DATASET=] [PRESET=] [SET="a.b=c"] [DATA=file DATA_TEXT= DATA_LABEL= DATA_VALIDATION= DATA_TEST=] [RUN=name]
+	@$(CLI) train $(what) $(call option,dataset,DATASET) $(call option,preset,PRESET) $(call option,data,DATA) \
+		$(call option,data-validation,DATA_VALIDATION) $(call option,data-test,DATA_TEST) $(columns) $(call option,run,RUN)
+
+evaluate: $(VENV)/ready ## score a run on its test split, or on DATA=: TASK= [RUN=|MODEL=] [DATA=file DATA_TEXT= DATA_LABEL=] [OUTPUT=folder]
+	@$(CLI) evaluate $(what) $(which) $(call option,data,DATA) $(columns) $(call option,output,OUTPUT)
+
+export: $(VENV)/ready ## write a run as a SavedModel: TASK= [RUN=]
+	@$(CLI) export $(call option,task,TASK) $(call option,run,RUN)
+
+predict: $(VENV)/ready ## answer a text, a table or standard input: TASK= [RUN=|MODEL=] [TEXT=] [INPUT=table DATA_TEXT=column OUTPUT=table] [FORMAT=json]
+	@$(CLI) predict $(call option,task,TASK) $(which) $(if $(filter-out undefined,$(origin TEXT)),--text $(call quote,$(value TEXT))) \
+		$(call option,input,INPUT) $(call option,output,OUTPUT) $(columns) $(call option,format,FORMAT)
+
+benchmark: $(VENV)/ready ## train the recorded recipes and record their scores: TASK= [DATASET=] [RECIPE=]
+	@$(CLI) benchmark $(call option,task,TASK) $(call option,dataset,DATASET) $(call option,recipe,RECIPE)
+
+results-page: $(VENV)/ready ## write the results page from the recorded results
+	@$(CLI) results-page
+
+datasets: $(VENV)/ready ## list the data sets, with licences: [TASK=]
+	@$(CLI) datasets $(call option,task,TASK)
+
+runs: $(VENV)/ready ## list the runs with their scores: [TASK=]
+	@$(CLI) runs $(call option,task,TASK)
+
+config: $(VENV)/ready ## print every setting and its meaning: TASK= [PRESET=] [DATASET=] [SET=]
+	@$(CLI) config $(what) $(call option,preset,PRESET) $(call option,dataset,DATASET)
+
+new-task: $(VENV)/ready ## write the skeleton of a task: NAME=
+	@$(CLI) new-task $(if $(NAME),$(call quote,$(value NAME)))
+
+test: $(VENV)/ready ## run the tests, all but the slow ones
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-all: $(VENV)/ready ## run every test
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow"
+
+lint: $(VENV)/ready ## check the code's style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/ready ## put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove the environment and caches; runs and exports stay
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,347 @@
+"""The command line: `python -m common.cli VERB`. The Makefile's targets are each one call of it."""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from common.errors import UserError, unknown_name
+
+# TensorFlow takes seconds to import: it and what needs it is imported inside the verbs that use it.
+if TYPE_CHECKING:
+    from common.serving import Predictor
+    from common.task import Task
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+app = typer.Typer(
+    help="Recurrent networks for sequence tasks: train, evaluate, export, predict.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+TaskOption = Annotated[str, typer.Option("--task", help="folder of the task under tasks/, e.g. sentiment")]
+DatasetOption = Annotated[str, typer.Option("--dataset", help="name of a data set, see `datasets`")]
+PresetOption = Annotated[str, typer.Option("--preset", help="name of a preset of the task")]
+SetOption = Annotated[str, typer.Option("--set", help='settings to change: "model.units=128 train.epochs=3"')]
+DataOption = Annotated[str, typer.Option("--data", help="your own file with labelled examples")]
+ColumnOption = Annotated[
+    list[str] | None, typer.Option("--column", help="column of your file: text=review_body label=stars")
+]
+RunOption = Annotated[str, typer.Option("--run", help="name of a run; the newest finished one if not given")]
+ModelOption = Annotated[str, typer.Option("--model", help="folder of an export, instead of a run")]
+
+
+def one_line_errors(verb: Callable[..., None]) -> Callable[..., None]:
+    """End errors that a user can cause in one line and exit code 2; bugs keep their traceback."""
+
+    @wraps(verb)
+    def wrapped(*arguments: Any, **options: Any) -> None:
+        from common.files import disk_is_full, is_disk_full
+
+        try:
+            if options.get("task"):
+                _check_task_name(options["task"])
+            verb(*arguments, **options)
+        except UserError as error:
+            _fail(str(error))
+        except OSError as error:
+            if not is_disk_full(error):
+                raise
+            _fail(str(disk_is_full(error.filename or "a file")))
+        except KeyboardInterrupt:
+            _fail("Stopped.", code=130)
+
+    return wrapped
+
+
+def _fail(message: str, code: int = 2) -> None:
+    typer.echo(f"Error: {' '.join(message.split())}", err=True)
+    raise typer.Exit(code)
+
+
+@app.command()
+@one_line_errors
+def train(
+    task: TaskOption = "",
+    dataset: DatasetOption = "",
+    preset: PresetOption = "",
+    set_: SetOption = "",
+    data: DataOption = "",
+    data_validation: Annotated[str, typer.Option(help="your own validation file")] = "",
+    data_test: Annotated[str, typer.Option(help="your own test file")] = "",
+    column: ColumnOption = None,
+    run: Annotated[str, typer.Option(help="name of the run; one that was killed goes on")] = "",
+) -> None:
+    """Train a run, or go on with one that was killed, and score it on its test split."""
+    from common.runs import existing_run
+
+    killed = existing_run(run, task or None)
+    asked = any((dataset, preset, set_, data, data_validation, data_test, column))
+    if killed is not None and not asked:
+        found = _find_task(killed.task)
+        from common.pipeline import resume
+
+        trained = resume(found, killed)
+    else:
+        found = _find_task(task)
+        from common.pipeline import start
+
+        files = {"data.file": data, "data.validation_file": data_validation, "data.test_file": data_test}
+        overrides = {key: value for key, value in files.items() if value}
+        overrides |= _column_overrides(found, column)
+        trained = start(found, _settings(found, preset, dataset, set_, overrides), run or None)
+    _evaluate_run(found, trained)
+    typer.echo(f"Next: make predict TASK={found.name} TEXT=... | make export TASK={found.name}")
+
+
+@app.command()
+@one_line_errors
+def evaluate(
+    task: TaskOption = "",
+    run: RunOption = "",
+    model: ModelOption = "",
+    data: DataOption = "",
+    column: ColumnOption = None,
+    set_: SetOption = "",
+    output: Annotated[str, typer.Option(help="folder for metrics.json, predictions.csv and figures")] = "",
+) -> None:
+    """Score a run on its test split, or a run or an export on any labelled file."""
+    found, predictor, trained = _predictor(task, run, model)
+    from common.evaluation import evaluate_file, evaluate_split
+
+    if data:
+        settings = _with_overrides(predictor.settings, _column_overrides(found, column) | _parse(set_))
+        folder = Path(output) if output else trained and trained.folder / "evaluations" / Path(data).stem
+        evaluate_file(found, predictor, Path(data), settings, folder)
+    elif trained is not None:
+        _evaluate_run(found, trained)
+    else:
+        evaluate_split(found, predictor, Path(output) if output else None)
+
+
+@app.command()
+@one_line_errors
+def export(task: TaskOption = "", run: RunOption = "") -> None:
+    """Write a run as a SavedModel, saved_models/<task>/<version>/, and check it."""
+    found, trained = _task_and_run(task, run)
+    from common.export import export_run
+
+    folder = export_run(found, trained)
+    typer.echo(
+        f"Exported run {trained.name} to {_relative(folder)}; it answers as the run does, without this project."
+    )
+    typer.echo(f"How to call it: {_relative(folder / 'README.md')}")
+
+
+@app.command()
+@one_line_errors
+def predict(
+    task: TaskOption = "",
+    run: RunOption = "",
+    model: ModelOption = "",
+    text: Annotated[
+        str | None, typer.Option(help="one text; lines are read from standard input if not given")
+    ] = None,
+    input_: Annotated[str, typer.Option("--input", help="a table of which every row is answered")] = "",
+    output: Annotated[str, typer.Option(help="where the answered table goes: .csv, .tsv or .jsonl")] = "",
+    column: ColumnOption = None,
+    format_: Annotated[str, typer.Option("--format", help="text | json")] = "text",
+) -> None:
+    """Answer one text, a table, or lines on standard input."""
+    if text is not None and not text.strip():
+        raise UserError('TEXT is empty; give a text: make predict TEXT="a lovely, funny film".')
+    if input_ and not output:
+        raise UserError("INPUT is given without OUTPUT; name the table to write: OUTPUT=answers.csv.")
+    if input_ and not Path(input_).is_file():
+        raise UserError(f"{input_} is not a file; give a table as INPUT.")
+    found, predictor, _ = _predictor(task, run, model)
+    from common.prediction import predict_lines, predict_table
+
+    if input_:
+        settings = _with_overrides(predictor.settings, _column_overrides(found, column))
+        count = predict_table(predictor, Path(input_), Path(output), settings)
+        typer.echo(f"{count:,} rows answered by {predictor.source}: {output}")
+    else:
+        lines = sys.stdin if text is None else [" ".join(text.splitlines())]
+        predict_lines(predictor, lines, format_, sys.stdout)
+
+
+@app.command()
+@one_line_errors
+def benchmark(
+    task: TaskOption = "",
+    dataset: DatasetOption = "",
+    recipe: Annotated[str, typer.Option(help="name of one recipe of benchmarks/recipes/")] = "",
+) -> None:
+    """Train the recorded recipes, score them and write benchmarks/results/ and the results page."""
+    found = _find_task(task)
+    from common.benchmark import run_recipes
+
+    run_recipes(found, dataset or None, recipe or None)
+
+
+@app.command(name="results-page")
+@one_line_errors
+def results_page() -> None:
+    """Write the results page again from the recorded results."""
+    from common.results_page import write_results_page
+
+    typer.echo(f"Written: {_relative(write_results_page())}")
+
+
+@app.command()
+@one_line_errors
+def datasets(task: TaskOption = "") -> None:
+    """List the data sets with their counts, sizes, licences and citations."""
+    from common.task import task_names
+
+    tasks = [_find_task(name) for name in ([task] if task else task_names())]
+    from common.listings import print_datasets
+
+    print_datasets(tasks)
+
+
+@app.command()
+@one_line_errors
+def runs(task: TaskOption = "") -> None:
+    """List the runs with their scores."""
+    from common.listings import print_runs
+
+    print_runs(task or None)
+
+
+@app.command()
+@one_line_errors
+def config(
+    task: TaskOption = "", preset: PresetOption = "", dataset: DatasetOption = "", set_: SetOption = ""
+) -> None:
+    """Print every setting of a preset: its value and its meaning."""
+    found = _find_task(task)
+    from common.listings import print_settings
+
+    print_settings(_settings(found, preset, dataset, set_, {}))
+
+
+@app.command(name="new-task")
+@one_line_errors
+def new_task(
+    name: Annotated[str, typer.Argument(help="name of the task, e.g. speech_recognition")] = "",
+) -> None:
+    """Write the skeleton of a task folder; it trains at once on toy data."""
+    from common.new_task import write_task
+
+    folder = write_task(name)
+    typer.echo(f"Written: {_relative(folder)}. Try it: make train TASK={name}")
+
+
+def _check_task_name(name: str) -> None:
+    from common.task import task_names
+
+    if name not in task_names():
+        raise unknown_name("task", name, task_names())
+
+
+def _find_task(name: str) -> "Task":
+    from common.task import find_task
+
+    _check_task_name(name)
+    _import_tensorflow_quietly()
+    return find_task(name)
+
+
+def _import_tensorflow_quietly() -> None:
+    """Import TensorFlow without the lines that its C++ prints before any logging setting is read."""
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        importlib.import_module("tensorflow")
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _settings(task: "Task", preset: str, dataset: str, set_: str, overrides: dict[str, Any]) -> Any:
+    from common.config import choose_preset, load_settings
+
+    if dataset:
+        if dataset not in task.sources():
+            raise unknown_name("dataset", dataset, task.sources())
+        overrides = {"data.dataset": dataset, **overrides}
+    chosen = choose_preset(task.folder, preset or None, dataset or None)
+    return load_settings(task.settings_class, task.folder, chosen, overrides | _parse(set_))
+
+
+def _with_overrides(settings: Any, overrides: dict[str, Any]) -> Any:
+    from common.config import override_settings
+
+    return override_settings(settings, overrides) if overrides else settings
+
+
+def _parse(set_: str) -> dict[str, Any]:
+    from common.config import parse_overrides
+
+    return parse_overrides(set_)
+
+
+def _column_overrides(task: "Task", columns: list[str] | None) -> dict[str, str]:
+    overrides = {}
+    for pair in columns or []:
+        name, _, value = pair.partition("=")
+        if name not in task.column_settings:
+            variables = [f"DATA_{column.upper()}" for column in task.column_settings]
+            raise unknown_name("variable", f"DATA_{name.upper()}", variables)
+        overrides[f"data.{task.column_settings[name]}"] = value
+    return overrides
+
+
+def _task_and_run(task: str, run: str) -> tuple["Task", Any]:
+    from common.runs import find_run, newest_run
+
+    if run:
+        trained = find_run(run, task or None)
+        return _find_task(trained.task), trained
+    return _find_task(task), newest_run(task)
+
+
+def _predictor(task: str, run: str, model: str) -> tuple["Task", "Predictor", Any]:
+    if run and model:
+        raise UserError("RUN and MODEL are both given; which of them answers? Give one.")
+    if model:
+        _import_tensorflow_quietly()
+        from common.export import find_export
+        from common.serving import saved_model_predictor
+
+        predictor = saved_model_predictor(_find_task, find_export(model))
+        if task and predictor.task.name != task:
+            raise UserError(f"MODEL={model} is of the task {predictor.task.name}, not {task}.")
+        return predictor.task, predictor, None
+    found, trained = _task_and_run(task, run)
+    from common.serving import run_predictor
+
+    return found, run_predictor(found, trained), trained
+
+
+def _evaluate_run(task: "Task", run: Any) -> None:
+    from common.evaluation import evaluate_run
+    from common.serving import run_predictor
+
+    evaluate_run(task, run, run_predictor(task, run))
+    typer.echo(f"Run: {_relative(run.folder)}")
+
+
+def _relative(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+if __name__ == "__main__":
+    app()

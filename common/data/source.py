@@ -1,0 +1,155 @@
+"""A source of data: named splits of raw examples, with a licence, a citation and counts."""
+
+import functools
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from common.errors import UserError
+
+# TensorFlow takes seconds to import, and listing the sources must not need it.
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from common.data.builder import SequenceBuilder
+
+
+@dataclass(frozen=True)
+class SourceInformation:
+    """What is known of a source before it is fetched.
+
+    Attributes:
+        name: what the user writes to choose it.
+        description: one or two sentences.
+        licence: of the data.
+        citation: whom to cite, in one line.
+        homepage: where the data comes from.
+        download_bytes: what is fetched the first time; None if nothing is.
+        counts: examples by split with the settings as they are, if known.
+        manual_files: what has to be placed in the manual directory, for sources that are not fetched.
+    """
+
+    name: str
+    description: str
+    licence: str
+    citation: str
+    homepage: str
+    download_bytes: int | None = None
+    counts: dict[str, int] | None = None
+    manual_files: tuple[str, ...] = ()
+
+
+def data_directory() -> Path:
+    """Return the folder that holds all data: TFDS_DATA_DIR, else ~/tensorflow_datasets."""
+    given = os.environ.get("TFDS_DATA_DIR")
+    return Path(given).expanduser() if given else Path.home() / "tensorflow_datasets"
+
+
+def manual_directory() -> Path:
+    """Return the folder for files that the user places by hand: TFDS_MANUAL_DIR, else downloads/manual."""
+    given = os.environ.get("TFDS_MANUAL_DIR")
+    return Path(given).expanduser() if given else data_directory() / "downloads" / "manual"
+
+
+def manual_file(information: SourceInformation, relative: str) -> Path:
+    """Find a file that the user has to place by hand.
+
+    Args:
+        information: of the source that needs it.
+        relative: path below the manual directory.
+
+    Raises:
+        UserError: it is not there; the message says where to get it and where to put it.
+    """
+    path = manual_directory() / relative
+    if not path.is_file():
+        needed = " or ".join(information.manual_files) or relative
+        raise UserError(
+            f"The dataset {information.name!r} needs {relative}, which is not in the folder "
+            f"{manual_directory()}: get it from {information.homepage} and place it there ({needed}), or set "
+            "TFDS_MANUAL_DIR to the folder that holds it."
+        )
+    return path
+
+
+def file_digest(path: Path) -> str:
+    """Hash a file's content without reading it whole into memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@functools.cache
+def announce(line: str) -> None:
+    """Tell the user something on the error stream, once in a process."""
+    Console(stderr=True, soft_wrap=True).print(line, highlight=False, markup=False)
+
+
+class Source:
+    """Prepared data: splits of raw examples that are read from disk as they are needed.
+
+    Attributes:
+        name: what the user chose, or the file's name.
+        information: licence, citation and so on.
+        counts: examples by split.
+        report: what was left out while preparing, such as duplicates_dropped and rows_skipped.
+        fingerprint: equal for equal data, splits and order.
+    """
+
+    def __init__(self, builder: "SequenceBuilder") -> None:
+        self._builder = builder
+        self.information: SourceInformation = builder.information
+        self.name: str = self.information.name
+        self.counts: dict[str, int] = {
+            split: builder.info.splits[split].num_examples
+            for split in ("train", "validation", "test")
+            if split in builder.info.splits
+        }
+        stored = dict(builder.info.metadata or {})
+        self.report: dict[str, Any] = stored.get("report", {})
+        identity = [builder.name, str(builder.version), builder.options, stored.get("digests", {})]
+        self.fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
+
+    def dataset(self, split: str) -> "tf.data.Dataset":
+        """Read a split, always in the same order.
+
+        Args:
+            split: "train", "validation" or "test".
+
+        Returns:
+            Data set of dicts from feature name to tensor, streamed from disk.
+
+        Raises:
+            UserError: the source has no such split.
+        """
+        import tensorflow as tf
+        import tensorflow_datasets as tfds
+
+        if split not in self.counts:
+            raise UserError(
+                f"The data of {self.name!r} has no {split!r} split. Valid: {', '.join(self.counts)}."
+            )
+        options = tf.data.Options()
+        options.deterministic = True
+        # One shard after the other: interleaved shards would change the order with their number.
+        reading = tfds.ReadConfig(options=options, interleave_cycle_length=1, try_autocache=False)
+        return self._builder.as_dataset(split=split, shuffle_files=False, read_config=reading)
+
+
+def open_source(builder: "SequenceBuilder") -> Source:
+    """Prepare a builder's data, the first time, and open it.
+
+    Raises:
+        UserError: the data cannot be had or is wrong.
+    """
+    if not builder.is_prepared():
+        information = builder.information
+        announce(f"Preparing {information.name} in {builder.data_path}")
+        if information.licence:
+            announce(f"Licence: {information.licence}. Cite: {information.citation}")
+        builder.download_and_prepare()
+    return Source(builder)

@@ -1,0 +1,148 @@
+"""Scores on labelled examples: answers through the serving graph, baselines beside, files for later."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from common.errors import UserError
+from common.files import read_json, whole_file, write_json
+from common.plots import save_figure
+from common.runs import Run
+from common.serving import Predictor, dataset_examples
+from common.task import Evaluation, Example, Task
+
+console = Console(highlight=False)
+
+
+def evaluate_run(task: Task, run: Run, predictor: Predictor) -> dict[str, Any]:
+    """Score a run on its test split, with the baselines, and write metrics.json, predictions.csv and figures.
+
+    Returns:
+        What metrics.json holds.
+    """
+    settings = predictor.settings
+    source = task.open_source(settings)
+    if "test" not in source.counts:
+        raise UserError(
+            f"The data of run {run.name} has no test split; score it on a file: make evaluate DATA=..."
+        )
+    evaluation = evaluate(task, predictor, dataset_examples(source.dataset("test")), source.counts["test"])
+    preprocessing = task.load_preprocessing(settings, run.preprocessing_folder)
+    with console.status("Training the baselines"):
+        baselines = task.baselines(settings, source, preprocessing, dataset_examples(source.dataset("test")))
+    record = {
+        "task": task.name,
+        "dataset": source.name,
+        "split": "test",
+        "examples": source.counts["test"],
+        "metric": task.metric,
+        "metrics": evaluation.metrics,
+        "baselines": baselines,
+        **read_json(run.training_file),
+    }
+    write_evaluation(evaluation, record, run.folder)
+    report(evaluation, record, run.name)
+    return record
+
+
+def evaluate_file(
+    task: Task, predictor: Predictor, path: Path, settings: Any, output: Path | None
+) -> dict[str, Any]:
+    """Score a run or an export on any labelled file.
+
+    Args:
+        task: of the predictor.
+        predictor: from a run or an export.
+        path: the labelled file.
+        settings: of the run, with the columns that the user named.
+        output: folder for metrics.json, predictions.csv and figures; None to print only.
+    """
+    # All rows are read before the first is answered: a bad one stops the work before it starts.
+    count = sum(1 for _ in task.labelled_examples(path, settings, predictor))
+    evaluation = evaluate(task, predictor, task.labelled_examples(path, settings, predictor), count)
+    record = {
+        "task": task.name,
+        "dataset": str(path),
+        "examples": count,
+        "metric": task.metric,
+        "metrics": evaluation.metrics,
+        "model": predictor.source,
+    }
+    if output is not None:
+        write_evaluation(evaluation, record, output)
+    report(evaluation, record, predictor.source)
+    return record
+
+
+def evaluate_split(task: Task, predictor: Predictor, output: Path | None) -> dict[str, Any]:
+    """Score an export on the test split of the data that its run was trained on."""
+    source = task.open_source(predictor.settings)
+    evaluation = evaluate(task, predictor, dataset_examples(source.dataset("test")), source.counts["test"])
+    record = {
+        "task": task.name,
+        "dataset": source.name,
+        "split": "test",
+        "examples": source.counts["test"],
+        "metric": task.metric,
+        "metrics": evaluation.metrics,
+        "model": predictor.source,
+    }
+    if output is not None:
+        write_evaluation(evaluation, record, output)
+    report(evaluation, record, predictor.source)
+    return record
+
+
+def evaluate(task: Task, predictor: Predictor, examples: Iterable[Example], count: int) -> Evaluation:
+    """Answer examples through the serving graph and compare the answers with the truth."""
+    scored = track(predictor.answer_all(examples), "Answering", total=count, console=console, transient=True)
+    return task.evaluate(predictor.settings, predictor.labels, scored)
+
+
+def write_evaluation(evaluation: Evaluation, record: dict[str, Any], folder: Path) -> None:
+    """Write predictions.csv, figures/ and, last, metrics.json."""
+    with whole_file(folder / "predictions.csv") as path:
+        pd.DataFrame(evaluation.predictions).to_csv(path, index=False)
+    for name, figure in evaluation.figures.items():
+        save_figure(figure, folder / "figures" / name)
+    write_json(folder / "metrics.json", {**record, "tables": evaluation.tables})
+
+
+def report(evaluation: Evaluation, record: dict[str, Any], name: str) -> None:
+    """Print the scores, the baselines beside them, and the task's tables."""
+    shown = [metric for metric in evaluation.metrics if not metric.endswith(("_low", "_high"))]
+    where = f"{record['dataset']}, {record.get('split', 'file')}"
+    scores = Table(title=f"{where}: {record['examples']:,} examples")
+    scores.add_column("model")
+    for metric in shown:
+        scores.add_column(metric, justify="right")
+    scores.add_row(f"[bold]{name}[/bold]", *(_with_interval(evaluation.metrics, metric) for metric in shown))
+    for baseline, metrics in record.get("baselines", {}).items():
+        scores.add_row(baseline, *(_number(metrics.get(metric)) for metric in shown))
+    console.print(scores)
+    for title, rows in evaluation.tables.items():
+        table = Table(title=title)
+        for column in rows[0]:
+            table.add_column(column, justify="left" if isinstance(rows[0][column], str) else "right")
+        for row in rows:
+            table.add_row(*(_number(value) for value in row.values()))
+        console.print(table)
+
+
+def _with_interval(metrics: dict[str, float], metric: str) -> str:
+    if f"{metric}_low" not in metrics:
+        return _number(metrics[metric])
+    return f"{metrics[metric]:.4f} (95 %: {metrics[f'{metric}_low']:.4f} to {metrics[f'{metric}_high']:.4f})"
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return ""
+    return (
+        f"{value:.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    )

@@ -1,0 +1,168 @@
+"""Exports: a SavedModel that answers raw inputs, checked without this project, with a card beside it."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from keras.export import ExportArchive
+
+from common.errors import UserError
+from common.files import read_json, whole_file, write_json, write_text
+from common.model_card import model_card
+from common.runs import PROJECT_FOLDER, Run
+from common.serving import ServingModule, dataset_examples, load_model, run_predictor
+from common.task import Example, Task
+
+# Runs where nothing of this project can be imported (-I: no current folder, no PYTHONPATH).
+_CHECK = """
+import json, os, sys
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import numpy as np
+import tensorflow as tf
+try:
+    import common
+except ImportError:
+    pass
+else:
+    sys.exit("the check can import this project")
+folder, inputs, outputs = sys.argv[1:]
+serve = tf.saved_model.load(folder).signatures["serving_default"]
+given = np.load(inputs)
+answers = serve(**{name: tf.constant(given[name].tolist() if given[name].dtype.kind in "SU" else given[name])
+                   for name in given.files})
+np.savez(outputs, **{name: value.numpy().astype("S") if value.dtype == tf.string else value.numpy()
+                     for name, value in answers.items()})
+"""
+
+
+def exports_folder() -> Path:
+    """Where exports are kept."""
+    return PROJECT_FOLDER / "saved_models"
+
+
+def export_run(task: Task, run: Run, folder: Path | None = None) -> Path:
+    """Write the next version of a task's export, check it, and give it its name.
+
+    Args:
+        task: of the run.
+        run: whose training has ended.
+        folder: of all exports.
+
+    Returns:
+        The version's folder, <exports>/<task>/<version>.
+
+    Raises:
+        UserError: if the run is damaged or the disk is full.
+        RuntimeError: if the export does not answer as the run does.
+    """
+    run.check_finished()
+    settings = run.settings(task.settings_class)
+    preprocessing = task.load_preprocessing(settings, run.preprocessing_folder)
+    module = task.build_serving(settings, preprocessing, load_model(task, settings, preprocessing, run))
+    examples = _examples_to_check(task, settings)
+    target = _next_version((folder or exports_folder()) / task.name)
+    with whole_file(target) as temporary:
+        _write_saved_model(module, temporary)
+        signature = _check_without_project(task, run, temporary, examples)
+        write_json(
+            temporary / "task.json",
+            {
+                "task": task.name,
+                "run": run.name,
+                "labels": preprocessing.labels,
+                "settings": settings.model_dump(mode="json"),
+            },
+        )
+        metrics = read_json(run.metrics_file) if run.metrics_file.is_file() else None
+        card = model_card(task, run, target, settings, metrics, signature, examples[0])
+        write_text(temporary / "README.md", card)
+    return target
+
+
+def _write_saved_model(module: ServingModule, folder: Path) -> None:
+    archive = ExportArchive()
+    archive.track(module)
+    for name, (function, signature) in module.endpoints().items():
+        archive.add_endpoint(name, function, input_signature=signature)
+    archive.write_out(str(folder), verbose=False)
+
+
+def _check_without_project(task: Task, run: Run, folder: Path, examples: list[Example]) -> dict[str, Any]:
+    """Load the export in a process that cannot import this project and compare its answers with the run's.
+
+    Returns:
+        The serving signature: {"inputs": {name: description}, "outputs": {name: description}}.
+    """
+    predictor = run_predictor(task, run)
+    request = task.request(examples)
+    expected = {name: value.numpy() for name, value in predictor.signatures["serve"](**request).items()}
+    with tempfile.TemporaryDirectory() as scratch:
+        inputs, outputs = Path(scratch) / "inputs.npz", Path(scratch) / "outputs.npz"
+        np.savez(inputs, **{name: _as_bytes(value.numpy()) for name, value in request.items()})
+        command = [sys.executable, "-I", "-c", _CHECK, str(folder.resolve()), str(inputs), str(outputs)]
+        checked = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)
+        if checked.returncode != 0:
+            raise RuntimeError(f"the export cannot be loaded without this project:\n{checked.stderr}")
+        with np.load(outputs) as answers:
+            for name, value in expected.items():
+                if not np.array_equal(_as_bytes(value), answers[name]):
+                    raise RuntimeError(
+                        f"the export's {name} differs from the run's: {answers[name]} != {value}"
+                    )
+    return {
+        "inputs": {
+            name: _describe(value.dtype.name, ["batch", *value.shape[1:]]) for name, value in request.items()
+        },
+        "outputs": {
+            name: _describe(
+                "string" if value.dtype == object else value.dtype.name, ["batch", *value.shape[1:]]
+            )
+            for name, value in expected.items()
+        },
+    }
+
+
+def _describe(kind: str, shape: list[Any]) -> str:
+    return f"{kind} ({', '.join(str(side) for side in shape)}{',' if len(shape) == 1 else ''})"
+
+
+def _as_bytes(value: np.ndarray) -> np.ndarray:
+    return value.astype("S") if value.dtype == object else value
+
+
+def _examples_to_check(task: Task, settings: Any, count: int = 16) -> list[Example]:
+    """Take some examples of the validation split, which no score is reported on."""
+    examples = dataset_examples(task.open_source(settings).dataset("validation").take(count))
+    return list(examples)
+
+
+def _next_version(folder: Path) -> Path:
+    versions = [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
+    return folder / str(max(versions, default=0) + 1)
+
+
+def find_export(model: str) -> Path:
+    """Find an export by its folder, or by <task>/<version>, or by <task> for its newest version.
+
+    Raises:
+        UserError: if there is none.
+    """
+    for folder in (Path(model), exports_folder() / model):
+        if (folder / "saved_model.pb").is_file():
+            return folder
+        versions = sorted(
+            (path for path in folder.glob("*") if path.name.isdigit()), key=lambda path: int(path.name)
+        )
+        if versions:
+            return versions[-1]
+    made = sorted(
+        f"{path.parent.parent.name}/{path.parent.name}"
+        for path in exports_folder().glob("*/*/saved_model.pb")
+    )
+    raise UserError(
+        f"No export at {model!r}. Exports: {', '.join(made) or 'none; make one with make export TASK=...'}."
+    )

@@ -1,0 +1,80 @@
+"""Files written whole or not at all: under a temporary name, renamed when complete."""
+
+import errno
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from common.errors import UserError
+
+_DISK_IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write a file or a folder under; rename it to `path` when the block ends well.
+
+    An existing file is replaced; an existing folder is not. The temporary path keeps the suffix, because
+    some writers choose the format by it. On an error nothing is left behind.
+
+    Raises:
+        UserError: if the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.partial{path.suffix}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        if error.errno in _DISK_IS_FULL:
+            raise disk_is_full(path) from None
+        raise
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+def disk_is_full(path: Path | str | None) -> UserError:
+    """Build the error for a disk that filled up."""
+    return UserError(
+        f"The disk is full: {path} was not written. Free some space and run the same command again."
+    )
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether an operating system's error means that no more can be written."""
+    return error.errno in _DISK_IS_FULL
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all, in UTF-8."""
+    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON, whole or not at all."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        UserError: if it is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing.") from None
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise UserError(f"{path} is damaged: it is not JSON.") from None

@@ -1,0 +1,125 @@
+"""Recurrent layers on top of one another, in one or both directions."""
+
+from typing import Any, Literal
+
+import keras
+
+CELLS = {"elman": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
+
+
+@keras.saving.register_keras_serializable(package="rnn_task_suite")
+class StackedRNN(keras.layers.Layer):
+    """Stack of recurrent layers; each takes the whole output sequence of the one below.
+
+    One direction, layer i: h^i_t = cell(h^{i-1}_t, h^i_{t-1}), with h^0 = x.
+    Both directions: the forward h^f_t comes from h^f_{t-1}, the backward h^b_t from h^b_{t+1}; they are
+    merged as [h^f_t; h^b_t] (concat) or h^f_t + h^b_t (sum) and go to the next layer (deep bidirectional).
+
+    Input: (batch, time, features).
+    Output: (batch, time, width), or (batch, width) if not `return_sequences`: the state after each
+    direction's last step. width is 2 * hidden_units for two directions that are joined, else hidden_units.
+    Mask: (batch, time); a masked step leaves the state as it was. Passed on if `return_sequences`.
+
+    Example:
+        >>> layer = StackedRNN("lstm", hidden_units=128, layers=2, bidirectional=True)
+        >>> layer(keras.ops.ones((8, 20, 50))).shape
+        (8, 20, 256)
+
+    Source: Elman, "Finding structure in time", 1990; Hochreiter and Schmidhuber, "Long short-term memory",
+    1997; Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014; Schuster and
+    Paliwal, "Bidirectional recurrent neural networks", 1997.
+    """
+
+    def __init__(
+        self,
+        cell: Literal["elman", "lstm", "gru"],
+        hidden_units: int,
+        layers: int = 1,
+        bidirectional: bool = True,
+        merge: Literal["concat", "sum"] = "concat",
+        dropout: float = 0.0,
+        return_sequences: bool = True,
+        use_cudnn: bool | Literal["auto"] = "auto",
+        **kwargs: Any,
+    ) -> None:
+        """Set up the stack.
+
+        Args:
+            cell: elman (tanh), lstm or gru.
+            hidden_units: width of each direction of each layer.
+            layers: number of layers, at least 1.
+            bidirectional: whether each layer also reads the sequence from its end.
+            merge: how two directions become one output.
+            dropout: share of the features dropped between one layer and the next.
+            return_sequences: whether every step is returned or the last alone.
+            use_cudnn: False keeps cuDNN's operations out of an export that must run without a GPU.
+            kwargs: of keras.layers.Layer.
+        """
+        super().__init__(**kwargs)
+        self.cell = cell
+        self.hidden_units = hidden_units
+        self.layers = layers
+        self.bidirectional = bidirectional
+        self.merge = merge
+        self.dropout = dropout
+        self.return_sequences = return_sequences
+        self.use_cudnn = use_cudnn
+        self.supports_masking = True
+        self.recurrent_layers = [
+            self._recurrent_layer(return_sequences or number < layers - 1) for number in range(layers)
+        ]
+        self.dropouts = [keras.layers.Dropout(dropout) for _ in range(layers - 1)]
+
+    def _recurrent_layer(self, return_sequences: bool) -> keras.layers.Layer:
+        arguments: dict[str, Any] = {"return_sequences": return_sequences, "dtype": self.dtype_policy}
+        if self.cell != "elman":  # cuDNN's Elman network is not offered by Keras.
+            arguments["use_cudnn"] = self.use_cudnn
+        layer = CELLS[self.cell](self.hidden_units, **arguments)
+        if not self.bidirectional:
+            return layer
+        return keras.layers.Bidirectional(layer, merge_mode=self.merge, dtype=self.dtype_policy)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the weights for inputs (batch, time, features)."""
+        shape = tuple(input_shape)
+        for layer in self.recurrent_layers:
+            layer.build(shape)
+            shape = (shape[0], shape[1], self.width)
+        self.built = True
+
+    @property
+    def width(self) -> int:
+        """Features of an output step."""
+        return self.hidden_units * (2 if self.bidirectional and self.merge == "concat" else 1)
+
+    def call(self, inputs: Any, mask: Any = None, training: bool = False) -> Any:
+        """(batch, time, features) to (batch, time, width), or (batch, width)."""
+        outputs = inputs
+        for number, layer in enumerate(self.recurrent_layers):
+            if number > 0:
+                outputs = self.dropouts[number - 1](outputs, training=training)
+            outputs = layer(outputs, mask=mask, training=training)
+        return outputs
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Pass the mask on if every step is returned."""
+        return mask if self.return_sequences else None
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """(batch, time, width), or (batch, width)."""
+        if self.return_sequences:
+            return (*input_shape[:2], self.width)
+        return (input_shape[0], self.width)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return super().get_config() | {
+            "cell": self.cell,
+            "hidden_units": self.hidden_units,
+            "layers": self.layers,
+            "bidirectional": self.bidirectional,
+            "merge": self.merge,
+            "dropout": self.dropout,
+            "return_sequences": self.return_sequences,
+            "use_cudnn": self.use_cudnn,
+        }

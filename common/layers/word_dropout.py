@@ -1,0 +1,47 @@
+"""Words left out of a text while training."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="rnn_task_suite")
+class WordDropout(keras.layers.Layer):
+    """Replace a share of the word numbers by that of the unknown word, in training only.
+
+    x'_t = replacement with probability `rate`, else x_t; padding (0) stays padding.
+    The model learns not to lean on single words, and what an unknown word is.
+
+    Input and output: (batch, time) whole numbers.
+
+    Example:
+        >>> WordDropout(0.5, replacement=1)(keras.ops.array([[5, 6, 0]]), training=False)
+        [[5, 6, 0]]
+
+    Source: Iyyer et al., "Deep unordered composition rivals syntactic methods for text classification", 2015.
+    """
+
+    def __init__(self, rate: float, replacement: int, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rate = rate
+        self.replacement = replacement
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.supports_masking = True
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """(batch, time) to (batch, time)."""
+        if not training or self.rate == 0:
+            return inputs
+        dropped = keras.random.uniform(ops.shape(inputs), seed=self.seed_generator) < self.rate
+        replacement = ops.full_like(inputs, self.replacement)
+        return ops.where(ops.logical_and(dropped, ops.not_equal(inputs, 0)), replacement, inputs)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """(batch, time)."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return super().get_config() | {"rate": self.rate, "replacement": self.replacement, "seed": self.seed}

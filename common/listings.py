@@ -1,0 +1,73 @@
+"""Tables for the terminal: data sets, runs, settings."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from common.config import setting_fields, setting_value
+from common.errors import UserError
+from common.files import read_json
+from common.runs import Run, list_runs
+from common.task import Task
+
+console = Console(highlight=False)
+
+
+def print_datasets(tasks: list[Task]) -> None:
+    """List every source of the tasks."""
+    for task in tasks:
+        console.print(f"[bold]{task.name}[/bold]: {task.title}\n")
+        for source in task.sources().values():
+            counts = ", ".join(f"{count:,} {split}" for split, count in (source.counts or {}).items())
+            console.print(f"  [bold]{source.name}[/bold]", markup=True)
+            for name, value in (
+                ("", source.description),
+                ("examples", counts or "counted when it is prepared"),
+                ("download", _megabytes(source.download_bytes)),
+                ("files to place", "; ".join(source.manual_files)),
+                ("licence", source.licence),
+                ("cite", source.citation),
+                ("home", source.homepage),
+            ):
+                if value:
+                    console.print(f"    {name + ': ' if name else ''}{value}", soft_wrap=True, markup=False)
+            console.print()
+
+
+def print_runs(task: str | None) -> None:
+    """List the runs, the newest last."""
+    runs = list_runs(task)
+    if not runs:
+        console.print(f"No runs yet. Train one: make train TASK={task or 'sentiment'}")
+        return
+    table = Table("task", "run", "data", "score", "parameters", "seconds", "state")
+    for run in runs:
+        table.add_row(run.task, run.name, *_run_columns(run))
+    console.print(table)
+
+
+def print_settings(settings: Any) -> None:
+    """List every setting with its value and meaning."""
+    table = Table("setting", "value", "meaning")
+    for key, field in setting_fields(type(settings)):
+        value = setting_value(settings, key)
+        table.add_row(key, "" if value is None else str(value), field.description or "")
+    console.print(table)
+
+
+def _run_columns(run: Run) -> tuple[str, str, str, str, str]:
+    try:
+        data = read_json(run.folder / "data.json")["name"]
+        training = read_json(run.training_file) if run.training_file.is_file() else {}
+        metrics = read_json(run.metrics_file) if run.metrics_file.is_file() else None
+        score = f"{metrics['metric']} {metrics['metrics'][metrics['metric']]:.4f}" if metrics else ""
+    except (UserError, KeyError):
+        return "", "", "", "", "damaged"
+    parameters = f"{training['parameters']:,}" if training else ""
+    seconds = f"{training['train_seconds']:.0f}" if training else ""
+    return data, score, parameters, seconds, "finished" if run.finished else "not ended"
+
+
+def _megabytes(size: int | None) -> str:
+    return f"{size / 1e6:.1f} MB" if size else ""

@@ -1,0 +1,112 @@
+"""The card beside an export: what it is, what it learned from, how good it is, how to call it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from common.files import read_json
+from common.runs import Run
+from common.task import Example, Task
+
+
+def model_card(
+    task: Task,
+    run: Run,
+    target: Path,
+    settings: Any,
+    metrics: dict[str, Any] | None,
+    signature: dict[str, Any],
+    example: Example,
+) -> str:
+    """Write the card as Markdown.
+
+    Args:
+        task: of the run.
+        run: that was exported.
+        target: the export's folder.
+        settings: of the run.
+        metrics: what metrics.json holds, or None if the run was not scored.
+        signature: names of inputs and outputs, described.
+        example: whose keys show how a request looks; its content is not used.
+    """
+    data = read_json(run.folder / "data.json")
+    environment = read_json(run.folder / "environment.json")
+    training = read_json(run.training_file)
+    counts = ", ".join(f"{count:,} {split}" for split, count in data["counts"].items())
+    lines = [
+        f"# {task.title}, version {target.name}",
+        "",
+        f"Exported from run `{run.name}` of the task `{task.name}`; {training['parameters']:,} parameters, "
+        f"trained in {training['train_seconds']:.0f} s.",
+        "",
+        "## Data",
+        f"{data['name']}: {counts} examples.",
+        "",
+        f"- Licence: {data['licence'] or 'the user’s own data'}",
+        f"- Citation: {data['citation'] or 'none'}",
+        f"- Home: {data['homepage'] or 'none'}",
+        "",
+        "## Scores",
+        *_scores(metrics),
+        "",
+        "## Signature",
+        "`serving_default` (also named `serve`):",
+        "",
+        "| | name | type and shape |",
+        "| --- | --- | --- |",
+        *(f"| input | `{name}` | {kind} |" for name, kind in signature["inputs"].items()),
+        *(f"| output | `{name}` | {kind} |" for name, kind in signature["outputs"].items()),
+        "",
+        *_calls(task, target, signature),
+        "",
+        "## Made with",
+        f"Python {environment['python']}, "
+        + ", ".join(f"{package} {number}" for package, number in environment["versions"].items())
+        + f"; commit {environment['commit'] or 'unknown'}; seed {environment['seed']}.",
+        "",
+        "Every setting is in `task.json`.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _scores(metrics: dict[str, Any] | None) -> list[str]:
+    if metrics is None:
+        return ["Not scored yet: run `make evaluate`, then export again."]
+    names = list(metrics["metrics"])
+    rows = [
+        f"Test split, {metrics['examples']:,} examples.",
+        "",
+        "| model | " + " | ".join(names) + " |",
+        "| --- |" + " --- |" * len(names),
+        "| this one | " + " | ".join(f"{metrics['metrics'][name]:.4f}" for name in names) + " |",
+    ]
+    for baseline, scores in metrics["baselines"].items():
+        rows.append(
+            f"| {baseline} | "
+            + " | ".join(f"{scores[name]:.4f}" if name in scores else "" for name in names)
+            + " |"
+        )
+    return rows
+
+
+def _calls(task: Task, target: Path, signature: dict[str, Any]) -> list[str]:
+    name = next(iter(signature["inputs"]))
+    body = json.dumps({"instances": ["..."]})
+    return [
+        "From Python, with TensorFlow alone:",
+        "",
+        "```python",
+        "import tensorflow as tf",
+        f'serve = tf.saved_model.load("{target.parent.name}/{target.name}").signatures["serving_default"]',
+        f'serve({name}=tf.constant(["..."]))',
+        "```",
+        "",
+        "With TensorFlow Serving's REST API:",
+        "",
+        "```sh",
+        "docker run -p 8501:8501 \\",
+        f"  -v $PWD/saved_models/{task.name}:/models/{task.name} -e MODEL_NAME={task.name} tensorflow/serving",
+        f"curl http://localhost:8501/v1/models/{task.name}:predict -d '{body}'",
+        "```",
+    ]

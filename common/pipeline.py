@@ -1,0 +1,75 @@
+"""From settings to a finished run: data, preprocessing, training; started, or gone on with."""
+
+from typing import Any
+
+from rich.console import Console
+
+from common.errors import UserError
+from common.files import read_json
+from common.runs import Run, create_run, new_run_name, runs_folder
+from common.task import Task
+from common.training import train
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def start(task: Task, settings: Any, name: str | None = None) -> Run:
+    """Open the data, learn the preprocessing, make the run's folder and train.
+
+    Nothing is written under runs/ before the data and the settings have proved good.
+
+    Raises:
+        UserError: if the data is bad, or a run of that name exists.
+    """
+    source = task.open_source(settings)
+    name = name or new_run_name(source.name)
+    if (runs_folder() / task.name / name).exists():
+        raise UserError(
+            f"Run {name!r} of {task.name} exists; name another, or go on with it without other settings."
+        )
+    preprocessing = task.learn_preprocessing(settings, source)
+    data = {
+        "name": source.name,
+        "fingerprint": source.fingerprint,
+        "counts": source.counts,
+        "report": source.report,
+        "licence": source.information.licence,
+        "citation": source.information.citation,
+        "homepage": source.information.homepage,
+    }
+    run = create_run(task.name, name, settings, preprocessing, data)
+    _train(task, settings, source, run)
+    return run
+
+
+def resume(task: Task, run: Run) -> Run:
+    """Go on with a run that was killed, from its last whole epoch.
+
+    Raises:
+        UserError: if the run is damaged, or its data has changed since.
+    """
+    settings = run.settings(task.settings_class)
+    if run.finished:
+        console.print(f"Run {run.name} has ended; nothing is left to train.")
+        return run
+    source = task.open_source(settings)
+    if read_json(run.folder / "data.json")["fingerprint"] != source.fingerprint:
+        raise UserError(f"The data of run {run.name} has changed since it was started; start a new run.")
+    _train(task, settings, source, run)
+    return run
+
+
+def _train(task: Task, settings: Any, source: Any, run: Run) -> None:
+    counts = ", ".join(f"{count:,} {split}" for split, count in source.counts.items())
+    console.print(f"Run {run.name}: {task.title.lower()}; {source.name}: {counts} examples")
+    for problem, count in source.report.items():
+        if isinstance(count, int) and count:
+            console.print(f"  {problem.replace('_', ' ')}: {count:,}")
+    # Read back from the run, so that a resumed run and a new one use the very same.
+    preprocessing = task.load_preprocessing(settings, run.preprocessing_folder)
+    train(task, settings, source, preprocessing, run)
+    training = read_json(run.training_file)
+    console.print(
+        f"{training['parameters']:,} parameters, {training['epochs']} epochs in {training['train_seconds']:.0f} s, "
+        f"best epoch {training['best_epoch']}; {training['padding_share']:.1%} of the steps were padding"
+    )

@@ -1,0 +1,59 @@
+"""Pictures of training and of scores."""
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+
+from common.files import whole_file
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure whole or not at all, and close it."""
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, dpi=120, bbox_inches="tight")
+    plt.close(figure)
+
+
+def learning_curves(history: list[dict[str, float]], path: Path) -> None:
+    """Draw each score over the epochs, training and validation in one panel, and the learning rate."""
+    table = pd.DataFrame(history).set_index("epoch")
+    names = [name for name in table.columns if not name.startswith("val_")]
+    figure, panels = plt.subplots(1, len(names), figsize=(4 * len(names), 3), squeeze=False)
+    for panel, name in zip(panels[0], names, strict=True):
+        panel.plot(table.index, table[name], marker="o", label="training")
+        if f"val_{name}" in table:
+            panel.plot(table.index, table[f"val_{name}"], marker="o", label="validation")
+            panel.legend()
+        panel.set(title=name.replace("_", " "), xlabel="epoch")
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        panel.grid(alpha=0.3)
+    save_figure(figure, path)
+
+
+def confusion_matrix(counts: np.ndarray, labels: list[str]) -> Figure:
+    """Draw how often each class (row) was answered with each class (column).
+
+    Args:
+        counts: (classes, classes) examples.
+        labels: the classes' names.
+    """
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = max(3.5, 0.6 * len(labels) + 2)
+    figure, panel = plt.subplots(figsize=(side, side))
+    picture = panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(picture, ax=panel, fraction=0.046, label="share of the row")
+    panel.set(xlabel="answer", ylabel="truth", xticks=range(len(labels)), yticks=range(len(labels)))
+    panel.set_xticklabels(labels, rotation=45, ha="right")
+    panel.set_yticklabels(labels)
+    if len(labels) <= 20:
+        for row, column in np.ndindex(*counts.shape):
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            panel.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", color=colour)
+    return figure

@@ -1,0 +1,156 @@
+"""Answers for a person: one text, lines, or a table of which every row is kept."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.progress import track
+
+from common.data.batching import ordered_answers
+from common.data.tables import Row, read_rows, table_columns
+from common.errors import UserError, unknown_name
+from common.files import whole_file
+from common.serving import STEPS_PER_BATCH, Predictor
+from common.task import Answer, Example
+
+notes = Console(stderr=True, highlight=False)
+
+FORMATS = ("text", "json")
+OUTPUT_SUFFIXES = (".csv", ".tsv", ".jsonl")
+# Notices of one kind beyond this number are counted, not printed.
+NOTICES_SHOWN = 5
+
+
+class Notices:
+    """Prints what a user should know of how texts were read, the first few one by one."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self.predictor = predictor
+        self.count = 0
+
+    def look_at(self, examples: list[Example]) -> None:
+        """Print the notices on some examples."""
+        for notice in self.predictor.task.notices(self.predictor.settings, examples, self.predictor):
+            self.count += 1
+            if self.count <= NOTICES_SHOWN:
+                notes.print(notice, soft_wrap=True, markup=False)
+
+    def close(self) -> None:
+        """Say how many were not printed."""
+        if self.count > NOTICES_SHOWN:
+            notes.print(f"... and {self.count - NOTICES_SHOWN:,} more")
+
+
+def predict_lines(predictor: Predictor, lines: Iterable[str], output_format: str, output: TextIO) -> None:
+    """Answer one line after the other.
+
+    Args:
+        predictor: from a run or an export.
+        lines: one raw example each; an empty line gets an empty answer, so that line numbers stay.
+        output_format: "text" for label and probability parted by a tab, "json" for one object a line.
+        output: where the answers go.
+
+    Raises:
+        UserError: if the format is unknown.
+    """
+    if output_format not in FORMATS:
+        raise unknown_name("format", output_format, FORMATS)
+    feature = predictor.task.line_feature
+    examples = (
+        {feature: line.rstrip("\r\n"), "origin": f"line {number}"} for number, line in enumerate(lines, 1)
+    )
+    for example, answer in _answer_or_leave_empty(predictor, examples, feature):
+        if output_format == "json":
+            output.write(json.dumps({feature: example[feature], **(answer or {})}, ensure_ascii=False) + "\n")
+        else:
+            output.write((predictor.task.line(answer) if answer else "") + "\n")
+        output.flush()
+
+
+def predict_table(predictor: Predictor, path: Path, output: Path, settings: Any) -> int:
+    """Answer every row of a table and write the table with the answers' columns added.
+
+    Args:
+        predictor: from a run or an export.
+        path: the table.
+        output: .csv, .tsv or .jsonl.
+        settings: of the run, with the columns that the user named.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        UserError: if the table cannot be read, lacks the column, or the output's format is unknown.
+    """
+    if output.suffix not in OUTPUT_SUFFIXES:
+        raise UserError(f"OUTPUT={output} must end in one of {', '.join(OUTPUT_SUFFIXES)}.")
+    if not output.resolve().parent.is_dir():
+        raise UserError(
+            f"OUTPUT={output}: the folder {output.resolve().parent} does not exist; make it first."
+        )
+    feature = predictor.task.line_feature
+    column = getattr(settings.data, predictor.task.column_settings[feature])
+    count = sum(1 for _ in read_rows(path, [column]))
+    examples = (
+        {feature: row.values[column], "origin": row.origin, "row": row} for row in read_rows(path, [column])
+    )
+    answered = _answer_or_leave_empty(predictor, examples, feature)
+    rows = track(answered, "Answering", total=count, console=notes, transient=True)
+    with whole_file(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        task = predictor.task
+        answered_rows = ((example["row"], task.columns(answer) if answer else {}) for example, answer in rows)
+        _write_rows(
+            file, output.suffix, table_columns(path), task.column_names(predictor.labels), answered_rows
+        )
+    return count
+
+
+def _answer_or_leave_empty(
+    predictor: Predictor, examples: Iterable[Example], feature: str
+) -> Iterator[tuple[Example, Answer | None]]:
+    """Answer what is not empty; nothing can be said of nothing."""
+    notices = Notices(predictor)
+    empty: list[str] = []
+
+    def answer(batch: list[Example]) -> list[Answer | None]:
+        filled = [example for example in batch if example[feature].strip()]
+        notices.look_at(filled)
+        answers = iter(predictor.answer(filled) if filled else ())
+        return [next(answers) if example[feature].strip() else None for example in batch]
+
+    for example, answered in ordered_answers(iter(examples), answer, predictor.task.length, STEPS_PER_BATCH):
+        if answered is None:
+            empty.append(example["origin"])
+        yield example, answered
+    notices.close()
+    if empty:
+        notes.print(f"no {feature}, so no answer: {', '.join(empty[:NOTICES_SHOWN])}", end="", soft_wrap=True)
+        notes.print(f" and {len(empty) - NOTICES_SHOWN:,} more" if len(empty) > NOTICES_SHOWN else "")
+
+
+def _write_rows(
+    file: TextIO,
+    suffix: str,
+    columns: list[str],
+    answer_columns: list[str],
+    rows: Iterable[tuple[Row, dict[str, Any]]],
+) -> None:
+    # A column of the user's is never written over.
+    names = {name: f"predicted_{name}" if name in columns else name for name in answer_columns}
+    writer = csv.DictWriter(
+        file,
+        [*columns, *names.values()],
+        dialect="excel-tab" if suffix == ".tsv" else "excel",
+        lineterminator="\n",
+    )
+    if suffix != ".jsonl":
+        writer.writeheader()
+    for row, answer in rows:
+        values = {**row.values, **{names[name]: answer.get(name, "") for name in answer_columns}}
+        if suffix == ".jsonl":
+            file.write(json.dumps(values, ensure_ascii=False) + "\n")
+        else:
+            writer.writerow(values)

@@ -1,0 +1,236 @@
+"""Training runs: their folders, what is in them, and how one is found."""
+
+import os
+import platform
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from common.config import SettingsType, read_settings, save_settings
+from common.errors import UserError, unknown_name
+from common.files import read_json, write_json
+
+PROJECT_FOLDER = Path(__file__).resolve().parent.parent
+_RECORDED_PACKAGES = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "pandas", "scikit-learn")
+
+
+def runs_folder() -> Path:
+    """Where runs are kept: RUNS_DIR, else runs/ of the project."""
+    return Path(os.environ.get("RUNS_DIR", PROJECT_FOLDER / "runs"))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A folder runs/<task>/<run>/ with all that is needed to know, repeat, resume and export a training run."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.folder.name
+
+    @property
+    def task(self) -> str:
+        """The task's name."""
+        return self.folder.parent.name
+
+    @property
+    def config_file(self) -> Path:
+        """Every setting, resolved."""
+        return self.folder / "config.yaml"
+
+    @property
+    def preprocessing_folder(self) -> Path:
+        """What was learned from the training split."""
+        return self.folder / "preprocessing"
+
+    @property
+    def checkpoints_folder(self) -> Path:
+        """What a killed run goes on from."""
+        return self.folder / "checkpoints"
+
+    @property
+    def model_file(self) -> Path:
+        """The model with its best weights; there when training has ended."""
+        return self.folder / "model.keras"
+
+    @property
+    def metrics_file(self) -> Path:
+        """Scores on the test split."""
+        return self.folder / "metrics.json"
+
+    @property
+    def training_file(self) -> Path:
+        """Seconds, memory, epochs and the like of a training that has ended."""
+        return self.folder / "training.json"
+
+    @property
+    def finished(self) -> bool:
+        """Whether training has ended."""
+        return self.model_file.is_file() and self.training_file.is_file()
+
+    def settings(self, settings_class: type[SettingsType]) -> SettingsType:
+        """Read the run's settings.
+
+        Raises:
+            UserError: if they are missing or damaged.
+        """
+        if not self.config_file.is_file():
+            raise UserError(
+                f"Run {self.folder} is damaged: config.yaml is missing; delete the folder and train again."
+            )
+        return read_settings(settings_class, self.config_file)
+
+    def check_finished(self) -> None:
+        """Make sure that the run can predict.
+
+        Raises:
+            UserError: if training has not ended, or files are missing.
+        """
+        if not self.config_file.is_file():
+            raise UserError(
+                f"Run {self.folder} is damaged: config.yaml is missing; delete the folder and train again."
+            )
+        if not self.finished:
+            raise UserError(
+                f"Run {self.name} has not ended; go on with: make train TASK={self.task} RUN={self.name}"
+            )
+
+
+def create_run(task: str, name: str, settings: Any, preprocessing: Any, data: dict[str, Any]) -> Run:
+    """Make a new run's folder with what is known before training.
+
+    Args:
+        task: the task's name.
+        name: the run's name.
+        settings: resolved settings.
+        preprocessing: learned from the training split.
+        data: name, fingerprint and counts of the data.
+    """
+    folder = runs_folder() / task / name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Not `whole_file`: the preprocessing's tables remember where they were read from.
+    run = Run(folder)
+    try:
+        folder.mkdir()
+        preprocessing.save(run.preprocessing_folder)
+        write_json(folder / "data.json", data)
+        write_json(folder / "environment.json", environment(settings.seed))
+        save_settings(settings, run.config_file)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return run
+
+
+def new_run_name(dataset: str) -> str:
+    """Name a run by the second it was started in and its data."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{dataset.replace('/', '_')}"
+
+
+def list_runs(task: str | None = None) -> list[Run]:
+    """List the runs, the newest last."""
+    folders = [path.parent for path in runs_folder().glob(f"{task or '*'}/*/config.yaml")]
+    return [
+        Run(folder)
+        for folder in sorted(
+            folders, key=lambda folder: ((folder / "config.yaml").stat().st_mtime, folder.name)
+        )
+    ]
+
+
+def find_run(name: str, task: str | None = None) -> Run:
+    """Find a run by its name or by its folder.
+
+    Raises:
+        UserError: if there is none of that name, or several tasks have one.
+    """
+    if Path(name).is_dir() and (Path(name).resolve().parent.parent == runs_folder().resolve()):
+        name, task = Path(name).resolve().name, Path(name).resolve().parent.name
+    found = [Run(folder) for folder in sorted(runs_folder().glob(f"{task or '*'}/{name}")) if folder.is_dir()]
+    if not found:
+        raise unknown_name("run", name, [run.name for run in list_runs(task)])
+    if len(found) > 1:
+        raise UserError(
+            f"Several tasks have a run {name!r}: {', '.join(run.task for run in found)}; add TASK=."
+        )
+    return found[0]
+
+
+def existing_run(name: str | None, task: str | None) -> Run | None:
+    """Find a run to go on with; None if there is none of that name."""
+    if not name:
+        return None
+    try:
+        return find_run(name, task)
+    except UserError:
+        return None
+
+
+def newest_run(task: str) -> Run:
+    """Find the newest run whose training has ended.
+
+    Raises:
+        UserError: if there is none.
+    """
+    finished = [run for run in list_runs(task) if run.finished]
+    if not finished:
+        raise UserError(f"No finished run of {task}; train one first: make train TASK={task}")
+    return finished[-1]
+
+
+def environment(seed: int) -> dict[str, Any]:
+    """Describe what the numbers depend on: versions, commit, machine, seed."""
+    import tensorflow as tf
+
+    return {
+        "python": platform.python_version(),
+        "versions": {package: version(package) for package in _RECORDED_PACKAGES},
+        "commit": _commit(),
+        "machine": machine(),
+        "gpus": [
+            tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+            for gpu in tf.config.list_physical_devices("GPU")
+        ],
+        "seed": seed,
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Describe the processor and the memory."""
+    model = platform.processor()
+    information = Path("/proc/cpuinfo")
+    if information.is_file():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "processor": model,
+        "cores": os.cpu_count(),
+        "memory_gb": round(memory, 1),
+        "system": platform.platform(),
+    }
+
+
+def _commit() -> str | None:
+    try:
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=PROJECT_FOLDER, capture_output=True, text=True, check=True
+        ).stdout.strip()
+        changes = subprocess.run(
+            ["git", "status", "--porcelain", "--untracked-files=no"],
+            cwd=PROJECT_FOLDER,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return commit + ("+changes" if changes else "")

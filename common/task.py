@@ -1,0 +1,174 @@
+"""The contract that every task fulfils, and how a task is found by its folder's name."""
+
+import abc
+import importlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from common.config import TaskSettings
+from common.errors import unknown_name
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+    from common.data.batching import SequenceBatches
+    from common.data.source import Source, SourceInformation
+
+TASKS_FOLDER = Path(__file__).resolve().parent.parent / "tasks"
+
+# A raw example or an answer as a person would write it: {"text": "a lovely film", "label": "fresh"}.
+Example = dict[str, Any]
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a task found when it compared answers with the truth.
+
+    Attributes:
+        metrics: name -> number; the task's `metric` among them.
+        tables: title -> rows, for the terminal and the model card.
+        figures: file name -> matplotlib figure.
+        predictions: one row an example, for predictions.csv.
+    """
+
+    metrics: dict[str, float]
+    tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    figures: dict[str, Any] = field(default_factory=dict)
+    predictions: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Preprocessing(abc.ABC):
+    """What was learned from the training split to turn raw examples into model inputs, in the graph.
+
+    Attributes:
+        labels: names of the classes, if there are classes.
+    """
+
+    labels: list[str]
+
+    @abc.abstractmethod
+    def save(self, directory: Path) -> None:
+        """Write everything that `Task.load_preprocessing` needs."""
+
+
+class Task(abc.ABC):
+    """One kind of problem: what it reads, what it builds, how it answers, how it is judged.
+
+    Data flows one way: source -> preprocessing -> batches -> model -> decoding -> answer. The serving
+    module joins preprocessing, model and decoding in one graph; `evaluate`, `predict` and the SavedModel
+    all answer through it.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    # Named as in `compile_arguments` and `Evaluation.metrics`; the best epoch is chosen by it.
+    metric: ClassVar[str]
+    metric_mode: ClassVar[Literal["max", "min"]] = "max"
+    settings_class: ClassVar[type[TaskSettings]]
+    # Named at the command line as DATA_TEXT=..., kept in settings as data.text_column.
+    column_settings: ClassVar[dict[str, str]] = {}
+    # What one line on standard input, or TEXT=..., is called in a raw example.
+    line_feature: ClassVar[str]
+
+    @property
+    def folder(self) -> Path:
+        """The task's folder."""
+        return TASKS_FOLDER / self.name
+
+    @abc.abstractmethod
+    def sources(self) -> dict[str, "SourceInformation"]:
+        """List the data sets by name, without fetching anything."""
+
+    @abc.abstractmethod
+    def open_source(self, settings: Any) -> "Source":
+        """Fetch and prepare the data that the settings name."""
+
+    @abc.abstractmethod
+    def labelled_examples(self, path: Path, settings: Any, preprocessing: Any) -> Iterator[Example]:
+        """Read a labelled file of the user's, for `evaluate`."""
+
+    @abc.abstractmethod
+    def learn_preprocessing(self, settings: Any, source: "Source") -> Preprocessing:
+        """Learn vocabularies, labels and scalers from the training split alone."""
+
+    @abc.abstractmethod
+    def load_preprocessing(self, settings: Any, directory: Path) -> Preprocessing:
+        """Read what `Preprocessing.save` wrote."""
+
+    @abc.abstractmethod
+    def batches(
+        self, settings: Any, source: "Source", preprocessing: Any, split: str, cache: Path
+    ) -> "SequenceBatches":
+        """Preprocess one split into (sequence, target) examples."""
+
+    @abc.abstractmethod
+    def build_model(self, settings: Any, preprocessing: Any, serving: bool = False) -> "keras.Model":
+        """Build the model; `serving` keeps operations out that only a GPU has."""
+
+    @abc.abstractmethod
+    def compile_arguments(self, settings: Any, preprocessing: Any) -> dict[str, Any]:
+        """Loss and metrics for `keras.Model.compile`; the task's `metric` among the metrics."""
+
+    @abc.abstractmethod
+    def build_serving(self, settings: Any, preprocessing: Any, model: "keras.Model") -> "tf.Module":
+        """Join preprocessing, model and decoding: a `common.serving.ServingModule`."""
+
+    @abc.abstractmethod
+    def request(self, examples: list[Example]) -> dict[str, "tf.Tensor"]:
+        """Raw examples to the named inputs of the serving signature."""
+
+    @abc.abstractmethod
+    def answers(self, outputs: dict[str, Any], labels: list[str]) -> list[Answer]:
+        """Outputs of the serving signature (NumPy arrays) to one answer an example."""
+
+    @abc.abstractmethod
+    def length(self, example: Example) -> int:
+        """About how many time steps a raw example has, to batch like lengths."""
+
+    @abc.abstractmethod
+    def evaluate(
+        self, settings: Any, labels: list[str], scored: Iterable[tuple[Example, Answer]]
+    ) -> Evaluation:
+        """Compare answers with the truth."""
+
+    @abc.abstractmethod
+    def baselines(
+        self, settings: Any, source: "Source", preprocessing: Any, examples: Iterable[Example]
+    ) -> dict[str, dict[str, float]]:
+        """Train the baselines on the training split and score them on the same examples: name -> metrics."""
+
+    def notices(self, settings: Any, examples: list[Example], predictor: Any) -> list[str]:
+        """Say what a user should know of how examples were read, e.g. that one was cut; nothing by default."""
+        return []
+
+    @abc.abstractmethod
+    def line(self, answer: Answer) -> str:
+        """Write an answer in one line, for a person."""
+
+    @abc.abstractmethod
+    def column_names(self, labels: list[str]) -> list[str]:
+        """Name the columns that `predict` adds to a user's table."""
+
+    @abc.abstractmethod
+    def columns(self, answer: Answer) -> dict[str, Any]:
+        """Values of the columns that `predict` adds to a user's table."""
+
+
+def task_names() -> list[str]:
+    """List the tasks: the folders of tasks/ that hold a task.py."""
+    return sorted(path.parent.name for path in TASKS_FOLDER.glob("*/task.py"))
+
+
+def find_task(name: str) -> Task:
+    """Import a task by its folder's name.
+
+    Raises:
+        UserError: if there is no such folder.
+    """
+    if name not in task_names():
+        raise unknown_name("task", name, task_names())
+    return importlib.import_module(f"tasks.{name}.task").TASK

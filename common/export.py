@@ -1,5 +1,6 @@
 """Exports: a SavedModel that answers raw inputs, checked without this project, with a card beside it."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -40,8 +41,8 @@ np.savez(outputs, **{name: value.numpy().astype("S") if value.dtype == tf.string
 
 
 def exports_folder() -> Path:
-    """Where exports are kept."""
-    return PROJECT_FOLDER / "saved_models"
+    """Where exports are kept: SAVED_MODELS_DIR, else saved_models/ of the project."""
+    return Path(os.environ.get("SAVED_MODELS_DIR", PROJECT_FOLDER / "saved_models"))
 
 
 def export_run(task: Task, run: Run, folder: Path | None = None) -> Path:

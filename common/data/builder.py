@@ -21,6 +21,10 @@ from common.errors import UserError
 FRACTIONS = {"validation": 0.1, "test": 0.1}
 
 
+if tfds.core.DatasetBuilder.download_and_prepare.__module__ == tfds.testing.mock_data.__module__:
+    raise RuntimeError("Import common.data.builder before tfds.testing.mock_data is entered.")
+
+
 class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """A source of raw examples, prepared once and read by TFDS.
 

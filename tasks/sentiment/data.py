@@ -114,7 +114,7 @@ SOURCES: dict[str, SourceInformation] = {
             name="glue/sst2",
             description="Sentences and phrases of the Stanford Sentiment Treebank as GLUE gives them, "
             "through the TFDS catalogue. GLUE hides its test labels: here its validation split is the test "
-            "split, and validation is cut from train, where it holds phrases of sentences that are trained on.",
+            "split, and validation is cut from train and holds phrases of sentences that are trained on.",
             licence="none stated; published for research",
             citation=f"{SOCHER_2013}; Wang et al., GLUE, ICLR 2019",
             homepage="https://www.tensorflow.org/datasets/catalog/glue",

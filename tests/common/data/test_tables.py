@@ -28,7 +28,9 @@ def write(folder: Path, name: str, content: str | bytes) -> Path:
 
 def delimited(rows, delimiter, line_end):
     buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=delimiter, lineterminator=line_end)
+    # Python 3.11 leaves a lone carriage return unquoted where lines end in a line feed.
+    quoting = csv.QUOTE_ALL if line_end == "\n" else csv.QUOTE_MINIMAL
+    writer = csv.writer(buffer, delimiter=delimiter, lineterminator=line_end, quoting=quoting)
     writer.writerow(["text", "label"])
     writer.writerows(rows)
     return buffer.getvalue()

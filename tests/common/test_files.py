@@ -1,0 +1,67 @@
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from common.errors import UserError
+from common.files import read_json, whole_file, write_json, write_text
+
+
+def test_written_whole(tmp_path):
+    write_text(tmp_path / "deep" / "a.txt", "é\r\n")
+    assert (tmp_path / "deep" / "a.txt").read_bytes() == "é\r\n".encode()
+    assert os.listdir(tmp_path / "deep") == ["a.txt"]
+
+
+def test_nothing_is_left_and_the_old_file_stays_when_writing_fails(tmp_path):
+    write_text(tmp_path / "a.txt", "old")
+    with pytest.raises(RuntimeError), whole_file(tmp_path / "a.txt") as temporary:
+        temporary.write_text("ne")
+        raise RuntimeError
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_folder_is_written_whole(tmp_path):
+    with pytest.raises(RuntimeError), whole_file(tmp_path / "1") as temporary:
+        temporary.mkdir()
+        (temporary / "part").write_text("x")
+        raise RuntimeError
+    assert os.listdir(tmp_path) == []
+    with whole_file(tmp_path / "1") as temporary:
+        temporary.mkdir()
+        (temporary / "part").write_text("x")
+    assert (tmp_path / "1" / "part").read_text() == "x"
+
+
+def test_full_disk_is_one_line_and_leaves_nothing(tmp_path):
+    # The kernel refuses to let the file grow, as it does on a full disk.
+    script = textwrap.dedent(
+        """
+        import pathlib, resource, signal, sys
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))
+        from common.errors import UserError
+        from common.files import write_text
+        try:
+            write_text(pathlib.Path(sys.argv[1]), "x" * 2_000)
+        except UserError as error:
+            print(error)
+        """
+    )
+    path = tmp_path / "big.txt"
+    result = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True)
+    assert result.stdout.startswith(f"The disk is full: {path} was not written.")
+    assert os.listdir(tmp_path) == []
+
+
+def test_json(tmp_path):
+    write_json(tmp_path / "a.json", {"é": [1, 2.5, None]})
+    assert read_json(tmp_path / "a.json") == {"é": [1, 2.5, None]}
+    (tmp_path / "a.json").write_text('{"é": [1')
+    with pytest.raises(UserError, match=r"a.json is damaged"):
+        read_json(tmp_path / "a.json")
+    with pytest.raises(UserError, match=r"b.json is missing"):
+        read_json(tmp_path / "b.json")

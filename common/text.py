@@ -6,10 +6,12 @@ Training, evaluate, predict and the SavedModel all call the same `TextPreprocess
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from pydantic import Field
+from rich.console import Console
 
 from common.config import Settings
 from common.errors import UserError
@@ -18,6 +20,13 @@ from common.files import write_text
 PADDING = 0
 UNKNOWN = 1
 FIRST_WORD = 2
+FIRST_PAIR = 1
+
+WORDS_FILE = "vocabulary.txt"
+PAIRS_FILE = "pairs.txt"
+
+# Different words, or pairs, that are counted at once; beyond, those seen once are forgotten.
+COUNTED_AT_ONCE = 2_000_000
 
 # White space of any script and control characters; what remains can be parted by blanks alone.
 _BLANKS = r"[\s\p{Z}\p{Cc}]+"
@@ -40,6 +49,9 @@ class TextSettings(Settings):
     vocabulary_size: int = Field(30_000, ge=1, description="most frequent training words that are kept")
     minimum_count: int = Field(
         2, ge=1, description="times a word must occur in the training split to be kept"
+    )
+    pairs: int = Field(
+        0, ge=0, description="most frequent pairs of neighbouring training words that are kept"
     )
     maximum_length: int = Field(400, ge=1, description="words after which a text is cut")
 
@@ -91,35 +103,33 @@ class TextPreprocessor(tf.Module):
     Number 0 is padding, 1 an unknown word, 2 the first word of the vocabulary. A text without any word
     becomes one unknown word, so that every sequence has a first step.
 
+    Pairs of neighbouring words have a vocabulary of their own, if the settings ask for one; there 0 is a pair
+    that is not in it, and 1 the first one.
+
     Example:
-        >>> preprocessor = TextPreprocessor(["good", "film"], TextSettings())
+        >>> preprocessor = TextPreprocessor(["good", "film"], [], TextSettings())
         >>> preprocessor(tf.constant(["A good film", ""]))
         <tf.RaggedTensor [[1, 2, 3], [1]]>
     """
 
     def __init__(
-        self, vocabulary: list[str], settings: TextSettings, vocabulary_file: Path | None = None
+        self, vocabulary: list[str], pairs: list[str], settings: TextSettings, directory: Path | None = None
     ) -> None:
+        """Make the lookup tables.
+
+        Args:
+            vocabulary: words, the most frequent first.
+            pairs: pairs of words, each with one blank between, the most frequent first.
+            settings: how text is split and cut.
+            directory: where `save` wrote the vocabularies. The tables are then read from the files, and an
+                export carries these files, which a person can read.
+        """
         super().__init__(name="text_preprocessor")
         self.vocabulary = vocabulary
+        self.pairs = pairs
         self.settings = settings
-        if vocabulary_file is None:
-            initializer = tf.lookup.KeyValueTensorInitializer(
-                tf.constant(vocabulary, tf.string),
-                tf.range(FIRST_WORD, FIRST_WORD + len(vocabulary), dtype=tf.int64),
-            )
-            self.offset = 0
-        else:
-            # From a file, so that an export carries the vocabulary as a file that a person can read.
-            initializer = tf.lookup.TextFileInitializer(
-                str(vocabulary_file),
-                tf.string,
-                tf.lookup.TextFileIndex.WHOLE_LINE,
-                tf.int64,
-                tf.lookup.TextFileIndex.LINE_NUMBER,
-            )
-            self.offset = FIRST_WORD
-        self.table = tf.lookup.StaticHashTable(initializer, default_value=UNKNOWN - self.offset)
+        self.word_table = _line_numbers(vocabulary, directory and directory / WORDS_FILE)
+        self.pair_table = _line_numbers(pairs, directory and directory / PAIRS_FILE) if pairs else None
 
     @property
     def size(self) -> int:
@@ -132,54 +142,116 @@ class TextPreprocessor(tf.Module):
 
     def __call__(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Texts (batch,) to word numbers (batch, words) int32, cut to the maximum length."""
-        words = self.words(texts)[:, : self.settings.maximum_length]
-        numbers = tf.ragged.map_flat_values(
-            lambda flat: tf.cast(self.table.lookup(flat) + self.offset, tf.int32), words
-        )
+        return self.word_numbers(self.words(texts)[:, : self.settings.maximum_length])
+
+    def word_numbers(self, words: tf.RaggedTensor) -> tf.RaggedTensor:
+        """Words (batch, words) to their numbers, int32; a row without words gets one unknown word."""
+        numbers = tf.ragged.map_flat_values(_lookup, words, self.word_table, FIRST_WORD, UNKNOWN)
         no_words = tf.equal(words.row_lengths(), 0)  # (batch,)
         filler = tf.ragged.boolean_mask(tf.fill([tf.size(no_words), 1], UNKNOWN), no_words[:, tf.newaxis])
         return tf.concat([numbers, filler], axis=1)
 
+    def words_and_pairs(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """Texts (batch,) to (batch, words, 2) int32: each word's number, and that of the pair it ends."""
+        words = self.words(texts)[:, : self.settings.maximum_length]
+        pairs = tf.strings.ngrams(words, 2, separator=" ")  # (batch, words - 1)
+        pair_numbers = tf.ragged.map_flat_values(_lookup, pairs, self.pair_table, FIRST_PAIR, PADDING)
+        no_pair = tf.fill([pairs.nrows(), 1], PADDING)  # The first word ends no pair.
+        pair_numbers = tf.concat([no_pair, pair_numbers], axis=1)  # (batch, words)
+        word_numbers = self.word_numbers(words)
+        return word_numbers.with_flat_values(
+            tf.stack([word_numbers.flat_values, pair_numbers.flat_values], axis=-1)
+        )
+
     @classmethod
     def learn(cls, texts: Iterable[tf.Tensor], settings: TextSettings) -> "TextPreprocessor":
-        """Count the words of batches of training texts and keep the most frequent.
+        """Count the words, and pairs of words, of batches of training texts and keep the most frequent.
 
         Raises:
             UserError: if no word occurs often enough to be kept.
         """
-        counts: Counter[bytes] = Counter()
-        split = tf.function(
-            lambda batch: split_words(normalize(batch, settings.lowercase)).flat_values,
-            input_signature=[tf.TensorSpec([None], tf.string)],
-        )
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+        def split(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            words = split_words(normalize(batch, settings.lowercase))
+            pairs = (
+                tf.strings.ngrams(words, 2, separator=" ").flat_values if settings.pairs else tf.zeros([0])
+            )
+            return words.flat_values, pairs, words.row_lengths()
+
+        word_counts: Counter[bytes] = Counter()
+        pair_counts: Counter[bytes] = Counter()
+        longer = 0
         for batch in texts:
-            words, occurrences = np.unique(split(batch).numpy().astype(object), return_counts=True)
-            counts.update(dict(zip(words.tolist(), occurrences.tolist(), strict=True)))
-        # Words of equal count in alphabetical order: the vocabulary does not depend on the order of examples.
-        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        kept = [
-            word.decode()
-            for word, count in ranked[: settings.vocabulary_size]
-            if count >= settings.minimum_count
-        ]
-        if not kept:
+            words, pairs, lengths = split(batch)
+            _count(word_counts, words)
+            _count(pair_counts, pairs)
+            longer += int(np.sum(lengths.numpy() > settings.maximum_length))
+        if longer:
+            Console(stderr=True, highlight=False, soft_wrap=True).print(
+                f"{longer:,} training texts are longer than {settings.maximum_length} words and are cut "
+                "(text.maximum_length)"
+            )
+        vocabulary = _most_frequent(word_counts, settings.vocabulary_size, settings.minimum_count)
+        if not vocabulary:
             raise UserError(
                 f"No word occurs {settings.minimum_count} times in the training texts; set text.minimum_count=1."
             )
-        return cls(kept, settings)
+        return cls(vocabulary, _most_frequent(pair_counts, settings.pairs, settings.minimum_count), settings)
 
     def save(self, directory: Path) -> None:
-        """Write the vocabulary, one word a line."""
-        write_text(directory / "vocabulary.txt", "".join(f"{word}\n" for word in self.vocabulary))
+        """Write the vocabularies, one word or pair a line."""
+        write_text(directory / WORDS_FILE, "".join(f"{word}\n" for word in self.vocabulary))
+        if self.settings.pairs:
+            write_text(directory / PAIRS_FILE, "".join(f"{pair}\n" for pair in self.pairs))
 
     @classmethod
     def load(cls, directory: Path, settings: TextSettings) -> "TextPreprocessor":
         """Read what `save` wrote.
 
         Raises:
-            UserError: if the vocabulary is missing.
+            UserError: if a vocabulary is missing.
         """
-        path = directory / "vocabulary.txt"
-        if not path.is_file():
-            raise UserError(f"{path} is missing: the run is damaged; train it again.")
-        return cls(path.read_text(encoding="utf-8").split("\n")[:-1], settings, vocabulary_file=path)
+        vocabulary = _read_lines(directory / WORDS_FILE)
+        pairs = _read_lines(directory / PAIRS_FILE) if settings.pairs else []
+        return cls(vocabulary, pairs, settings, directory)
+
+
+def _line_numbers(entries: list[str], file: Path | None) -> tf.lookup.StaticHashTable:
+    """Table from an entry to its place in the list; -1 for others."""
+    if file is None:
+        initializer: Any = tf.lookup.KeyValueTensorInitializer(
+            tf.constant(entries, tf.string), tf.range(len(entries), dtype=tf.int64)
+        )
+    else:
+        index = tf.lookup.TextFileIndex
+        initializer = tf.lookup.TextFileInitializer(
+            str(file), tf.string, index.WHOLE_LINE, tf.int64, index.LINE_NUMBER
+        )
+    return tf.lookup.StaticHashTable(initializer, default_value=-1)
+
+
+def _lookup(entries: tf.Tensor, table: tf.lookup.StaticHashTable, first: int, missing: int) -> tf.Tensor:
+    lines = table.lookup(entries)
+    return tf.cast(tf.where(lines < 0, tf.cast(missing, tf.int64), lines + first), tf.int32)
+
+
+def _count(counts: Counter[bytes], entries: tf.Tensor) -> None:
+    different, occurrences = np.unique(entries.numpy().astype(object), return_counts=True)
+    counts.update(dict(zip(different.tolist(), occurrences.tolist(), strict=True)))
+    # Lossy counting (Manku and Motwani, 2002): memory does not grow with the data.
+    if len(counts) > COUNTED_AT_ONCE:
+        for entry in [entry for entry, count in counts.items() if count == 1]:
+            del counts[entry]
+
+
+def _most_frequent(counts: Counter[bytes], size: int, minimum_count: int) -> list[str]:
+    # Entries of equal count in alphabetical order: the vocabulary does not depend on the order of examples.
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [entry.decode() for entry, count in ranked[:size] if count >= minimum_count]
+
+
+def _read_lines(path: Path) -> list[str]:
+    if not path.is_file():
+        raise UserError(f"{path} is missing: the run is damaged; train it again.")
+    return path.read_text(encoding="utf-8").split("\n")[:-1]

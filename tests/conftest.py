@@ -61,7 +61,17 @@ def trained(tmp_path_factory):
         from common.cli import app
 
         table = write_reviews(folder / "reviews.csv")
-        arguments = ["train", "--task", "sentiment", "--data", str(table), "--run", "small", "--set", SMALL_MODEL]
+        arguments = [
+            "train",
+            "--task",
+            "sentiment",
+            "--data",
+            str(table),
+            "--run",
+            "small",
+            "--set",
+            SMALL_MODEL,
+        ]
         result = CliRunner().invoke(app, arguments, catch_exceptions=False)
         assert result.exit_code == 0, result.output
         yield folder

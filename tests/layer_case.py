@@ -65,7 +65,9 @@ def _check_gradients(layer, inputs):
         layer.trainable_weights, tape.gradient(loss, [w.value for w in layer.trainable_weights]), strict=True
     ):
         assert gradient is not None, f"no gradient reaches {weight.path}"
-        assert np.any(np.asarray(tf.convert_to_tensor(gradient)) != 0), f"the gradient of {weight.path} is zero"
+        assert np.any(np.asarray(tf.convert_to_tensor(gradient)) != 0), (
+            f"the gradient of {weight.path} is zero"
+        )
 
 
 def _check_mixed_precision(make_layer, inputs):
@@ -74,7 +76,9 @@ def _check_mixed_precision(make_layer, inputs):
     if outputs.dtype.is_floating:
         assert outputs.dtype == tf.bfloat16
     assert bool(ops.all(ops.isfinite(ops.cast(outputs, "float32"))))
-    assert all(keras.backend.standardize_dtype(weight.dtype) == "float32" for weight in layer.trainable_weights)
+    assert all(
+        keras.backend.standardize_dtype(weight.dtype) == "float32" for weight in layer.trainable_weights
+    )
 
 
 def run_model_test(make_layer, input_shape, tmp_path):

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import pydantic
 from pydantic import Field
 
 from common.config import DataSettings, Settings, TaskSettings
@@ -39,6 +40,15 @@ class ModelSettings(Settings):
     pooling: Literal["last", "mean", "max", "attention"] = Field(
         "max", description="what becomes of the steps: last | mean | max | attention"
     )
+    segment_length: int | None = Field(
+        None,
+        ge=2,
+        description="words after which the recurrent layers start anew; empty: they read the whole text",
+    )
+    bag_of_words: bool = Field(
+        False, description="whether the sum of the word vectors goes to the classifier too"
+    )
+    pair_dimension: int = Field(32, ge=1, description="numbers that stand for a pair of words (text.pairs)")
     dropout: float = Field(0.5, ge=0, lt=1, description="share dropped before the classifier")
 
 
@@ -48,3 +58,9 @@ class SentimentSettings(TaskSettings):
     data: SentimentDataSettings
     text: TextSettings
     model: ModelSettings
+
+    @pydantic.model_validator(mode="after")
+    def _whole_texts_have_a_last_state(self) -> "SentimentSettings":
+        if self.model.segment_length is not None and self.model.pooling == "last":
+            raise ValueError("model.segment_length needs model.pooling mean, max or attention, not last")
+        return self

@@ -7,11 +7,13 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from common.layers.bag_of_vectors import BagOfVectors
+from common.layers.segments import Segments
 from common.layers.sequence_pooling import SequencePooling
 from common.layers.stacked_rnn import StackedRNN
 from common.layers.word_dropout import WordDropout
 from common.serving import Endpoint, ServingModule
-from common.text import UNKNOWN
+from common.text import FIRST_PAIR, UNKNOWN
 from tasks.sentiment.config import SentimentSettings
 
 
@@ -25,19 +27,21 @@ def build_model(
     """Build the many-to-one classifier.
 
     Args:
-        settings: its `model` group is used.
+        settings: `model`, and the number of pairs of `text`, are used.
         vocabulary_size: different word numbers, padding and unknown included.
         classes: number of classes.
         word_vectors: (vocabulary_size, embedding_dimension) to start from; random if None.
         serving: keep out what only a GPU has.
 
     Returns:
-        A model from word numbers (batch, words) int32, padded with 0 at the end, to logits (batch, classes)
-        float32.
+        A model from word numbers (batch, words) int32, or with pairs (batch, words, 2), padded with 0 at the
+        end, to logits (batch, classes) float32.
     """
     model = settings.model
-    word_numbers = keras.Input((None,), dtype="int32", name="word_numbers")  # (batch, words)
-    words = WordDropout(model.word_dropout, replacement=UNKNOWN)(word_numbers)
+    pairs = settings.text.pairs
+    numbers = keras.Input((None, 2) if pairs else (None,), dtype="int32", name="numbers")
+    words = numbers[..., 0] if pairs else numbers  # (batch, words)
+    words = WordDropout(model.word_dropout, replacement=UNKNOWN)(words)
     embedding = keras.layers.Embedding(
         vocabulary_size,
         model.embedding_dimension,
@@ -48,8 +52,27 @@ def build_model(
         trainable=model.train_embeddings,
         name="word_vectors",
     )
-    states = keras.layers.Dropout(model.embedding_dropout)(embedding(words))  # (batch, words, embedding)
-    states = StackedRNN(
+    vectors = keras.layers.Dropout(model.embedding_dropout)(embedding(words))  # (batch, words, embedding)
+    text = [_recurrent_part(settings, vectors, serving)]  # (batch, width)
+    if model.bag_of_words:
+        text.append(BagOfVectors(name="bag_of_words")(vectors))  # (batch, embedding)
+    if pairs:
+        kept_pairs = WordDropout(model.word_dropout, replacement=0)(numbers[..., 1])
+        pair_embedding = keras.layers.Embedding(
+            FIRST_PAIR + pairs, model.pair_dimension, mask_zero=True, name="pair_vectors"
+        )
+        text.append(BagOfVectors(name="bag_of_pairs")(pair_embedding(kept_pairs)))  # (batch, pair_dimension)
+    joined = keras.layers.Concatenate()(text) if len(text) > 1 else text[0]
+    joined = keras.layers.Dropout(model.dropout)(joined)
+    # float32 even in mixed precision: the loss needs the digits.
+    logits = keras.layers.Dense(classes, dtype="float32", name="classifier")(joined)  # (batch, classes)
+    return keras.Model(numbers, logits, name="sentiment")
+
+
+def _recurrent_part(settings: SentimentSettings, vectors: Any, serving: bool) -> Any:
+    """Word vectors (batch, words, embedding) to one vector a text (batch, width)."""
+    model = settings.model
+    layers = StackedRNN(
         model.cell,
         model.units,
         layers=model.layers,
@@ -59,12 +82,12 @@ def build_model(
         return_sequences=model.pooling != "last",
         use_cudnn=False if serving else "auto",
         name="recurrent_layers",
-    )(states)  # (batch, words, width), or (batch, width)
-    text = states if model.pooling == "last" else SequencePooling(model.pooling)(states)  # (batch, width)
-    text = keras.layers.Dropout(model.dropout)(text)
-    # float32 even in mixed precision: the loss needs the digits.
-    logits = keras.layers.Dense(classes, dtype="float32", name="classifier")(text)  # (batch, classes)
-    return keras.Model(word_numbers, logits, name="sentiment")
+    )
+    if model.pooling == "last":
+        return layers(vectors)  # (batch, width)
+    if model.segment_length is not None:
+        layers = Segments(layers, model.segment_length, name="segments")
+    return SequencePooling(model.pooling)(layers(vectors))  # (batch, words, width) to (batch, width)
 
 
 class SentimentServing(ServingModule):
@@ -72,14 +95,16 @@ class SentimentServing(ServingModule):
 
     def __init__(self, preprocessing: Any, model: keras.Model) -> None:
         super().__init__(name="sentiment")
+        self.preprocessing = preprocessing
+        # Said apart, so that the export finds the lookup tables.
         self.text = preprocessing.text
         self.model = model
         self.labels = tf.constant(preprocessing.labels)
 
     def serve(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """Texts (batch,) to label (batch,) and probabilities (batch, classes)."""
-        word_numbers = self.text(text).to_tensor()  # (batch, words)
-        probabilities = ops.softmax(self.model(word_numbers, training=False))  # (batch, classes)
+        numbers = self.preprocessing.numbers(text).to_tensor()  # (batch, words), or (batch, words, 2)
+        probabilities = ops.softmax(self.model(numbers, training=False))  # (batch, classes)
         return {
             "label": tf.gather(self.labels, tf.argmax(probabilities, axis=-1)),
             "probabilities": probabilities,

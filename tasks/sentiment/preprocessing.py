@@ -44,18 +44,23 @@ class SentimentPreprocessing(Preprocessing):
         text = TextPreprocessor.learn(batches.map(lambda example: example["text"]), settings.text)
         return cls(text, sorted(label.decode() for label in labels))
 
+    def numbers(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """Texts (batch,) to what the model reads, int32: (batch, words), or (batch, words, 2) with pairs."""
+        return self.text.words_and_pairs(texts) if self.text.settings.pairs else self.text(texts)
+
     def examples(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        """Raw examples to (word numbers (words,) int32, class number () int32)."""
+        """Raw examples to (numbers of one text as in `numbers`, class number () int32)."""
 
         def batch_to_numbers(example: dict[str, tf.Tensor]) -> tuple[tf.RaggedTensor, tf.Tensor]:
-            return self.text(example["text"]), self.label_table.lookup(example["label"])
+            return self.numbers(example["text"]), self.label_table.lookup(example["label"])
 
+        shape = [None, 2] if self.text.settings.pairs else [None]
         return (
             dataset.batch(TEXTS_AT_ONCE)
             .map(batch_to_numbers, num_parallel_calls=2)
             .unbatch()
             # One row of a ragged tensor is a plain tensor, which the type does not say yet.
-            .map(lambda word_numbers, label: (tf.ensure_shape(word_numbers, [None]), label))
+            .map(lambda numbers, label: (tf.ensure_shape(numbers, shape), label))
         )
 
     def save(self, directory: Path) -> None:

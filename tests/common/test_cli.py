@@ -21,10 +21,22 @@ def test_help_starts_in_under_two_seconds_without_tensorflow():
     script = "import sys, common.cli; assert 'tensorflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True, cwd=PROJECT)
     started = time.monotonic()
-    result = subprocess.run([sys.executable, "-m", "common.cli", "--help"], capture_output=True, text=True, cwd=PROJECT)
+    result = subprocess.run(
+        [sys.executable, "-m", "common.cli", "--help"], capture_output=True, text=True, cwd=PROJECT
+    )
     assert time.monotonic() - started < 2
     assert result.returncode == 0
-    for verb in ("train", "evaluate", "export", "predict", "benchmark", "datasets", "runs", "config", "new-task"):
+    for verb in (
+        "train",
+        "evaluate",
+        "export",
+        "predict",
+        "benchmark",
+        "datasets",
+        "runs",
+        "config",
+        "new-task",
+    ):
         assert f"  {verb}" in result.stdout
 
 
@@ -33,18 +45,36 @@ def test_help_starts_in_under_two_seconds_without_tensorflow():
     [
         (["train"], "No task given. Valid: "),
         (["train", "--task", "sentimnt"], "Unknown task 'sentimnt'. Did you mean 'sentiment'? Valid: "),
-        (["train", "--task", "sentiment", "--dataset", "imbd"], "Unknown dataset 'imbd'. Did you mean 'imdb'?"),
-        (["train", "--task", "sentiment", "--preset", "defualt"], "Unknown preset 'defualt'. Did you mean 'default'?"),
-        (["train", "--task", "sentiment", "--set", "model.unit=3"], "Unknown setting 'model.unit'. Did you mean 'model.units'?"),
+        (
+            ["train", "--task", "sentiment", "--dataset", "imbd"],
+            "Unknown dataset 'imbd'. Did you mean 'imdb'?",
+        ),
+        (
+            ["train", "--task", "sentiment", "--preset", "defualt"],
+            "Unknown preset 'defualt'. Did you mean 'default'?",
+        ),
+        (
+            ["train", "--task", "sentiment", "--set", "model.unit=3"],
+            "Unknown setting 'model.unit'. Did you mean 'model.units'?",
+        ),
         (["train", "--task", "sentiment", "--set", "model.units=x"], "Setting model.units='x' is not valid"),
         (["train", "--task", "sentiment", "--data", "none.csv"], "none.csv"),
-        (["train", "--task", "sentiment", "--column", "txt=a"], "Unknown variable 'DATA_TXT'. Did you mean 'DATA_TEXT'?"),
-        (["evaluate", "--task", "sentiment"], "No finished run of sentiment; train one first: make train TASK=sentiment"),
+        (
+            ["train", "--task", "sentiment", "--column", "txt=a"],
+            "Unknown variable 'DATA_TXT'. Did you mean 'DATA_TEXT'?",
+        ),
+        (
+            ["evaluate", "--task", "sentiment"],
+            "No finished run of sentiment; train one first: make train TASK=sentiment",
+        ),
         (["evaluate", "--task", "sentiment", "--run", "x"], "Unknown run 'x'"),
         (["export", "--task", "sentiment", "--run", "x"], "Unknown run 'x'"),
         (["predict", "--task", "sentiment", "--text", " "], "TEXT is empty"),
         (["predict", "--task", "sentiment", "--input", "a.csv"], "INPUT is given without OUTPUT"),
-        (["predict", "--task", "sentiment", "--run", "a", "--model", "b", "--text", "c"], "RUN and MODEL are both given"),
+        (
+            ["predict", "--task", "sentiment", "--run", "a", "--model", "b", "--text", "c"],
+            "RUN and MODEL are both given",
+        ),
         (["config", "--task", "sentiment", "--dataset", "snt"], "Unknown dataset 'snt'. Did you mean 'sst'?"),
         (["runs", "--task", "sentimnt"], "Unknown task 'sentimnt'"),
     ],
@@ -86,7 +116,15 @@ def test_bad_rows_are_counted_when_asked(workspace):
     table = write_reviews(workspace / "reviews.csv", 90)
     with table.open("a") as file:
         file.write("  ,good\nonly one column\n")
-    options = ["train", "--task", "sentiment", "--data", table, "--set", f"{SMALL_MODEL} train.epochs=1 data.skip_bad_rows=true"]
+    options = [
+        "train",
+        "--task",
+        "sentiment",
+        "--data",
+        table,
+        "--set",
+        f"{SMALL_MODEL} train.epochs=1 data.skip_bad_rows=true",
+    ]
     result = invoke(*options)
     assert result.exit_code == 0, result.output
     assert "rows skipped: 2" in result.output
@@ -138,14 +176,26 @@ def test_runs_lists_scores(trained_workspace, monkeypatch):
 
 def make(*arguments, **environment):
     return subprocess.run(
-        ["make", "-n", *arguments], capture_output=True, text=True, cwd=PROJECT, env={**os.environ, **environment}, check=False
+        ["make", "-n", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=PROJECT,
+        env={**os.environ, **environment},
+        check=False,
     )
 
 
 def test_makefile_passes_variables_as_they_are():
-    result = make("predict", "TASK=sentiment", "TEXT=it's \"so\" funny $HOME & co", "FORMAT=json")
+    result = make("predict", "TASK=sentiment", 'TEXT=it\'s "so" funny $HOME & co', "FORMAT=json")
     assert """--text 'it'\\''s "so" funny $HOME & co'""" in result.stdout
-    result = make("train", "TASK=sentiment", "DATA=my file.csv", "DATA_TEXT=review body", "DATA_TEST=t.csv", 'SET=a.b="x y"')
+    result = make(
+        "train",
+        "TASK=sentiment",
+        "DATA=my file.csv",
+        "DATA_TEXT=review body",
+        "DATA_TEST=t.csv",
+        'SET=a.b="x y"',
+    )
     command = " ".join(result.stdout.split())
     assert "--data 'my file.csv'" in command
     assert "--data-test 't.csv'" in command
@@ -155,5 +205,16 @@ def test_makefile_passes_variables_as_they_are():
 
 def test_make_help_names_every_target():
     result = subprocess.run(["make", "help"], capture_output=True, text=True, cwd=PROJECT, check=True)
-    for target in ("train", "evaluate", "export", "predict", "benchmark", "datasets", "runs", "config", "test", "lint"):
+    for target in (
+        "train",
+        "evaluate",
+        "export",
+        "predict",
+        "benchmark",
+        "datasets",
+        "runs",
+        "config",
+        "test",
+        "lint",
+    ):
         assert f"\n  {target} " in result.stdout

@@ -48,7 +48,10 @@ def test_parse_overrides(text, expected):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"model.unit": 3}, r"Unknown setting 'model.unit'. Did you mean 'model.units'\? Valid: .*model.cell"),
+        (
+            {"model.unit": 3},
+            r"Unknown setting 'model.unit'. Did you mean 'model.units'\? Valid: .*model.cell",
+        ),
         ({"model.units": "many"}, r"Setting model.units='many' is not valid"),
         ({"model.units": 0}, r"Setting model.units=0 is not valid: .*greater than or equal to 1"),
         ({"model.cell": "lstn"}, r"Setting model.cell='lstn' is not valid: .*'elman', 'lstm' or 'gru'"),
@@ -103,7 +106,9 @@ def test_every_setting_has_a_meaning():
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: f"{path.parent.parent.name}-{path.stem}")
 def test_presets_say_how_they_are_used_and_explain_each_key(path):
     lines = path.read_text(encoding="utf-8").splitlines()
-    assert lines[0].startswith(f"# make train TASK={path.parent.parent.name}"), "the first line is the command"
+    assert lines[0].startswith(f"# make train TASK={path.parent.parent.name}"), (
+        "the first line is the command"
+    )
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert values
     for line in lines:

@@ -17,7 +17,14 @@ from common.serving import run_predictor, saved_model_predictor
 from common.task import find_task
 
 TASK = find_task("sentiment")
-TEXTS = ["a lovely film", "two hours of dull scenes", "", "words nobody knows 这部电影", "a\x00b \u2028", "x " * 2_000]
+TEXTS = [
+    "a lovely film",
+    "two hours of dull scenes",
+    "",
+    "words nobody knows 这部电影",
+    "a\x00b \u2028",
+    "x " * 2_000,
+]
 
 
 def invoke(*arguments):
@@ -27,7 +34,11 @@ def invoke(*arguments):
 @pytest.fixture(scope="module")
 def exported(trained):
     with pytest.MonkeyPatch.context() as patch:
-        for variable, folder in (("RUNS_DIR", "runs"), ("SAVED_MODELS_DIR", "saved_models"), ("TFDS_DATA_DIR", "data")):
+        for variable, folder in (
+            ("RUNS_DIR", "runs"),
+            ("SAVED_MODELS_DIR", "saved_models"),
+            ("TFDS_DATA_DIR", "data"),
+        ):
             patch.setenv(variable, str(trained / folder))
         return export_run(TASK, find_run("small"))
 
@@ -57,7 +68,9 @@ def test_export_and_run_give_the_same_answers_to_any_text(exported, trained_work
     assert served.answer(examples) == run.answer(examples)
 
 
-def test_export_and_run_have_equal_scores_and_labels_on_the_whole_test_split(exported, trained_workspace, tmp_path):
+def test_export_and_run_have_equal_scores_and_labels_on_the_whole_test_split(
+    exported, trained_workspace, tmp_path
+):
     result = invoke("evaluate", "--model", exported, "--output", tmp_path)
     assert result.exit_code == 0, result.output
     folder = trained_workspace / "runs" / "sentiment" / "small"
@@ -88,7 +101,16 @@ def test_loads_without_this_project_and_without_gpu_operations(exported):
 
 def test_model_card_says_what_a_user_needs(exported):
     card = (exported / "README.md").read_text()
-    for part in ("## Data", "Licence", "## Scores", "majority class", "`text`", "`probabilities`", ":predict", "seed 1"):
+    for part in (
+        "## Data",
+        "Licence",
+        "## Scores",
+        "majority class",
+        "`text`",
+        "`probabilities`",
+        ":predict",
+        "seed 1",
+    ):
         assert part in card
 
 
@@ -144,7 +166,17 @@ def test_predict_table_keeps_every_row_and_column(trained_workspace, tmp_path, s
     table = pd.DataFrame({"id": range(4), "review": texts, "label": ["x", "y", "z", ""]})
     table.to_csv(tmp_path / "in.csv", index=False)
     output = tmp_path / f"out{suffix}"
-    result = invoke("predict", "--run", "small", "--input", tmp_path / "in.csv", "--output", output, "--column", "text=review")
+    result = invoke(
+        "predict",
+        "--run",
+        "small",
+        "--input",
+        tmp_path / "in.csv",
+        "--output",
+        output,
+        "--column",
+        "text=review",
+    )
     assert result.exit_code == 0, result.output
     if suffix == ".jsonl":
         rows = [json.loads(line) for line in output.read_text().splitlines()]
@@ -155,7 +187,14 @@ def test_predict_table_keeps_every_row_and_column(trained_workspace, tmp_path, s
     assert [row["label"] for row in rows] == ["x", "y", "z", ""]
     # The user's own column `label` is not written over.
     assert [row["predicted_label"] for row in rows] == ["bad", "", "good", "good"]
-    assert list(rows[0]) == ["id", "review", "label", "predicted_label", "probability_bad", "probability_good"]
+    assert list(rows[0]) == [
+        "id",
+        "review",
+        "label",
+        "predicted_label",
+        "probability_bad",
+        "probability_good",
+    ]
 
 
 def test_long_text_is_cut_and_said(trained_workspace):
@@ -165,7 +204,9 @@ def test_long_text_is_cut_and_said(trained_workspace):
 
 
 def test_evaluate_on_another_file(exported, trained_workspace, tmp_path):
-    pd.DataFrame({"body": ["lovely", "dull", "lovely"], "stars": ["good", "bad", "bad"]}).to_csv(tmp_path / "o.csv")
+    pd.DataFrame({"body": ["lovely", "dull", "lovely"], "stars": ["good", "bad", "bad"]}).to_csv(
+        tmp_path / "o.csv"
+    )
     columns = ["--column", "text=body", "--column", "label=stars", "--output", tmp_path / "scores"]
     for choice in (["--run", "small"], ["--model", exported]):
         result = invoke("evaluate", *choice, "--data", tmp_path / "o.csv", *columns)

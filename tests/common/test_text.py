@@ -50,14 +50,39 @@ def test_words_hold_no_blanks_and_lose_nothing_that_counts(text):
     letters = [sign for sign in text.lower() if sign.isalnum()]
     if "<br" not in text.lower():
         # Lower-casing in the graph and in Python differ for a few letters: their number is what must agree.
-        assert abs(sum(sign.isalnum() for word in found for sign in word) - len(letters)) <= 2 * text.count("İ")
+        assert abs(sum(sign.isalnum() for word in found for sign in word) - len(letters)) <= 2 * text.count(
+            "İ"
+        )
 
 
 def test_numbers_of_words():
-    preprocessor = TextPreprocessor(["good", "film"], TextSettings(maximum_length=3))
+    preprocessor = TextPreprocessor(["good", "film"], [], TextSettings(maximum_length=3))
     numbers = preprocessor(tf.constant(["A good film !", "", "film"]))
     assert numbers.to_list() == [[UNKNOWN, FIRST_WORD, FIRST_WORD + 1], [UNKNOWN], [FIRST_WORD + 1]]
     assert numbers.dtype == tf.int32
+
+
+def test_numbers_of_pairs():
+    preprocessor = TextPreprocessor(["a", "b"], ["a b", "b c"], TextSettings(pairs=2, maximum_length=4))
+    numbers = preprocessor.words_and_pairs(tf.constant(["a b c a b", "", "b"]))
+    assert numbers.to_list() == [[[2, 0], [3, 1], [1, 2], [2, 0]], [[1, 0]], [[3, 0]]]
+
+
+def test_pairs_are_learned_saved_and_loaded(tmp_path):
+    settings_with_pairs = TextSettings(minimum_count=2, pairs=10)
+    texts = tf.constant(["x y z", "x y", "y z", "z z"])
+    learned = TextPreprocessor.learn([texts], settings_with_pairs)
+    assert learned.pairs == ["x y", "y z"]
+    learned.save(tmp_path)
+    loaded = TextPreprocessor.load(tmp_path, settings_with_pairs)
+    assert loaded.words_and_pairs(texts).to_list() == learned.words_and_pairs(texts).to_list()
+
+
+def test_counting_keeps_to_its_memory_and_the_frequent_words(monkeypatch):
+    monkeypatch.setattr("common.text.COUNTED_AT_ONCE", 50)
+    batches = [tf.constant([f"often rare{number}"]) for number in range(200)]
+    learned = TextPreprocessor.learn(batches, TextSettings(minimum_count=2))
+    assert learned.vocabulary == ["often"]
 
 
 def test_vocabulary_is_ranked_by_count_then_alphabet_and_cut():
@@ -85,7 +110,9 @@ def test_saved_vocabulary_gives_the_same_numbers(tmp_path_factory, texts):
     loaded = TextPreprocessor.load(folder, TextSettings(minimum_count=1))
     assert loaded.vocabulary == learned.vocabulary
     assert loaded(batch).to_list() == learned(batch).to_list()
-    assert np.all(np.concatenate(loaded(batch).to_list()) != UNKNOWN) or any(not words(text) for text in texts)
+    assert np.all(np.concatenate(loaded(batch).to_list()) != UNKNOWN) or any(
+        not words(text) for text in texts
+    )
 
 
 def test_missing_vocabulary(tmp_path):

@@ -59,7 +59,10 @@ def test_a_run_holds_all_that_is_needed(trained_workspace):
     environment = json.loads((folder / "environment.json").read_text())
     assert environment["versions"]["keras"] == keras.__version__
     assert environment["seed"] == 1
-    assert {path.name for path in (folder / "figures").iterdir()} == {"learning_curves.png", "confusion_matrix.png"}
+    assert {path.name for path in (folder / "figures").iterdir()} == {
+        "learning_curves.png",
+        "confusion_matrix.png",
+    }
     assert list((folder / "tensorboard").rglob("*tfevents*"))
 
 
@@ -126,7 +129,9 @@ def test_a_run_whose_data_has_changed_is_not_resumed(workspace):
 
 def test_loss_that_is_not_finite_stops_the_run_and_says_what_to_try(workspace):
     table = write_reviews(workspace / "reviews.csv", 60)
-    explosive = f"{SMALL_MODEL} train.learning_rate=1e38 train.gradient_clip_norm=null train.schedule=constant"
+    explosive = (
+        f"{SMALL_MODEL} train.learning_rate=1e38 train.gradient_clip_norm=null train.schedule=constant"
+    )
     result = invoke("train", "--task", "sentiment", "--data", table, "--set", explosive)
     assert result.exit_code == 2
     assert "loss is not finite at epoch" in result.output
@@ -135,7 +140,9 @@ def test_loss_that_is_not_finite_stops_the_run_and_says_what_to_try(workspace):
 
 def test_early_stopping_keeps_the_best_epoch(workspace):
     table = write_reviews(workspace / "reviews.csv", 90)
-    train(table, "run", f"{SMALL_MODEL} train.epochs=30 train.early_stopping_patience=2 train.schedule=constant")
+    train(
+        table, "run", f"{SMALL_MODEL} train.epochs=30 train.early_stopping_patience=2 train.schedule=constant"
+    )
     folder = workspace / "runs" / "sentiment" / "run"
     training = json.loads((folder / "training.json").read_text())
     history = pd.read_csv(folder / "history.csv")
@@ -149,10 +156,22 @@ def test_disk_that_fills_during_a_save_ends_in_one_line_and_the_run_goes_on_late
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); from common.cli import app;"
         "import common.pipeline; resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, resource.RLIM_INFINITY)); app()"
     )
-    options = ["train", "--task", "sentiment", "--data", table, "--run", "full", "--set", f"{SMALL_MODEL} train.epochs=2"]
+    options = [
+        "train",
+        "--task",
+        "sentiment",
+        "--data",
+        table,
+        "--run",
+        "full",
+        "--set",
+        f"{SMALL_MODEL} train.epochs=2",
+    ]
     # The table is prepared before, so that the limit meets the checkpoint.
     train(table, "before", f"{SMALL_MODEL} train.epochs=2")
-    result = subprocess.run([sys.executable, "-c", script, *map(str, options)], capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, "-c", script, *map(str, options)], capture_output=True, text=True
+    )
     assert result.returncode == 2, result.stderr
     assert result.stderr.splitlines()[-1].startswith("Error: The disk is full")
     runs = workspace / "runs" / "sentiment"
@@ -167,7 +186,9 @@ def test_disk_that_fills_during_a_save_ends_in_one_line_and_the_run_goes_on_late
     [("checkpoints/last.npz", b"rubbish"), ("preprocessing/labels.json", b"["), ("data.json", b""), ("config.yaml", b"a: [")],
 )  # fmt: skip
 def test_damaged_run_is_named(trained_workspace, workspace, file, content):
-    shutil.copytree(trained_workspace / "runs" / "sentiment" / "small", workspace / "runs" / "sentiment" / "small")
+    shutil.copytree(
+        trained_workspace / "runs" / "sentiment" / "small", workspace / "runs" / "sentiment" / "small"
+    )
     os.environ["TFDS_DATA_DIR"] = str(trained_workspace / "data")
     folder = workspace / "runs" / "sentiment" / "small"
     (folder / "model.keras").unlink()

@@ -25,7 +25,10 @@ def test_buckets_waste_the_fewest_steps(lengths, buckets):
     assert len(chosen.boundaries) <= buckets
     assert padded(lengths, chosen.boundaries) == best
     assert chosen.padding_share == pytest.approx(1 - sum(lengths) / best)
-    assert all(size == max(1, 30 // boundary) for size, boundary in zip(chosen.batch_sizes, chosen.boundaries, strict=True))
+    assert all(
+        size == max(1, 30 // boundary)
+        for size, boundary in zip(chosen.batch_sizes, chosen.boundaries, strict=True)
+    )
 
 
 def make_batches(tmp_path, lengths):
@@ -52,7 +55,9 @@ def test_every_example_once_under_the_budget(batches):
     for sequences, targets in batches.training_batches(buckets, epoch, seed=1, shuffle_buffer=50):
         assert tf.size(sequences) <= 100
         assert sequences.shape[1] in buckets.boundaries
-        np.testing.assert_array_equal(tf.math.count_nonzero(sequences, axis=1), batches.lengths[targets.numpy()])
+        np.testing.assert_array_equal(
+            tf.math.count_nonzero(sequences, axis=1), batches.lengths[targets.numpy()]
+        )
         seen.extend(targets.numpy())
         steps += 1
     assert sorted(seen) == list(range(200))
@@ -66,8 +71,12 @@ def test_order_depends_on_seed_and_epoch_alone(batches):
     first, again = order(data), order(data)
     epoch.assign(1)
     second = order(data)
-    other = order(batches.training_batches(buckets, tf.Variable(0, dtype=tf.int64), seed=2, shuffle_buffer=200))
-    resumed = order(batches.training_batches(buckets, tf.Variable(1, dtype=tf.int64), seed=1, shuffle_buffer=200))
+    other = order(
+        batches.training_batches(buckets, tf.Variable(0, dtype=tf.int64), seed=2, shuffle_buffer=200)
+    )
+    resumed = order(
+        batches.training_batches(buckets, tf.Variable(1, dtype=tf.int64), seed=1, shuffle_buffer=200)
+    )
     assert first == again
     assert first != second
     assert first != other

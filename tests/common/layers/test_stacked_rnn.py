@@ -59,5 +59,10 @@ def test_last_state_of_each_direction():
     last(inputs)
     last.set_weights(every.get_weights())
     # The forward direction ends at the last word, the backward one at the first.
-    expected = np.stack([np.concatenate([steps[0, 5, :4], steps[0, 0, 4:]]), np.concatenate([steps[1, 3, :4], steps[1, 0, 4:]])])
+    expected = np.stack(
+        [
+            np.concatenate([steps[0, 5, :4], steps[0, 0, 4:]]),
+            np.concatenate([steps[1, 3, :4], steps[1, 0, 4:]]),
+        ]
+    )
     np.testing.assert_allclose(last(inputs, mask=mask), expected, rtol=1e-6)

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from common.layers.segments import Segments
+from common.layers.stacked_rnn import StackedRNN
+from layer_case import run_model_test
+
+
+def make(**kw):
+    return Segments(StackedRNN("gru", 4, dtype=kw.get("dtype")), length=3, **kw)
+
+
+def test_layer(tmp_path):
+    layer = make()
+    inputs = tf.random.stateless_normal([2, 7, 3], seed=(1, 2))
+    assert layer(inputs).shape == (2, 7, 8)
+    assert len(layer.trainable_weights) == 6
+    copy = Segments.from_config(layer.get_config())
+    copy(inputs)
+    copy.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(copy(inputs), layer(inputs))
+    run_model_test(make, (4, 7, 3), tmp_path)
+
+
+@pytest.mark.parametrize("time", [1, 3, 7, 9])
+def test_each_segment_is_on_its_own(time):
+    layer = make()
+    inputs = tf.random.stateless_normal([2, time, 3], seed=(1, 2))
+    alone = (
+        [layer.layer(inputs[:, start : start + 3]) for start in range(0, time, 3)]
+        if layer(inputs) is not None
+        else []
+    )
+    np.testing.assert_allclose(layer(inputs), np.concatenate(alone, axis=1), rtol=1e-5, atol=1e-6)
+
+
+def test_padding_at_the_end_changes_nothing():
+    layer = make()
+    inputs = tf.random.stateless_normal([2, 7, 3], seed=(1, 2))
+    mask = tf.sequence_mask([7, 4], 12)
+    padded = layer(tf.pad(inputs, [[0, 0], [0, 5], [0, 0]], constant_values=9.0), mask=mask)
+    plain = layer(inputs, mask=mask[:, :7])
+    np.testing.assert_allclose(padded[0, :7], plain[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(padded[1, :4], plain[1, :4], rtol=1e-5, atol=1e-6)
+

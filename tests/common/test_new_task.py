@@ -25,7 +25,11 @@ def project(tmp_path_factory):
 
 def command_line(project, *arguments):
     # What the tests' environment says of folders must not lead out of the copy.
-    kept = {name: value for name, value in os.environ.items() if name not in ("RUNS_DIR", "PYTHONPATH")}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("RUNS_DIR", "SAVED_MODELS_DIR", "PYTHONPATH")
+    }
     environment = {**kept, "TFDS_DATA_DIR": str(project / "data")}
     return subprocess.run(
         [sys.executable, "-m", "common.cli", *arguments],
@@ -38,7 +42,7 @@ def command_line(project, *arguments):
 
 
 @pytest.fixture(scope="module")
-def trained(project):
+def skeleton(project):
     written = command_line(project, "new-task", "marked_signs")
     assert written.returncode == 0, written.stderr
     options = ["--set", "train.epochs=3", "--run", "first"]
@@ -47,19 +51,19 @@ def trained(project):
     return project
 
 
-def test_same_files_as_a_real_task(trained):
+def test_same_files_as_a_real_task(skeleton):
     sentiment = {path.name for path in (PROJECT / "tasks" / "sentiment").iterdir()}
-    written = {path.name for path in (trained / "tasks" / "marked_signs").iterdir()} - {"__pycache__"}
+    written = {path.name for path in (skeleton / "tasks" / "marked_signs").iterdir()} - {"__pycache__"}
     assert written - {"README.md"} <= sentiment
     assert {"task.py", "config.py", "data.py", "model.py", "README.md", "presets"} <= written
-    assert not list((trained / "tasks").glob(".*"))
+    assert not list((skeleton / "tasks").glob(".*"))
 
 
-def test_code_passes_the_linter(trained):
+def test_code_passes_the_linter(skeleton):
     for check in (["check"], ["format", "--check"]):
         result = subprocess.run(
             [sys.executable, "-m", "ruff", *check, "tasks/marked_signs"],
-            cwd=trained,
+            cwd=skeleton,
             capture_output=True,
             text=True,
             check=False,
@@ -67,23 +71,23 @@ def test_code_passes_the_linter(trained):
         assert result.returncode == 0, result.stdout
 
 
-def test_evaluates_above_its_baselines(trained):
-    result = command_line(trained, "evaluate", "--task", "marked_signs")
+def test_evaluates_above_its_baselines(skeleton):
+    result = command_line(skeleton, "evaluate", "--task", "marked_signs")
     assert result.returncode == 0, result.stderr
-    record = json.loads((trained / "runs" / "marked_signs" / "first" / "metrics.json").read_text())
+    record = json.loads((skeleton / "runs" / "marked_signs" / "first" / "metrics.json").read_text())
     assert record["metrics"]["accuracy"] > 0.9
     for scores in record["baselines"].values():
         assert record["metrics"]["accuracy"] > scores["accuracy"]
 
 
-def test_exports(trained):
-    result = command_line(trained, "export", "--task", "marked_signs")
+def test_exports(skeleton):
+    result = command_line(skeleton, "export", "--task", "marked_signs")
     assert result.returncode == 0, result.stderr
-    assert (trained / "saved_models" / "marked_signs" / "1" / "saved_model.pb").is_file()
+    assert (skeleton / "saved_models" / "marked_signs" / "1" / "saved_model.pb").is_file()
 
 
-def test_predicts(trained):
-    result = command_line(trained, "predict", "--task", "marked_signs", "--text", "a c a ? b c a c")
+def test_predicts(skeleton):
+    result = command_line(skeleton, "predict", "--task", "marked_signs", "--text", "a c a ? b c a c")
     assert result.returncode == 0, result.stderr
     assert result.stdout.split("\t")[0] == "b"
 
@@ -99,8 +103,8 @@ def test_predicts(trained):
         ("marked_signs", "exists"),
     ],
 )
-def test_wrong_names(trained, name, said):
-    result = command_line(trained, "new-task", *([name] if name else []))
+def test_wrong_names(skeleton, name, said):
+    result = command_line(skeleton, "new-task", *([name] if name else []))
     assert result.returncode == 2
     assert said in result.stderr
     assert len(result.stderr.splitlines()) == 1

@@ -90,7 +90,7 @@ def test_chooses_by_dataset_and_name(benchmarks):
     assert [recipe.name for recipe in choose_recipes("sentiment", None, None)] == ["small", "other"]
     assert [recipe.name for recipe in choose_recipes("sentiment", "tweets", None)] == ["other"]
     assert [recipe.name for recipe in choose_recipes("sentiment", None, "small")] == ["small"]
-    with pytest.raises(UserError, match="'smal'.*Did you mean 'small'"):
+    with pytest.raises(UserError, match=r"'smal'.*Did you mean 'small'"):
         choose_recipes("sentiment", None, "smal")
     with pytest.raises(UserError, match="Did you mean 'tweets'"):
         choose_recipes("sentiment", "tweet", None)

@@ -1,0 +1,66 @@
+"""The standard test of a task: every task of tasks/ passes it on a small file of its own."""
+
+import json
+
+import numpy as np
+import pandas as pd
+from typer.testing import CliRunner
+
+from common.cli import app
+from common.export import export_run
+from common.runs import find_run
+from common.serving import run_predictor, saved_model_predictor
+from common.task import find_task
+
+
+def invoke(*arguments):
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def run_task_test(name, run, examples):
+    """Check the contract on a run that has ended.
+
+    Answers are the same alone and in a batch, from the run and from its export; the score of the export on
+    the test split is that of the run; the preprocessing read back is the one that was saved; the model's
+    metric is among the recorded ones.
+
+    Args:
+        name: of the task.
+        run: name of a finished run.
+        examples: a few raw examples.
+    """
+    task, trained = find_task(name), find_run(run, name)
+    predictor = run_predictor(task, trained)
+    together = predictor.answer(examples)
+    for example, answer in zip(examples, together, strict=True):
+        assert_close(predictor.answer([example])[0], answer)
+    assert [answer for _, answer in predictor.answer_all(examples)] != []
+    assert list(task.columns(together[0])) == task.column_names(predictor.labels)
+    assert "\n" not in task.line(together[0])
+
+    exported = export_run(task, trained)
+    served = saved_model_predictor(find_task, exported)
+    assert served.answer(examples) == together
+    folder = trained.folder / "evaluations" / "export"
+    invoke("evaluate", "--model", exported, "--output", folder)
+    scores, of_export = (json.loads((path / "metrics.json").read_text()) for path in (trained.folder, folder))
+    assert of_export["metrics"] == scores["metrics"]
+    assert task.metric in scores["metrics"]
+    assert all(task.metric in baseline for baseline in scores["baselines"].values())
+    pd.testing.assert_frame_equal(
+        pd.read_csv(folder / "predictions.csv"), pd.read_csv(trained.folder / "predictions.csv"), check_exact=True
+    )
+
+
+def assert_close(one, other):
+    """Compare answers that may differ in the last digits."""
+    assert one.keys() == other.keys()
+    for key, value in one.items():
+        if isinstance(value, dict):
+            assert_close(value, other[key])
+        elif isinstance(value, float):
+            np.testing.assert_allclose(value, other[key], rtol=1e-5)
+        else:
+            assert value == other[key]

@@ -48,12 +48,14 @@ def print_runs(task: str | None) -> None:
 
 
 def print_settings(settings: Any) -> None:
-    """List every setting with its value and meaning."""
-    table = Table("setting", "value", "meaning")
+    """Print every setting as it is written in SET=, with its meaning behind it."""
+    lines = {}
     for key, field in setting_fields(type(settings)):
         value = setting_value(settings, key)
-        table.add_row(key, "" if value is None else str(value), field.description or "")
-    console.print(table)
+        lines[f"{key}={'' if value is None else value}"] = field.description
+    width = max(map(len, lines))
+    for line, meaning in lines.items():
+        console.print(f"{line:{width}}  # {meaning}", markup=False, soft_wrap=True)
 
 
 def _run_columns(run: Run) -> tuple[str, str, str, str, str]:

@@ -15,6 +15,8 @@ from common.errors import UserError, unknown_name
 from common.files import read_json, write_json
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
+# Recording a result changes these; the code that made the next result is the same.
+_NOT_CODE = (":(exclude)benchmarks/results", ":(exclude)benchmarks/README.md", ":(exclude)README.md")
 _RECORDED_PACKAGES = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "pandas", "scikit-learn")
 
 
@@ -225,7 +227,7 @@ def _commit() -> str | None:
             ["git", "rev-parse", "HEAD"], cwd=PROJECT_FOLDER, capture_output=True, text=True, check=True
         ).stdout.strip()
         changes = subprocess.run(
-            ["git", "status", "--porcelain", "--untracked-files=no"],
+            ["git", "status", "--porcelain", "--untracked-files=no", "--", ".", *_NOT_CODE],
             cwd=PROJECT_FOLDER,
             capture_output=True,
             text=True,

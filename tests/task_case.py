@@ -50,7 +50,9 @@ def run_task_test(name, run, examples):
     assert task.metric in scores["metrics"]
     assert all(task.metric in baseline for baseline in scores["baselines"].values())
     pd.testing.assert_frame_equal(
-        pd.read_csv(folder / "predictions.csv"), pd.read_csv(trained.folder / "predictions.csv"), check_exact=True
+        pd.read_csv(folder / "predictions.csv"),
+        pd.read_csv(trained.folder / "predictions.csv"),
+        check_exact=True,
     )
 
 

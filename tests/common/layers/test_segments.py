@@ -43,4 +43,3 @@ def test_padding_at_the_end_changes_nothing():
     plain = layer(inputs, mask=mask[:, :7])
     np.testing.assert_allclose(padded[0, :7], plain[0], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(padded[1, :4], plain[1, :4], rtol=1e-5, atol=1e-6)
-

@@ -50,10 +50,14 @@ def test_trains_with(workspace, options):
 
 def test_many_classes_with_labels_of_any_script(workspace):
     names = ["très bien", "★★", "3", "不好", "a,b"]
-    rows = ["text\tlabel"] + [f"word{number % 5} filler {number}\t{names[number % 5]}" for number in range(100)]
+    rows = ["text\tlabel"] + [
+        f"word{number % 5} filler {number}\t{names[number % 5]}" for number in range(100)
+    ]
     (workspace / "many.tsv").write_text("\n".join(rows))
     set_ = f"{SMALL_MODEL} train.epochs=8"
-    result = invoke("train", "--task", "sentiment", "--data", workspace / "many.tsv", "--run", "many", "--set", set_)
+    result = invoke(
+        "train", "--task", "sentiment", "--data", workspace / "many.tsv", "--run", "many", "--set", set_
+    )
     assert result.exit_code == 0, result.output
     predictor = run_predictor(TASK, find_run("many"))
     assert predictor.labels == sorted(names)
@@ -63,9 +67,13 @@ def test_many_classes_with_labels_of_any_script(workspace):
 def test_files_of_their_own_for_validation_and_test(workspace):
     for name, examples in (("train", 90), ("validation", 24), ("test", 30)):
         write_reviews(workspace / f"{name}.csv", examples, seed=len(name))
-    files = [part for name in ("validation", "test") for part in (f"--data-{name}", workspace / f"{name}.csv")]
+    files = [
+        part for name in ("validation", "test") for part in (f"--data-{name}", workspace / f"{name}.csv")
+    ]
     set_ = f"{SMALL_MODEL} train.epochs=1"
-    result = invoke("train", "--task", "sentiment", "--data", workspace / "train.csv", *files, "--run", "r", "--set", set_)
+    result = invoke(
+        "train", "--task", "sentiment", "--data", workspace / "train.csv", *files, "--run", "r", "--set", set_
+    )
     assert result.exit_code == 0, result.output
     data = json.loads((workspace / "runs" / "sentiment" / "r" / "data.json").read_text())
     assert data["counts"]["test"] == 30
@@ -76,7 +84,9 @@ def test_vocabulary_and_labels_come_from_the_training_split_alone():
     class Splits:
         def dataset(self, split):
             assert split == "train", "only the training split may be read"
-            return tf.data.Dataset.from_tensor_slices({"text": ["good film", "bad film"], "label": ["b", "a"]})
+            return tf.data.Dataset.from_tensor_slices(
+                {"text": ["good film", "bad film"], "label": ["b", "a"]}
+            )
 
     settings = load_settings(SentimentSettings, TASK.folder, "default", {"text.minimum_count": 1})
     learned = SentimentPreprocessing.learn(settings, Splits())

@@ -1,0 +1,1 @@
+"""What tasks share; nothing here imports a task."""

@@ -138,7 +138,8 @@ def export(task: TaskOption = "", run: RunOption = "") -> None:
 
     folder = export_run(found, trained)
     typer.echo(
-        f"Exported run {trained.name} to {_relative(folder)}; it answers as the run does, without this project."
+        f"Exported run {trained.name} to {_relative(folder)}; it answers as the run does, "
+        "without this project."
     )
     typer.echo(f"How to call it: {_relative(folder / 'README.md')}")
 
@@ -262,7 +263,7 @@ def _find_task(name: str) -> "Task":
 def _import_tensorflow_quietly() -> None:
     """Import TensorFlow without the lines that its C++ prints before any logging setting is read."""
     kept = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
+    with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
         importlib.import_module("tensorflow")

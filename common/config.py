@@ -16,7 +16,7 @@ from common.files import write_text
 
 
 class Settings(pydantic.BaseModel):
-    """Base of every group of settings: unknown keys are refused, values are checked, nothing changes later."""
+    """Base of every group of settings: unknown keys are refused, values checked, nothing changes later."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -193,7 +193,7 @@ def parse_overrides(text: str) -> dict[str, Any]:
 
 
 def setting_fields(settings_class: type[Settings], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every setting as (dotted key, pydantic field), groups flattened, in the order they are written."""
+    """Yield every setting as (dotted key, pydantic field), groups flattened, in their order."""
     for name, field in settings_class.model_fields.items():
         group = _group_class(field.annotation)
         if group is not None:

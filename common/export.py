@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from keras.export import ExportArchive
 
 from common.errors import UserError

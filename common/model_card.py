@@ -42,7 +42,7 @@ def model_card(
         "## Data",
         f"{data['name']}: {counts} examples.",
         "",
-        f"- Licence: {data['licence'] or 'the user’s own data'}",
+        f"- Licence: {data['licence'] or 'not stated'}",
         f"- Citation: {data['citation'] or 'none'}",
         f"- Home: {data['homepage'] or 'none'}",
         "",
@@ -106,7 +106,8 @@ def _calls(task: Task, target: Path, signature: dict[str, Any]) -> list[str]:
         "",
         "```sh",
         "docker run -p 8501:8501 \\",
-        f"  -v $PWD/saved_models/{task.name}:/models/{task.name} -e MODEL_NAME={task.name} tensorflow/serving",
+        f"  -v $PWD/saved_models/{task.name}:/models/{task.name} \\",
+        f"  -e MODEL_NAME={task.name} tensorflow/serving",
         f"curl http://localhost:8501/v1/models/{task.name}:predict -d '{body}'",
         "```",
     ]

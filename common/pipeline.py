@@ -70,6 +70,6 @@ def _train(task: Task, settings: Any, source: Any, run: Run) -> None:
     train(task, settings, source, preprocessing, run)
     training = read_json(run.training_file)
     console.print(
-        f"{training['parameters']:,} parameters, {training['epochs']} epochs in {training['train_seconds']:.0f} s, "
-        f"best epoch {training['best_epoch']}; {training['padding_share']:.1%} of the steps were padding"
+        f"{training['parameters']:,} parameters, {training['epochs']} epochs "
+        f"in {training['train_seconds']:.0f} s, best epoch {training['best_epoch']}; {training['padding_share']:.1%} of the steps were padding"
     )

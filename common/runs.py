@@ -12,7 +12,7 @@ from typing import Any
 
 from common.config import SettingsType, read_settings, save_settings
 from common.errors import UserError, unknown_name
-from common.files import read_json, write_json
+from common.files import write_json
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 # Recording a result changes these; the code that made the next result is the same.
@@ -27,7 +27,7 @@ def runs_folder() -> Path:
 
 @dataclass(frozen=True)
 class Run:
-    """A folder runs/<task>/<run>/ with all that is needed to know, repeat, resume and export a training run."""
+    """A folder runs/<task>/<run>/ with all that is needed to know, repeat, resume and export a run."""
 
     folder: Path
 

@@ -142,7 +142,7 @@ class Task(abc.ABC):
         """Train the baselines on the training split and score them on the same examples: name -> metrics."""
 
     def notices(self, settings: Any, examples: list[Example], predictor: Any) -> list[str]:
-        """Say what a user should know of how examples were read, e.g. that one was cut; nothing by default."""
+        """Say what a user should know of how examples were read, e.g. that one was cut."""
         return []
 
     @abc.abstractmethod

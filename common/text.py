@@ -195,7 +195,8 @@ class TextPreprocessor(tf.Module):
         vocabulary = _most_frequent(word_counts, settings.vocabulary_size, settings.minimum_count)
         if not vocabulary:
             raise UserError(
-                f"No word occurs {settings.minimum_count} times in the training texts; set text.minimum_count=1."
+                f"No word occurs {settings.minimum_count} times in the training texts; "
+                "set text.minimum_count=1."
             )
         return cls(vocabulary, _most_frequent(pair_counts, settings.pairs, settings.minimum_count), settings)
 

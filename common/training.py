@@ -26,7 +26,7 @@ MIXED_PRECISION_POLICIES = {"none": "float32", "bfloat16": "mixed_bfloat16", "fl
 
 
 def train(task: Task, settings: Any, source: Any, preprocessing: Any, run: Run) -> keras.Model:
-    """Train a run to its end, from its last checkpoint if it has one, and save the model with the best weights.
+    """Train a run to its end, from its last checkpoint if it has one, and save the best weights' model.
 
     Raises:
         UserError: if the loss stops being finite, or the disk is full.
@@ -157,8 +157,9 @@ class FiniteLoss(keras.callbacks.Callback):
         """
         if logs and not np.isfinite(logs["loss"]):
             raise UserError(
-                f"The loss is not finite at epoch {self.epoch + 1}, step {batch + 1}. Try a smaller train.learning_rate, "
-                "train.gradient_clip_norm=1.0, train.warmup_epochs=1 or train.mixed_precision=none."
+                f"The loss is not finite at epoch {self.epoch + 1}, step {batch + 1}. "
+                "Try a smaller train.learning_rate, train.gradient_clip_norm=1.0, train.warmup_epochs=1 "
+                "or train.mixed_precision=none."
             )
 
 

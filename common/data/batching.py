@@ -29,7 +29,7 @@ class LengthBuckets:
 
 
 def choose_buckets(lengths: np.ndarray, buckets: int, tokens_per_batch: int) -> LengthBuckets:
-    """Choose the padded lengths that waste the fewest steps, by dynamic programming over the lengths that occur.
+    """Choose the padded lengths that waste the fewest steps, by dynamic programming over the lengths.
 
     Args:
         lengths: (examples,) length of each training sequence.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -28,7 +28,7 @@ class SentimentTask(Task):
     title = "Sentiment: one label for a text"
     metric = "accuracy"
     settings_class = SentimentSettings
-    column_settings = {"text": "text_column", "label": "label_column"}
+    column_settings: ClassVar[dict[str, str]] = {"text": "text_column", "label": "label_column"}
     line_feature = "text"
 
     def sources(self) -> dict[str, SourceInformation]:

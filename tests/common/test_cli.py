@@ -5,10 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import SMALL_MODEL, write_reviews
 from typer.testing import CliRunner
 
 from common.cli import app
-from conftest import SMALL_MODEL, write_reviews
 
 PROJECT = Path(__file__).resolve().parents[2]
 

@@ -91,7 +91,7 @@ def test_settings_are_read_back_whole(tmp_path):
 def test_damaged_settings(tmp_path, content):
     path = tmp_path / "config.yaml"
     path.write_text(content)
-    with pytest.raises(UserError, match="config.yaml"):
+    with pytest.raises(UserError, match=r"config\.yaml"):
         read_settings(SentimentSettings, path)
 
 

@@ -93,7 +93,7 @@ def test_vocabulary_is_ranked_by_count_then_alphabet_and_cut():
 
 
 def test_no_word_is_frequent_enough():
-    with pytest.raises(UserError, match="No word occurs 5 times.*text.minimum_count=1"):
+    with pytest.raises(UserError, match=r"No word occurs 5 times.*text.minimum_count=1"):
         TextPreprocessor.learn([tf.constant(["a b"])], TextSettings(minimum_count=5))
 
 

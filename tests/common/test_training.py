@@ -11,16 +11,19 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import SMALL_MODEL, write_reviews
 from typer.testing import CliRunner
 
 from common.cli import app
 from common.config import TrainSettings
 from common.runs import Run
 from common.training import WarmUpThenDecay, build_optimizer
-from conftest import SMALL_MODEL, write_reviews
 
 # Every kind of state that a resumed run must get back: dropout generators, moving average, optimizer.
-FULL_STATE = f"{SMALL_MODEL} model.word_dropout=0.2 model.embedding_dropout=0.2 train.weight_average=0.9 train.epochs=5"
+FULL_STATE = (
+    f"{SMALL_MODEL} model.word_dropout=0.2 model.embedding_dropout=0.2 "
+    "train.weight_average=0.9 train.epochs=5"
+)
 
 
 def invoke(*arguments):
@@ -153,8 +156,9 @@ def test_early_stopping_keeps_the_best_epoch(workspace):
 def test_disk_that_fills_during_a_save_ends_in_one_line_and_the_run_goes_on_later(workspace):
     table = write_reviews(workspace / "reviews.csv", 90)
     script = (
-        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); from common.cli import app;"
-        "import common.pipeline; resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, resource.RLIM_INFINITY)); app()"
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "from common.cli import app; import common.pipeline;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, resource.RLIM_INFINITY)); app()"
     )
     options = [
         "train",
@@ -183,8 +187,13 @@ def test_disk_that_fills_during_a_save_ends_in_one_line_and_the_run_goes_on_late
 
 @pytest.mark.parametrize(
     ("file", "content"),
-    [("checkpoints/last.npz", b"rubbish"), ("preprocessing/labels.json", b"["), ("data.json", b""), ("config.yaml", b"a: [")],
-)  # fmt: skip
+    [
+        ("checkpoints/last.npz", b"rubbish"),
+        ("preprocessing/labels.json", b"["),
+        ("data.json", b""),
+        ("config.yaml", b"a: ["),
+    ],
+)
 def test_damaged_run_is_named(trained_workspace, workspace, file, content):
     shutil.copytree(
         trained_workspace / "runs" / "sentiment" / "small", workspace / "runs" / "sentiment" / "small"
@@ -209,8 +218,15 @@ def test_schedule_rises_then_falls_along_a_cosine():
 
 
 def test_optimizer_follows_the_settings():
-    settings = TrainSettings(epochs=1, tokens_per_batch=1, learning_rate=0.1, optimizer="adamw", weight_decay=0.3,
-                             gradient_clip_norm=2.0, schedule="constant")  # fmt: skip
+    settings = TrainSettings(
+        epochs=1,
+        tokens_per_batch=1,
+        learning_rate=0.1,
+        optimizer="adamw",
+        weight_decay=0.3,
+        gradient_clip_norm=2.0,
+        schedule="constant",
+    )
     optimizer = build_optimizer(settings, steps_per_epoch=10)
     assert isinstance(optimizer, keras.optimizers.AdamW)
     assert (optimizer.weight_decay, optimizer.global_clipnorm) == (0.3, 2.0)

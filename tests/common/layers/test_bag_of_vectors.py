@@ -1,8 +1,8 @@
 import numpy as np
 import tensorflow as tf
+from layer_case import run_layer_test, run_model_test
 
 from common.layers.bag_of_vectors import BagOfVectors
-from layer_case import run_layer_test, run_model_test
 
 
 def test_layer(tmp_path):

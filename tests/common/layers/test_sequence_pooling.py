@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from layer_case import run_layer_test, run_model_test
 
 from common.layers.sequence_pooling import SequencePooling
-from layer_case import run_layer_test, run_model_test
 
 STEPS = tf.constant([[[1.0, -4.0], [3.0, -2.0], [9.0, 9.0]]])
 MASK = tf.constant([[True, True, False]])

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from layer_case import run_layer_test, run_model_test
 
 from common.layers.stacked_rnn import StackedRNN
-from layer_case import run_layer_test, run_model_test
 
 CELLS = {"elman": 3, "lstm": 3, "gru": 3}
 

@@ -1,8 +1,8 @@
 import numpy as np
 import tensorflow as tf
+from layer_case import run_layer_test
 
 from common.layers.word_dropout import WordDropout
-from layer_case import run_layer_test
 
 NUMBERS = tf.constant(np.tile([5, 6, 7, 0], (500, 50)), tf.int32)
 

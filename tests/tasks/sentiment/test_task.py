@@ -2,6 +2,8 @@ import json
 
 import pytest
 import tensorflow as tf
+from conftest import SMALL_MODEL, write_reviews
+from task_case import run_task_test
 from typer.testing import CliRunner
 
 from common.cli import app
@@ -9,8 +11,6 @@ from common.config import load_settings
 from common.runs import find_run
 from common.serving import run_predictor
 from common.task import find_task
-from conftest import SMALL_MODEL, write_reviews
-from task_case import run_task_test
 from tasks.sentiment.config import SentimentSettings
 from tasks.sentiment.preprocessing import SentimentPreprocessing
 
@@ -34,9 +34,17 @@ def test_contract_with_pairs_and_segments(workspace):
     run_task_test("sentiment", "pairs", EXAMPLES)
 
 
-@pytest.mark.parametrize("options", ["model.cell=elman model.pooling=last", "model.cell=gru model.pooling=attention",
-                                     "train.schedule=plateau train.optimizer=adamw train.weight_decay=0.01",
-                                     "train.xla=true", "train.mixed_precision=bfloat16", "train.weight_average=0.5"])  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [
+        "model.cell=elman model.pooling=last",
+        "model.cell=gru model.pooling=attention",
+        "train.schedule=plateau train.optimizer=adamw train.weight_decay=0.01",
+        "train.xla=true",
+        "train.mixed_precision=bfloat16",
+        "train.weight_average=0.5",
+    ],
+)
 def test_trains_with(workspace, options):
     table = write_reviews(workspace / "reviews.csv", 90)
     set_ = f"{SMALL_MODEL} train.epochs=2 {options}"

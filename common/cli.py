@@ -173,6 +173,8 @@ def predict(
         count = predict_table(predictor, Path(input_), Path(output), settings)
         typer.echo(f"{count:,} rows answered by {predictor.source}: {output}")
     else:
+        if text is None and sys.stdin.isatty():
+            typer.echo("One text a line; end with Ctrl-D.", err=True)
         lines = sys.stdin if text is None else [" ".join(text.splitlines())]
         predict_lines(predictor, lines, format_, sys.stdout)
 

@@ -72,8 +72,14 @@ def evaluate_file(
         output: folder for metrics.json, predictions.csv and figures; None to print only.
     """
     # All rows are read before the first is answered: a bad one stops the work before it starts.
-    count = sum(1 for _ in task.labelled_examples(path, settings, predictor))
-    evaluation = evaluate(task, predictor, task.labelled_examples(path, settings, predictor), count)
+    bad_rows: list[UserError] = []
+    count = sum(1 for _ in task.labelled_examples(path, settings, predictor.labels, bad_rows.append))
+    if not count:
+        raise UserError(f"{path} holds no row to score.")
+    if bad_rows:
+        console.print(f"rows skipped: {len(bad_rows):,}")
+    examples = task.labelled_examples(path, settings, predictor.labels, lambda _: None)
+    evaluation = evaluate(task, predictor, examples, count)
     record = {
         "task": task.name,
         "dataset": str(path),

@@ -14,7 +14,7 @@ from common.errors import UserError
 from common.files import read_json, whole_file, write_json, write_text
 from common.model_card import model_card
 from common.runs import PROJECT_FOLDER, Run
-from common.serving import ServingModule, dataset_examples, load_model, run_predictor
+from common.serving import ServingModule, load_model, run_predictor
 from common.task import Example, Task
 
 # Runs where nothing of this project can be imported (-I: no current folder, no PYTHONPATH).
@@ -63,7 +63,7 @@ def export_run(task: Task, run: Run, folder: Path | None = None) -> Path:
     settings = run.settings(task.settings_class)
     preprocessing = task.load_preprocessing(settings, run.preprocessing_folder)
     module = task.build_serving(settings, preprocessing, load_model(task, settings, preprocessing, run))
-    examples = _examples_to_check(task, settings)
+    examples = read_json(run.examples_file)
     target = _next_version((folder or exports_folder()) / task.name)
     with whole_file(target) as temporary:
         _write_saved_model(module, temporary)
@@ -132,12 +132,6 @@ def _describe(kind: str, shape: list[Any]) -> str:
 
 def _as_bytes(value: np.ndarray) -> np.ndarray:
     return value.astype("S") if value.dtype == object else value
-
-
-def _examples_to_check(task: Task, settings: Any, count: int = 16) -> list[Example]:
-    """Take some examples of the validation split, which no score is reported on."""
-    examples = dataset_examples(task.open_source(settings).dataset("validation").take(count))
-    return list(examples)
 
 
 def _next_version(folder: Path) -> Path:

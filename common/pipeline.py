@@ -7,10 +7,14 @@ from rich.console import Console
 from common.errors import UserError
 from common.files import read_json
 from common.runs import Run, create_run, new_run_name, runs_folder
+from common.serving import dataset_examples
 from common.task import Task
 from common.training import train
 
 console = Console(highlight=False, soft_wrap=True)
+
+# Validation examples kept in the run, so that it can be exported where the data is no longer.
+EXAMPLES_KEPT = 16
 
 
 def start(task: Task, settings: Any, name: str | None = None) -> Run:
@@ -37,7 +41,8 @@ def start(task: Task, settings: Any, name: str | None = None) -> Run:
         "citation": source.information.citation,
         "homepage": source.information.homepage,
     }
-    run = create_run(task.name, name, settings, preprocessing, data)
+    examples = list(dataset_examples(source.dataset("validation").take(EXAMPLES_KEPT)))
+    run = create_run(task.name, name, settings, preprocessing, data, examples)
     _train(task, settings, source, run)
     return run
 
@@ -71,5 +76,6 @@ def _train(task: Task, settings: Any, source: Any, run: Run) -> None:
     training = read_json(run.training_file)
     console.print(
         f"{training['parameters']:,} parameters, {training['epochs']} epochs "
-        f"in {training['train_seconds']:.0f} s, best epoch {training['best_epoch']}; {training['padding_share']:.1%} of the steps were padding"
+        f"in {training['train_seconds']:.0f} s, best epoch {training['best_epoch']}; "
+        f"{training['padding_share']:.1%} of the steps were padding"
     )

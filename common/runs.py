@@ -52,6 +52,11 @@ class Run:
         return self.folder / "preprocessing"
 
     @property
+    def examples_file(self) -> Path:
+        """A few validation examples, by which an export is compared with the run."""
+        return self.folder / "examples.json"
+
+    @property
     def checkpoints_folder(self) -> Path:
         """What a killed run goes on from."""
         return self.folder / "checkpoints"
@@ -104,7 +109,14 @@ class Run:
             )
 
 
-def create_run(task: str, name: str, settings: Any, preprocessing: Any, data: dict[str, Any]) -> Run:
+def create_run(
+    task: str,
+    name: str,
+    settings: Any,
+    preprocessing: Any,
+    data: dict[str, Any],
+    examples: list[dict[str, Any]],
+) -> Run:
     """Make a new run's folder with what is known before training.
 
     Args:
@@ -113,6 +125,7 @@ def create_run(task: str, name: str, settings: Any, preprocessing: Any, data: di
         settings: resolved settings.
         preprocessing: learned from the training split.
         data: name, fingerprint and counts of the data.
+        examples: a few raw examples of the validation split.
     """
     folder = runs_folder() / task / name
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -122,6 +135,7 @@ def create_run(task: str, name: str, settings: Any, preprocessing: Any, data: di
         folder.mkdir()
         preprocessing.save(run.preprocessing_folder)
         write_json(folder / "data.json", data)
+        write_json(run.examples_file, examples)
         write_json(folder / "environment.json", environment(settings.seed))
         save_settings(settings, run.config_file)
     except BaseException:

@@ -2,13 +2,13 @@
 
 import abc
 import importlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from common.config import TaskSettings
-from common.errors import unknown_name
+from common.errors import UserError, unknown_name
 
 if TYPE_CHECKING:
     import keras
@@ -88,8 +88,10 @@ class Task(abc.ABC):
         """Fetch and prepare the data that the settings name."""
 
     @abc.abstractmethod
-    def labelled_examples(self, path: Path, settings: Any, preprocessing: Any) -> Iterator[Example]:
-        """Read a labelled file of the user's, for `evaluate`."""
+    def labelled_examples(
+        self, path: Path, settings: Any, labels: list[str], on_bad_row: Callable[[UserError], None]
+    ) -> Iterator[Example]:
+        """Read a labelled file of the user's, for `evaluate`; `on_bad_row` is told of each row left out."""
 
     @abc.abstractmethod
     def learn_preprocessing(self, settings: Any, source: "Source") -> Preprocessing:

@@ -3,6 +3,7 @@
 import json
 import math
 import resource
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -33,6 +34,8 @@ def train(task: Task, settings: Any, source: Any, preprocessing: Any, run: Run) 
     """
     seed_everything(settings)
     cache = run.folder / "cache"
+    # A killed process may have left half of it, which TensorFlow would take for another one's work.
+    shutil.rmtree(cache, ignore_errors=True)
     training = task.batches(settings, source, preprocessing, "train", cache / "train")
     validation = task.batches(settings, source, preprocessing, "validation", cache / "validation")
     buckets = choose_buckets(training.lengths, settings.train.buckets, settings.train.tokens_per_batch)
@@ -77,9 +80,7 @@ def train(task: Task, settings: Any, source: Any, preprocessing: Any, run: Run) 
             "batch_sizes": list(buckets.batch_sizes),
         },
     )
-    for file in cache.glob("*"):
-        file.unlink()
-    cache.rmdir()
+    shutil.rmtree(cache)
     return model
 
 

@@ -1,6 +1,6 @@
 """Sentiment: what does the writer think? One label for a whole text (many to one)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,6 +11,7 @@ import tensorflow as tf
 from common.data.batching import SequenceBatches
 from common.data.source import Source, SourceInformation
 from common.embeddings import glove_vectors
+from common.errors import UserError
 from common.serving import Predictor, ServingModule
 from common.task import Answer, Evaluation, Example, Task
 from common.text import FIRST_WORD
@@ -40,12 +41,18 @@ class SentimentTask(Task):
         return open_sentiment_source(settings.data)
 
     def labelled_examples(
-        self, path: Path, settings: SentimentSettings, preprocessing: SentimentPreprocessing
+        self,
+        path: Path,
+        settings: SentimentSettings,
+        labels: list[str],
+        on_bad_row: Callable[[UserError], None],
     ) -> Iterator[Example]:
         """Read text and label of each row."""
         data = settings.data
-        labels = preprocessing.labels
-        for row in labelled_rows(path, data.text_column, data.label_column, data.skip_bad_rows, labels):
+        rows = labelled_rows(
+            path, data.text_column, data.label_column, data.skip_bad_rows, labels, on_bad_row
+        )
+        for row in rows:
             yield {"text": row["text"], "label": row["label"]}
 
     def learn_preprocessing(self, settings: SentimentSettings, source: Source) -> SentimentPreprocessing:

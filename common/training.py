@@ -239,7 +239,7 @@ class Checkpoint(keras.callbacks.Callback):
         if self.train.schedule == "plateau" and self.epochs_since_rate_cut >= max(
             1, self.train.early_stopping_patience // 2
         ):
-            self.model.optimizer.learning_rate.assign(self.model.optimizer.learning_rate * 0.5)
+            self.model.optimizer.learning_rate = float(self.model.optimizer.learning_rate) * 0.5
             self.epochs_since_rate_cut = 0
 
     def _memory(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from common.data.batching import SequenceBatches
 from common.data.source import Source, SourceInformation
 from common.embeddings import glove_vectors
 from common.errors import UserError
+from common.losses import SmoothedCrossEntropy
 from common.serving import Predictor, ServingModule
 from common.task import Answer, Evaluation, Example, Task
 from common.text import FIRST_WORD
@@ -92,14 +93,10 @@ class SentimentTask(Task):
         self, settings: SentimentSettings, preprocessing: SentimentPreprocessing
     ) -> dict[str, Any]:
         """Cross-entropy of the logits, and accuracy."""
-        smoothing = settings.train.label_smoothing
-        classes = len(preprocessing.labels)
-        cross_entropy = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
-
-        def loss(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-            return cross_entropy(tf.one_hot(tf.cast(targets, tf.int32), classes), logits)
-
-        return {"loss": loss, "metrics": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]}
+        return {
+            "loss": SmoothedCrossEntropy(settings.train.label_smoothing),
+            "metrics": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        }
 
     def build_serving(
         self, settings: SentimentSettings, preprocessing: SentimentPreprocessing, model: keras.Model

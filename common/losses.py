@@ -1,0 +1,33 @@
+"""Losses."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="rnn_task_suite")
+class SmoothedCrossEntropy(keras.losses.Loss):
+    """Cross-entropy of logits against class numbers, with a share of the probability spread over all classes.
+
+    E = -sum_k q_k log softmax(z)_k with q = (1 - smoothing) onehot(y) + smoothing / K.
+
+    Targets: (batch,) class numbers. Predictions: (batch, classes) logits.
+
+    Source: smoothing: Szegedy et al., "Rethinking the Inception architecture", 2016.
+    """
+
+    def __init__(self, smoothing: float = 0.0, name: str = "smoothed_cross_entropy", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.smoothing = smoothing
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Loss of each example, (batch,)."""
+        targets = ops.one_hot(ops.cast(y_true, "int32"), ops.shape(y_pred)[-1])  # (batch, classes)
+        return keras.losses.categorical_crossentropy(
+            targets, y_pred, from_logits=True, label_smoothing=self.smoothing
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return super().get_config() | {"smoothing": self.smoothing}

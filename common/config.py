@@ -77,9 +77,7 @@ class TaskSettings(Settings):
     data: DataSettings
     train: TrainSettings
     # Not 0: tf.data takes a seed that is a tensor only beside a global seed that is not 0.
-    seed: int = Field(
-        1, ge=1, lt=2**31, description="seed of the weights, the dropout and the order of examples"
-    )
+    seed: int = Field(1, ge=1, lt=2**31, description="seed of weights, dropout and the order of examples")
     deterministic: bool = Field(
         True, description="same numbers to the bit in every run on one machine; false is faster on a GPU"
     )

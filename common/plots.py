@@ -1,5 +1,6 @@
 """Pictures of training and of scores."""
 
+import warnings
 from pathlib import Path
 
 import matplotlib
@@ -16,7 +17,9 @@ from matplotlib.ticker import MaxNLocator
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure whole or not at all, and close it."""
-    with whole_file(path) as temporary:
+    with whole_file(path) as temporary, warnings.catch_warnings():
+        # Signs that the font lacks are drawn as boxes; there is nothing a user could do about it here.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure.savefig(temporary, dpi=120, bbox_inches="tight")
     plt.close(figure)
 

@@ -59,10 +59,10 @@ def test_trains_with(workspace, options):
 def test_many_classes_with_labels_of_any_script(workspace):
     names = ["très bien", "★★", "3", "不好", "a,b"]
     rows = ["text\tlabel"] + [
-        f"word{number % 5} filler {number}\t{names[number % 5]}" for number in range(100)
+        f"word{number % 5} filler {number}\t{names[number % 5]}" for number in range(200)
     ]
     (workspace / "many.tsv").write_text("\n".join(rows))
-    set_ = f"{SMALL_MODEL} train.epochs=8"
+    set_ = f"{SMALL_MODEL} train.epochs=15 train.early_stopping_patience=15"
     result = invoke(
         "train", "--task", "sentiment", "--data", workspace / "many.tsv", "--run", "many", "--set", set_
     )

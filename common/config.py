@@ -70,6 +70,12 @@ class TrainSettings(Settings):
     )
     xla: bool = Field(False, description="compile the training step with XLA, once for each padded length")
 
+    @pydantic.model_validator(mode="after")
+    def _plateau_starts_at_its_rate(self) -> "TrainSettings":
+        if self.schedule == "plateau" and self.warmup_epochs:
+            raise ValueError("train.schedule=plateau needs train.warmup_epochs=0")
+        return self
+
 
 class TaskSettings(Settings):
     """All settings of a run; a task adds its `model` group and others."""

@@ -56,6 +56,14 @@ def test_parse_overrides(text, expected):
         ({"model.units": 0}, r"Setting model.units=0 is not valid: .*greater than or equal to 1"),
         ({"model.cell": "lstn"}, r"Setting model.cell='lstn' is not valid: .*'elman', 'lstm' or 'gru'"),
         ({"train.learning_rate": float("inf")}, r"train.learning_rate=inf is not valid"),
+        (
+            {"train.schedule": "plateau"},
+            r"do not go together: train.schedule=plateau needs train.warmup_epochs=0",
+        ),
+        (
+            {"model.segment_length": 9, "model.pooling": "last"},
+            r"do not go together: model.segment_length needs",
+        ),
         ({"model": {"units": 3}}, r"Unknown setting 'model'"),
     ],
 )

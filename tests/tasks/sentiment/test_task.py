@@ -39,7 +39,7 @@ def test_contract_with_pairs_and_segments(workspace):
     [
         "model.cell=elman model.pooling=last",
         "model.cell=gru model.pooling=attention",
-        "train.schedule=plateau train.optimizer=adamw train.weight_decay=0.01",
+        "train.schedule=plateau train.warmup_epochs=0 train.optimizer=adamw train.weight_decay=0.01",
         "train.xla=true",
         "train.mixed_precision=bfloat16",
         "train.weight_average=0.5",

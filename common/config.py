@@ -168,6 +168,8 @@ def check_settings(settings_class: type[SettingsType], values: dict[str, Any], w
             raise unknown_name("setting", key, [name for name, _ in setting_fields(settings_class)]) from None
         if first["type"] == "missing":
             raise UserError(f"Setting {key} is missing in {where}.") from None
+        if first["type"] == "value_error":
+            raise UserError(f"Settings do not go together: {first['ctx']['error']}.") from None
         raise UserError(
             f"Setting {key}={first['input']!r} is not valid: {_lower_first(first['msg'])}."
         ) from None

@@ -28,7 +28,9 @@ def learning_curves(history: list[dict[str, float]], path: Path) -> None:
     """Draw each score over the epochs, training and validation in one panel, and the learning rate."""
     table = pd.DataFrame(history).set_index("epoch")
     names = [name for name in table.columns if not name.startswith("val_")]
-    figure, panels = plt.subplots(1, len(names), figsize=(4 * len(names), 3), squeeze=False)
+    figure, panels = plt.subplots(
+        1, len(names), figsize=(4 * len(names), 3), squeeze=False, layout="constrained"
+    )
     for panel, name in zip(panels[0], names, strict=True):
         panel.plot(table.index, table[name], marker="o", label="training")
         if f"val_{name}" in table:

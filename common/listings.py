@@ -41,7 +41,10 @@ def print_runs(task: str | None) -> None:
     if not runs:
         console.print(f"No runs yet. Train one: make train TASK={task or 'sentiment'}")
         return
-    table = Table("task", "run", "data", "score", "parameters", "seconds", "state")
+    table = Table("task")
+    table.add_column("run", no_wrap=True, overflow="fold")  # Whole, because it is what RUN= takes.
+    for column in ("data", "score", "parameters", "seconds", "state"):
+        table.add_column(column)
     for run in runs:
         table.add_row(run.task, run.name, *_run_columns(run))
     console.print(table)

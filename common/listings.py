@@ -2,8 +2,8 @@
 
 from typing import Any
 
+import pandas as pd
 from rich.console import Console
-from rich.table import Table
 
 from common.config import setting_fields, setting_value
 from common.errors import UserError
@@ -41,13 +41,13 @@ def print_runs(task: str | None) -> None:
     if not runs:
         console.print(f"No runs yet. Train one: make train TASK={task or 'sentiment'}")
         return
-    table = Table("task")
-    table.add_column("run", no_wrap=True, overflow="fold")  # Whole, because it is what RUN= takes.
-    for column in ("data", "score", "parameters", "seconds", "state"):
-        table.add_column(column)
-    for run in runs:
-        table.add_row(run.task, run.name, *_run_columns(run))
-    console.print(table)
+    names = ("data", "score", "parameters", "seconds", "state")
+    rows = [
+        {"task": run.task, "run": run.name, **dict(zip(names, _run_columns(run), strict=True))}
+        for run in runs
+    ]
+    # Never cut: the name is what RUN= takes.
+    console.print(pd.DataFrame(rows).to_string(index=False), soft_wrap=True, markup=False)
 
 
 def print_settings(settings: Any) -> None:

@@ -1,0 +1,80 @@
+"""The feed-forward baseline: each step computed from a fixed window of steps around it."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="rnn_task_suite")
+class WindowedDense(keras.layers.Layer):
+    """One dense layer applied to a window of steps, at every step.
+
+    h_t = f(W [x_{t-left}; ...; x_t; ...; x_{t+right}] + b)
+
+    Every step is on its own: nothing outside its window has a part in it. The parameters grow with the
+    window, (left + 1 + right) * features * units of them in W.
+
+    Input: (batch, time, features). Output: (batch, time, units).
+    Mask: (batch, time), passed on; masked steps count as zeros, like steps before the first and after the
+    last one.
+
+    Example:
+        >>> WindowedDense(64, left=2, right=2)(keras.ops.ones((8, 20, 50))).shape
+        (8, 20, 64)
+
+    Source: Waibel et al., "Phoneme recognition using time-delay neural networks", 1989.
+    """
+
+    def __init__(
+        self, units: int, left: int, right: int, activation: str | None = "tanh", **kwargs: Any
+    ) -> None:
+        """Set up the window.
+
+        Args:
+            units: width of an output step.
+            left: steps of the past that are seen.
+            right: steps of the future that are seen.
+            activation: name of f; None for a linear map.
+            kwargs: of keras.layers.Layer.
+        """
+        super().__init__(**kwargs)
+        self.units = units
+        self.left = left
+        self.right = right
+        self.activation = keras.activations.get(activation)
+        self.supports_masking = True
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the weights for inputs (batch, time, features)."""
+        window = self.left + 1 + self.right
+        self.kernel = self.add_weight((window, input_shape[-1], self.units), name="kernel")
+        self.bias = self.add_weight((self.units,), initializer="zeros", name="bias")
+        self.built = True
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """(batch, time, features) to (batch, time, units)."""
+        if mask is not None:
+            # Not a product: what stands in a masked step may be no finite number.
+            inputs = ops.where(ops.expand_dims(ops.cast(mask, "bool"), -1), inputs, ops.zeros_like(inputs))
+        padded = ops.pad(inputs, ((0, 0), (self.left, self.right), (0, 0)))
+        # A convolution is this sum over the window, without the windows being written out.
+        products = ops.conv(padded, self.kernel, strides=1, padding="valid", data_format="channels_last")
+        return self.activation(products + self.bias)  # (batch, time, units)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Pass the mask on."""
+        return mask
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """(batch, time, units)."""
+        return (*input_shape[:2], self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return super().get_config() | {
+            "units": self.units,
+            "left": self.left,
+            "right": self.right,
+            "activation": keras.activations.serialize(self.activation),
+        }

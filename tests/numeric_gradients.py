@@ -1,0 +1,37 @@
+"""Gradients of a layer against differences of its outputs, at float64."""
+
+import numpy as np
+import tensorflow as tf
+
+
+def check_gradients(layer, loss, tolerance=1e-6, entries=4):
+    """Compare some entries of every weight's gradient with central differences.
+
+    Args:
+        layer: built, with float64 weights.
+        loss: function without arguments that applies the layer and returns one float64 number.
+        tolerance: largest relative difference.
+        entries: of each weight, drawn by chance.
+    """
+    generator = np.random.default_rng(0)
+    # Away from the initial zeros of biases, where signs of gradients may hide an error.
+    for weight in layer.trainable_weights:
+        weight.assign(generator.normal(size=weight.shape) * 0.4)
+    with tf.GradientTape() as tape:
+        value = loss()
+    assert value.dtype == tf.float64
+    gradients = tape.gradient(value, [weight.value for weight in layer.trainable_weights])
+    for weight, gradient in zip(layer.trainable_weights, gradients, strict=True):
+        gradient = np.asarray(tf.convert_to_tensor(gradient))
+        start = weight.numpy().copy()
+        for _ in range(entries):
+            place = tuple(generator.integers(0, size) for size in start.shape)
+            values = []
+            for sign in (1, -1):
+                moved = start.copy()
+                moved[place] += sign * 1e-5
+                weight.assign(moved)
+                values.append(float(loss()))
+            weight.assign(start)
+            difference = (values[0] - values[1]) / 2e-5
+            assert abs(gradient[place] - difference) <= tolerance * max(1.0, abs(difference)), weight.path

@@ -1,0 +1,100 @@
+"""What the kinds of attention share: weights from energies, context from weights."""
+
+from abc import abstractmethod
+from typing import Any
+
+import keras
+from keras import ops
+
+
+class Attention(keras.layers.Layer):
+    """Look at a memory: a mean of its steps, weighted by how well each goes with a query.
+
+    e_ij = energy of query i and step j of the memory, by the kind of attention
+    a_ij = softmax_j(e_ij), over the steps that are not masked
+    c_i = sum_j a_ij m_j
+
+    The part of the energy that comes from the memory alone, its keys, is computed once, by `prepare`; a
+    decoder then calls `attend` at each step.
+
+    Input: query (batch, width) or (batch, queries, width), memory (batch, time, features).
+    Output: context (batch, features) or (batch, queries, features), and weights (batch, time) or
+    (batch, queries, time), which sum to 1.
+    Mask: `memory_mask` (batch, time); masked steps have weight 0. If all are masked, so are all weights, and
+    the context is zeros. A query's mask is passed on to its context.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    @abstractmethod
+    def project_keys(self, memory: Any) -> Any:
+        """Memory (batch, time, features) to keys (batch, time, units)."""
+
+    @abstractmethod
+    def energies(self, queries: Any, keys: Any) -> Any:
+        """Queries (batch, queries, width) and keys (batch, time, units) to (batch, queries, time)."""
+
+    def prepare(self, memory: Any, memory_mask: Any = None) -> dict[str, Any]:
+        """Compute what all queries of a memory share.
+
+        Args:
+            memory: (batch, time, features).
+            memory_mask: (batch, time), true where a step may be looked at; None: everywhere.
+
+        Returns:
+            Keys (batch, time, units), memory (batch, time, features) and mask (batch, time). Each begins with
+            the batch, so that a search may repeat or gather them.
+        """
+        if memory_mask is None:
+            memory_mask = ops.ones(ops.shape(memory)[:2], dtype="bool")
+        memory_mask = ops.cast(memory_mask, "bool")
+        # A weight of 0 does not hide a NaN or an infinity: 0 times them is NaN.
+        memory = ops.where(ops.expand_dims(memory_mask, -1), memory, ops.zeros_like(memory))
+        return {"keys": self.project_keys(memory), "memory": memory, "mask": memory_mask}
+
+    def attend(self, query: Any, prepared: dict[str, Any]) -> tuple[Any, Any]:
+        """Look at a prepared memory.
+
+        Args:
+            query: (batch, width) or (batch, queries, width).
+            prepared: what `prepare` gave.
+
+        Returns:
+            Context (batch, features) and weights (batch, time), or both with queries as their second axis.
+        """
+        single = len(query.shape) == 2
+        queries = ops.expand_dims(query, 1) if single else query
+        energies = self.energies(queries, prepared["keys"])  # (batch, queries, time)
+        weights = ops.cast(masked_softmax(energies, ops.expand_dims(prepared["mask"], 1)), energies.dtype)
+        context = ops.matmul(weights, prepared["memory"])  # (batch, queries, features)
+        if single:
+            return ops.squeeze(context, 1), ops.squeeze(weights, 1)
+        return context, weights
+
+    def call(self, query: Any, memory: Any, memory_mask: Any = None) -> tuple[Any, Any]:
+        """Context and weights of a query that looks at a memory."""
+        return self.attend(query, self.prepare(memory, memory_mask))
+
+    def compute_mask(self, query: Any, mask: Any = None) -> Any:
+        """Mask of the context: that of the query."""
+        return mask
+
+    def compute_output_shape(
+        self, query_shape: tuple[int | None, ...], memory_shape: tuple[int | None, ...]
+    ) -> tuple[tuple[int | None, ...], tuple[int | None, ...]]:
+        """Shapes of the context and the weights."""
+        return (*query_shape[:-1], memory_shape[-1]), (*query_shape[:-1], memory_shape[1])
+
+
+def masked_softmax(energies: Any, mask: Any) -> Any:
+    """Softmax over the last axis where the mask is true, and 0 where it is not, in float32 at least.
+
+    Shapes: energies (..., time), mask (..., time) or what can be spread to it; the result is like energies.
+    """
+    # bfloat16 has eight bits for a weight: a long memory's would no longer sum to 1.
+    precise = keras.backend.result_type(energies.dtype, "float32")
+    # Not minus infinity: a memory that is masked throughout would give NaN.
+    energies = ops.where(mask, ops.cast(energies, precise), -1e9)
+    return ops.softmax(energies, axis=-1) * ops.cast(mask, precise)

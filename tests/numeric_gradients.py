@@ -17,10 +17,16 @@ def check_gradients(layer, loss, tolerance=1e-6, entries=4):
     # Away from the initial zeros of biases, where signs of gradients may hide an error.
     for weight in layer.trainable_weights:
         weight.assign(generator.normal(size=weight.shape) * 0.4)
-    with tf.GradientTape() as tape:
-        value = loss()
-    assert value.dtype == tf.float64
-    gradients = tape.gradient(value, [weight.value for weight in layer.trainable_weights])
+    value = tf.function(loss)
+
+    @tf.function
+    def gradients_of_weights():
+        with tf.GradientTape() as tape:
+            result = loss()
+        return tape.gradient(result, [weight.value for weight in layer.trainable_weights])
+
+    assert value().dtype == tf.float64
+    gradients = gradients_of_weights()
     for weight, gradient in zip(layer.trainable_weights, gradients, strict=True):
         gradient = np.asarray(tf.convert_to_tensor(gradient))
         start = weight.numpy().copy()
@@ -31,7 +37,7 @@ def check_gradients(layer, loss, tolerance=1e-6, entries=4):
                 moved = start.copy()
                 moved[place] += sign * 1e-5
                 weight.assign(moved)
-                values.append(float(loss()))
+                values.append(float(value()))
             weight.assign(start)
             difference = (values[0] - values[1]) / 2e-5
             assert abs(gradient[place] - difference) <= tolerance * max(1.0, abs(difference)), weight.path

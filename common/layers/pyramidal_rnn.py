@@ -1,0 +1,134 @@
+"""Recurrent layers on top of one another, each over half the steps of the one below."""
+
+from typing import Any, Literal
+
+import keras
+from keras import ops
+
+from common.layers.stacked_rnn import StackedRNN
+
+
+@keras.saving.register_keras_serializable(package="rnn_task_suite")
+class PyramidalRNN(keras.layers.Layer):
+    """Stack of bidirectional recurrent layers, each over half the time steps of the one below.
+
+    Before each layer but the first, neighbours in time are joined: u_j = [h_{2j}; h_{2j+1}]. An odd last step
+    is joined with zeros, and masked as its left half.
+
+    Input: (batch, time, features). Output: (batch, ceil(time / 2^(layers-1)), 2 * hidden_units).
+    Mask: (batch, time) in, reduced alike out. Pairs are counted from the first step that is not masked, so
+    that padding on either side changes nothing; what is left of a padding in front moves to the end.
+
+    Example:
+        >>> PyramidalRNN("lstm", hidden_units=64, layers=3)(keras.ops.ones((8, 50, 40))).shape
+        (8, 13, 128)
+
+    Source: Chan et al., "Listen, attend and spell", 2016.
+    """
+
+    def __init__(
+        self,
+        cell: Literal["elman", "lstm", "gru"],
+        hidden_units: int,
+        layers: int,
+        dropout: float = 0.0,
+        use_cudnn: bool | Literal["auto"] = "auto",
+        **kwargs: Any,
+    ) -> None:
+        """Set up the pyramid.
+
+        Args:
+            cell: elman (tanh), lstm or gru.
+            hidden_units: width of each direction of each layer.
+            layers: number of layers, at least 1; each but the first halves the steps.
+            dropout: share of the features dropped between one layer and the next.
+            use_cudnn: False keeps cuDNN's operations out of an export that must run without a GPU.
+            kwargs: of keras.layers.Layer.
+        """
+        super().__init__(**kwargs)
+        self.cell = cell
+        self.hidden_units = hidden_units
+        self.layers = layers
+        self.dropout = dropout
+        self.use_cudnn = use_cudnn
+        self.supports_masking = True
+        self.recurrent_layers = [
+            StackedRNN(cell, hidden_units, use_cudnn=use_cudnn, dtype=self.dtype_policy)
+            for _ in range(layers)
+        ]
+        self.dropouts = [keras.layers.Dropout(dropout, dtype=self.dtype_policy) for _ in range(layers - 1)]
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the weights for inputs (batch, time, features)."""
+        features = input_shape[-1]
+        for layer in self.recurrent_layers:
+            layer.build((None, None, features))
+            features = 2 * layer.width
+        self.built = True
+
+    def call(self, inputs: Any, mask: Any = None, training: bool = False) -> Any:
+        """(batch, time, features) to (batch, ceil(time / 2^(layers-1)), 2 * hidden_units)."""
+        outputs = inputs
+        if mask is not None:
+            order = self._order(mask)
+            mask = ops.take_along_axis(ops.cast(mask, "bool"), order, axis=1)
+            outputs = ops.take_along_axis(inputs, ops.expand_dims(order, -1), axis=1)
+        for number, layer in enumerate(self.recurrent_layers):
+            if number > 0:
+                outputs = _joined(outputs, mask)
+                mask = None if mask is None else _joined_mask(mask)
+                outputs = self.dropouts[number - 1](outputs, training=training)
+            outputs = layer(outputs, mask=mask, training=training)
+        return outputs
+
+    def _order(self, mask: Any) -> Any:
+        """Numbers (batch, time) of the steps, turned so that the first pairs do not begin in the padding."""
+        steps = ops.ones_like(mask, dtype="int32")
+        time = ops.sum(steps, axis=1, keepdims=True)  # (batch, 1), known when a model is only being drawn up
+        first = ops.argmax(ops.cast(mask, "int32"), axis=1, keepdims=True)  # (batch, 1)
+        excess = ops.cast(first, "int32") % 2 ** (self.layers - 1)
+        return (excess + ops.cumsum(steps, axis=1) - 1) % time
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """(batch, time) to (batch, ceil(time / 2^(layers-1)))."""
+        if mask is None:
+            return None
+        mask = ops.take_along_axis(ops.cast(mask, "bool"), self._order(mask), axis=1)
+        for _ in range(self.layers - 1):
+            mask = _joined_mask(mask)
+        return mask
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """(batch, ceil(time / 2^(layers-1)), 2 * hidden_units)."""
+        time = input_shape[1]
+        return (
+            input_shape[0],
+            None if time is None else -(-time // 2 ** (self.layers - 1)),
+            2 * self.hidden_units,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return super().get_config() | {
+            "cell": self.cell,
+            "hidden_units": self.hidden_units,
+            "layers": self.layers,
+            "dropout": self.dropout,
+            "use_cudnn": self.use_cudnn,
+        }
+
+
+def _joined(steps: Any, mask: Any) -> Any:
+    """Join neighbours: (batch, time, features) to (batch, ceil(time / 2), 2 * features)."""
+    if mask is not None:
+        # A recurrent layer repeats its last output over padding; an odd last step is joined with zeros.
+        steps = ops.where(ops.expand_dims(mask, -1), steps, ops.zeros_like(steps))
+    batch, time, features = ops.shape(steps)[0], ops.shape(steps)[1], steps.shape[-1]
+    steps = ops.pad(steps, ((0, 0), (0, time % 2), (0, 0)))
+    return ops.reshape(steps, (batch, (time + 1) // 2, 2 * features))
+
+
+def _joined_mask(mask: Any) -> Any:
+    """(batch, time) to (batch, ceil(time / 2)): true where either of two neighbours is."""
+    right = ops.pad(ops.cast(mask, "int32"), ((0, 0), (0, 1)))[:, 1::2]
+    return ops.logical_or(mask[:, ::2], ops.cast(right, "bool"))

@@ -1,0 +1,37 @@
+"""Run by test_portable.py in a process of its own, under JAX: layers as they were under TensorFlow."""
+
+import importlib
+import pickle
+import sys
+from pathlib import Path
+
+import jax
+import keras
+import numpy as np
+from keras import ops
+
+
+def outputs_and_gradients(case):
+    """Outputs of a layer's call, compiled, and the gradients of the sum of their squares."""
+    kind = getattr(importlib.import_module(case["module"]), case["class"])
+    layer = kind.from_config(case["config"])
+    layer(*case["inputs"], **case["options"])
+    layer.set_weights(case["weights"])
+    frozen = [variable.value for variable in layer.non_trainable_variables]
+
+    @jax.jit
+    def loss(weights, inputs):
+        outputs, _ = layer.stateless_call(weights, frozen, *inputs, **case["options"])
+        outputs = keras.tree.flatten(outputs)
+        return sum(ops.sum(ops.cast(output, "float32") ** 2) for output in outputs), outputs
+
+    values = [variable.value for variable in layer.trainable_variables]
+    gradients, outputs = jax.grad(loss, has_aux=True)(values, case["inputs"])
+    return {"outputs": [np.asarray(o) for o in outputs], "gradients": [np.asarray(g) for g in gradients]}
+
+
+if __name__ == "__main__":
+    assert keras.backend.backend() == "jax"
+    cases = pickle.loads(Path(sys.argv[1]).read_bytes())
+    found = {name: outputs_and_gradients(case) for name, case in cases.items()}
+    Path(sys.argv[2]).write_bytes(pickle.dumps(found))

@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 from common.layers.bahdanau_attention import BahdanauAttention
+from common.layers.character_encoder import CharacterEncoder
 from common.layers.luong_attention import LuongAttention
 from common.layers.pyramidal_rnn import PyramidalRNN
 from common.layers.windowed_dense import WindowedDense
@@ -22,12 +23,14 @@ generator = np.random.default_rng(0)
 STEPS = generator.normal(size=(2, 5, 4)).astype(np.float32)
 QUERIES = generator.normal(size=(2, 3, 4)).astype(np.float32)
 MASK = np.array([[True] * 5, [True] * 3 + [False] * 2])
+CHARACTERS = np.array([[[1, 2, 3, 4], [5, 0, 0, 0]], [[2, 1, 0, 0], [0, 0, 0, 0]]], np.int32)
 
 CASES = {
     "WindowedDense": (WindowedDense(3, 2, 1), (STEPS,), {"mask": MASK}),
     "BahdanauAttention": (BahdanauAttention(3), (QUERIES, STEPS), {"memory_mask": MASK}),
     "LuongAttention": (LuongAttention("general"), (QUERIES, STEPS), {"memory_mask": MASK}),
     "PyramidalRNN": (PyramidalRNN("gru", 3, layers=2), (STEPS,), {"mask": MASK}),
+    "CharacterEncoder": (CharacterEncoder("cnn", 9, 5, 6), (CHARACTERS,), {}),
 }
 
 
@@ -64,8 +67,8 @@ def test_same_outputs_and_gradients(name, under_jax):
     with tf.GradientTape() as tape:
         outputs = keras.tree.flatten(layer(*inputs, **options))
         loss = sum(tf.reduce_sum(output**2) for output in outputs)
-    gradients = tape.gradient(loss, [weight.value for weight in layer.trainable_weights])
-    gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+    found = tape.gradient(loss, [weight.value for weight in layer.trainable_weights])
+    gradients = [tf.convert_to_tensor(gradient) for gradient in found]  # Embeddings' are sparse.
     for ours, other in zip(
         [*outputs, *gradients], under_jax[name]["outputs"] + under_jax[name]["gradients"], strict=True
     ):

@@ -1,0 +1,122 @@
+"""A vector for each word, from its characters."""
+
+from typing import Any, Literal
+
+import keras
+from keras import ops
+
+from common.layers.sequence_pooling import SequencePooling
+from common.layers.stacked_rnn import StackedRNN
+from common.layers.windowed_dense import WindowedDense
+
+
+@keras.saving.register_keras_serializable(package="rnn_task_suite")
+class CharacterEncoder(keras.layers.Layer):
+    """Compute a word's vector from the characters it is spelt with, so that unknown words have one too.
+
+    With x_1 ... x_n the embedded characters of a word:
+    cnn: max_i tanh(W [x_{i-k}; ...; x_i; ...; x_{i+k}] + b), the largest value of each feature over i
+    rnn: [s^f_n; s^b_1], the last states of a forward and a backward recurrent layer
+
+    Input: (batch, words, characters) whole numbers, 0 where there is no character.
+    Output: (batch, words, width).
+    Mask: 0 is masked, on either side of a word; a word of no characters gives zeros. The mask (batch, words)
+    of words that have characters is passed on.
+
+    Example:
+        >>> encoder = CharacterEncoder("cnn", vocabulary_size=100, dimension=30, width=50)
+        >>> encoder(keras.ops.ones((8, 20, 12), dtype="int32")).shape
+        (8, 20, 50)
+
+    Source: cnn: Ma and Hovy, "End-to-end sequence labeling via bi-directional LSTM-CNNs-CRF", 2016; rnn:
+    Lample et al., "Neural architectures for named entity recognition", 2016.
+    """
+
+    def __init__(
+        self,
+        method: Literal["cnn", "rnn"],
+        vocabulary_size: int,
+        dimension: int,
+        width: int,
+        window: int = 3,
+        cell: Literal["elman", "lstm", "gru"] = "lstm",
+        dropout: float = 0.0,
+        use_cudnn: bool | Literal["auto"] = "auto",
+        **kwargs: Any,
+    ) -> None:
+        """Set up the encoder.
+
+        Args:
+            method: cnn or rnn.
+            vocabulary_size: different character numbers, 0 included.
+            dimension: width of a character's vector.
+            width: of a word's vector; half of it for each direction of an rnn.
+            window: characters that a cnn sees at once.
+            cell: of an rnn: elman (tanh), lstm or gru.
+            dropout: share of the features of the character vectors dropped in training.
+            use_cudnn: False keeps cuDNN's operations out of an export that must run without a GPU.
+            kwargs: of keras.layers.Layer.
+        """
+        super().__init__(**kwargs)
+        if method == "rnn" and width % 2:
+            raise ValueError(f"The width {width} cannot be shared between two directions: it must be even.")
+        self.method = method
+        self.vocabulary_size = vocabulary_size
+        self.dimension = dimension
+        self.width = width
+        self.window = window
+        self.cell = cell
+        self.dropout = dropout
+        self.use_cudnn = use_cudnn
+        self.supports_masking = True
+        dtype = self.dtype_policy
+        self.embedding = keras.layers.Embedding(vocabulary_size, dimension, dtype=dtype, name="embedding")
+        self.embedding_dropout = keras.layers.Dropout(dropout, dtype=dtype)
+        if method == "cnn":
+            self.convolution = WindowedDense(width, (window - 1) // 2, window // 2, dtype=dtype)
+            self.pooling = SequencePooling("max", dtype=dtype)
+        else:
+            self.recurrent_layer = StackedRNN(
+                cell, width // 2, return_sequences=False, use_cudnn=use_cudnn, dtype=dtype
+            )
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the weights for inputs (batch, words, characters)."""
+        self.embedding.build(input_shape)
+        layer = self.convolution if self.method == "cnn" else self.recurrent_layer
+        layer.build((None, None, self.dimension))
+        self.built = True
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """(batch, words, characters) to (batch, words, width)."""
+        batch, words = ops.shape(inputs)[0], ops.shape(inputs)[1]
+        # Words of all sentences side by side, each a sequence of its own.
+        characters = ops.reshape(inputs, (batch * words, ops.shape(inputs)[2]))
+        mask = ops.not_equal(characters, 0)  # (batch * words, characters)
+        vectors = self.embedding_dropout(self.embedding(characters), training=training)
+        if self.method == "cnn":
+            outputs = self.pooling(self.convolution(vectors, mask=mask), mask=mask)
+        else:
+            outputs = self.recurrent_layer(vectors, mask=mask, training=training)
+        return ops.reshape(outputs, (batch, words, self.width))
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Mask (batch, words) of the words that have characters."""
+        return ops.any(ops.not_equal(inputs, 0), axis=-1)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """(batch, words, width)."""
+        return (*input_shape[:2], self.width)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return super().get_config() | {
+            "method": self.method,
+            "vocabulary_size": self.vocabulary_size,
+            "dimension": self.dimension,
+            "width": self.width,
+            "window": self.window,
+            "cell": self.cell,
+            "dropout": self.dropout,
+            "use_cudnn": self.use_cudnn,
+        }

@@ -1,0 +1,343 @@
+"""A recurrent decoder that looks at the encoder's steps, the same in training and in search."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import keras
+from keras import ops
+
+from common.layers.bahdanau_attention import BahdanauAttention
+from common.layers.luong_attention import LuongAttention
+from common.layers.steppable_rnn import SteppableRNN
+from common.layers.time_loop import run_over_time
+
+
+@keras.saving.register_keras_serializable(package="rnn_task_suite")
+class AttentionDecoder(keras.layers.Layer):
+    """Stack of recurrent layers that reads what was written so far and looks at a memory at each step.
+
+    s_{-1} = tanh(W_0 summary + b_0), for each state of each layer
+    u_t = [x_t; c_t; a_{t-1}], c_t with Bahdanau's attention alone, a_{t-1} with input feeding alone
+    s_t = cells(u_t, s_{t-1})
+    c_t = sum_j softmax_j(e(q_t, m_j)) m_j, q_t = s_{t-1} (Bahdanau) or s_t (Luong), of the top layer
+    c_t <- sigmoid(W_g q_t + b_g) * c_t, with a context gate
+    a_t = tanh(W_c [s_t; c_t])
+
+    Without attention a_t = s_t: an image or a sentence then enters by the summary, at the first step only.
+
+    Called, it takes the whole target (teacher forcing). A search calls `initial_states` and `prepare` once,
+    and `step` for each step; both give the same outputs.
+
+    Input: inputs (batch, time, features), vectors of the tokens before the ones to be foretold; summary
+    (batch, width), the encoder's final or mean state; memory (batch, memory time, memory features), none
+    without attention. A feature map is a memory (batch, regions, features).
+    Output: (batch, time, hidden_units); with `return_weights` also (batch, time, memory time).
+    Mask: of the inputs (batch, time), passed on; a masked step leaves the states as they were. `memory_mask`
+    (batch, memory time); masked steps are not looked at.
+
+    Example:
+        >>> decoder = AttentionDecoder("lstm", hidden_units=64, attention="general", input_feeding=True)
+        >>> memory = keras.ops.ones((8, 20, 128))
+        >>> decoder(keras.ops.ones((8, 10, 32)), memory[:, -1], memory).shape
+        (8, 10, 64)
+
+    Source: Bahdanau, Cho and Bengio, "Neural machine translation by jointly learning to align and translate",
+    2015; Luong, Pham and Manning, "Effective approaches to attention-based neural machine translation", 2015
+    (input feeding); Xu et al., "Show, attend and tell", 2015 (context gate); Gal and Ghahramani, "A
+    theoretically grounded application of dropout in recurrent neural networks", 2016 (variational dropout).
+    """
+
+    def __init__(
+        self,
+        cell: Literal["elman", "lstm", "gru"],
+        hidden_units: int,
+        layers: int = 1,
+        attention: Literal["bahdanau", "dot", "general", "scaled"] | None = "bahdanau",
+        input_feeding: bool = False,
+        context_gate: bool = False,
+        residual: bool = False,
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        """Set up the decoder.
+
+        Args:
+            cell: elman (tanh), lstm or gru.
+            hidden_units: width of each layer and of the output.
+            layers: number of recurrent layers, at least 1.
+            attention: Bahdanau's, or Luong's with this score, or none.
+            input_feeding: whether a step also sees the output of the one before.
+            context_gate: whether the decoder may turn away from what it looks at.
+            residual: whether each layer but the first adds its input to its output.
+            dropout: share of the features of each recurrent layer's inputs that is dropped, the same ones at
+                every step of a sequence.
+            kwargs: of keras.layers.Layer.
+        """
+        super().__init__(**kwargs)
+        if attention is None and (input_feeding or context_gate):
+            raise ValueError("Input feeding and a context gate need an attention.")
+        self.cell = cell
+        self.hidden_units = hidden_units
+        self.layers = layers
+        self.attention = attention
+        self.input_feeding = input_feeding
+        self.context_gate = context_gate
+        self.residual = residual
+        self.dropout = dropout
+        self.supports_masking = True
+        dtype = self.dtype_policy
+        self.recurrent_layers = [SteppableRNN(cell, hidden_units, dtype=dtype) for _ in range(layers)]
+        self.seed_generator = keras.random.SeedGenerator()
+        self.dropout_layer = keras.layers.Dropout(dropout, dtype=dtype)
+        if attention == "bahdanau":
+            self.attention_layer = BahdanauAttention(hidden_units, dtype=dtype)
+        elif attention is not None:
+            self.attention_layer = LuongAttention(attention, dtype=dtype)
+        if attention is not None:
+            self.readout = keras.layers.Dense(
+                hidden_units, activation="tanh", use_bias=False, dtype=dtype, name="readout"
+            )
+
+    def build(
+        self,
+        inputs_shape: tuple[int | None, ...],
+        summary_shape: tuple[int | None, ...],
+        memory_shape: tuple[int | None, ...] | None = None,
+    ) -> None:
+        """Create the weights for inputs, summary and memory."""
+        width = inputs_shape[-1]
+        if self.attention is not None:
+            context_width = memory_shape[-1]
+            self.attention_layer.build((None, self.hidden_units), memory_shape)
+            self.readout.build((None, None, self.hidden_units + context_width))
+            if self.context_gate:
+                self.gate = keras.layers.Dense(
+                    context_width, activation="sigmoid", dtype=self.dtype_policy, name="gate"
+                )
+                self.gate.build((None, None, self.hidden_units))
+            width += context_width if self.attention == "bahdanau" else 0
+            width += self.hidden_units if self.input_feeding else 0
+        self.input_widths = [width] + [self.hidden_units] * (self.layers - 1)
+        for layer, features in zip(self.recurrent_layers, self.input_widths, strict=True):
+            layer.build((None, None, features))
+        states = sum(len(layer.initial_state(1)) for layer in self.recurrent_layers)
+        self.bridge = keras.layers.Dense(
+            states * self.hidden_units, activation="tanh", dtype=self.dtype_policy, name="bridge"
+        )
+        self.bridge.build((None, summary_shape[-1]))
+        self.built = True
+
+    def initial_states(self, summary: Any) -> dict[str, Any]:
+        """States before the first step.
+
+        Args:
+            summary: (batch, width), the encoder's final or mean state, or an image's features.
+
+        Returns:
+            `recurrent`: for each layer the list of its states (batch, hidden_units); with input feeding also
+            `fed`: the output before, zeros (batch, hidden_units). Each begins with the batch, so that a
+            search may repeat or gather them.
+        """
+        summary = ops.cast(summary, self.compute_dtype)
+        bridged = self.bridge(summary)  # (batch, states * hidden_units)
+        recurrent, start = [], 0
+        for layer in self.recurrent_layers:
+            end = start + len(layer.initial_state(1)) * self.hidden_units
+            recurrent.append(ops.split(bridged[:, start:end], (end - start) // self.hidden_units, axis=-1))
+            start = end
+        states = {"recurrent": recurrent}
+        if self.input_feeding:
+            states["fed"] = ops.zeros((ops.shape(summary)[0], self.hidden_units), dtype=self.compute_dtype)
+        return states
+
+    def prepare(self, memory: Any, memory_mask: Any = None) -> dict[str, Any]:
+        """What every step needs of a memory (batch, memory time, memory features); see Attention.prepare."""
+        return self.attention_layer.prepare(ops.cast(memory, self.compute_dtype), memory_mask)
+
+    def step(
+        self, inputs: Any, states: dict[str, Any], memory: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any], Any]:
+        """One step of a search.
+
+        Args:
+            inputs: (batch, features), vectors of the tokens written last.
+            states: from `initial_states` or the step before.
+            memory: from `prepare`; None without attention.
+
+        Returns:
+            Outputs (batch, hidden_units), states, and weights (batch, memory time) or None without attention.
+        """
+        inputs = ops.cast(inputs, self.compute_dtype)
+        seen, weights, states = self._step(inputs, states, memory, kept=None)
+        return states["fed"] if "fed" in states else self._read_out(seen), states, weights
+
+    def call(
+        self,
+        inputs: Any,
+        summary: Any,
+        memory: Any = None,
+        mask: Any = None,
+        memory_mask: Any = None,
+        return_weights: bool = False,
+        sample: Callable[[Any], Any] | None = None,
+        sampling_probability: Any = 0.0,
+        training: bool = False,
+    ) -> Any:
+        """Run over the whole target.
+
+        Args:
+            inputs: (batch, time, features), vectors of the tokens before the ones to be foretold.
+            summary: (batch, width), the encoder's final or mean state.
+            memory: (batch, memory time, memory features), what is looked at.
+            mask: (batch, time) of the inputs.
+            memory_mask: (batch, memory time).
+            return_weights: whether the attention's weights are returned too.
+            sample: for scheduled sampling (Bengio et al., 2015), function from outputs (batch, hidden_units)
+                to vectors (batch, features) of the tokens that the model would write.
+            sampling_probability: with which a step, but the first, is given such a vector as its input.
+            training: whether there is dropout.
+
+        Returns:
+            Outputs (batch, time, hidden_units), and weights (batch, time, memory time) if `return_weights`.
+        """
+        mask = None if mask is None else ops.cast(mask, "bool")
+        states = self.initial_states(summary)
+        kept = self._kept(ops.shape(inputs)[0], training)
+        prepared = None if self.attention is None else self.prepare(memory, memory_mask)
+        if self.attention == "bahdanau" or self.input_feeding or sample is not None:
+            outputs, weights = self._loop(inputs, states, prepared, kept, mask, sample, sampling_probability)
+        else:
+            # No step waits for what the one before saw: the layers run first, then all steps look at once.
+            top, weights = self._run(inputs, states, kept, mask), None
+            if self.attention is not None:
+                context, weights = self._look(top, prepared)
+                top = ops.concatenate([top, context], axis=-1)
+            outputs = self._read_out(top)
+        return (outputs, weights) if return_weights else outputs
+
+    def _kept(self, batch: Any, training: bool) -> list[Any] | None:
+        """For each layer's inputs what is kept of them at every step, (batch, width); None: all of it."""
+        if not training or self.dropout == 0:
+            return None
+        ones = [ops.ones((batch, width), dtype=self.compute_dtype) for width in self.input_widths]
+        return [self.dropout_layer(tensor, training=True) for tensor in ones]
+
+    def _look(self, query: Any, memory: dict[str, Any]) -> tuple[Any, Any]:
+        """Context and weights for queries (batch, hidden_units) or (batch, time, hidden_units)."""
+        context, weights = self.attention_layer.attend(query, memory)
+        return (self.gate(query) * context if self.context_gate else context), weights
+
+    def _read_out(self, seen: Any) -> Any:
+        """a_t from [s_t; c_t], of one step or of all."""
+        return seen if self.attention is None else self.readout(seen)
+
+    def _step(
+        self, inputs: Any, states: dict[str, Any], memory: dict[str, Any] | None, kept: list[Any] | None
+    ) -> tuple[Any, Any, dict[str, Any]]:
+        """[s_t; c_t], or s_t without attention; weights; states, with `fed` = a_t if there was one before."""
+        joined, weights = [inputs], None
+        if self.attention == "bahdanau":
+            context, weights = self._look(states["recurrent"][-1][0], memory)
+            joined.append(context)
+        if self.input_feeding:
+            joined.append(states["fed"])
+        outputs = ops.concatenate(joined, axis=-1)  # (batch, features and what is fed)
+        recurrent = []
+        for number, layer in enumerate(self.recurrent_layers):
+            below = outputs
+            above, state = layer.step(self._thinned(below, kept, number), states["recurrent"][number])
+            outputs = above + below if self.residual and number > 0 else above
+            recurrent.append([ops.cast(part, self.compute_dtype) for part in state])
+        outputs = ops.cast(outputs, self.compute_dtype)
+        if self.attention is not None:
+            if self.attention != "bahdanau":
+                context, weights = self._look(outputs, memory)
+            outputs = ops.concatenate([outputs, context], axis=-1)
+        new_states = {"recurrent": recurrent}
+        if "fed" in states:
+            new_states["fed"] = self._read_out(outputs)
+        return outputs, weights, new_states
+
+    def _run(self, inputs: Any, states: dict[str, Any], kept: list[Any] | None, mask: Any) -> Any:
+        """s_t for all steps at once: (batch, time, features) to (batch, time, hidden_units)."""
+        if kept is not None:
+            kept = [ops.expand_dims(tensor, 1) for tensor in kept]
+        outputs = inputs
+        for number, layer in enumerate(self.recurrent_layers):
+            below = outputs
+            above = layer(
+                self._thinned(below, kept, number), mask=mask, initial_state=states["recurrent"][number]
+            )
+            outputs = above + below if self.residual and number > 0 else above
+        return outputs
+
+    @staticmethod
+    def _thinned(inputs: Any, kept: list[Any] | None, number: int) -> Any:
+        return inputs if kept is None else inputs * kept[number]
+
+    def _loop(
+        self,
+        inputs: Any,
+        states: dict[str, Any],
+        memory: dict[str, Any] | None,
+        kept: list[Any] | None,
+        mask: Any,
+        sample: Callable[[Any], Any] | None,
+        sampling_probability: Any,
+    ) -> tuple[Any, Any]:
+        """Outputs and weights of all steps, one step after the other."""
+        batch, time = ops.shape(inputs)[0], ops.shape(inputs)[1]
+        steps = {"inputs": inputs}
+        if mask is not None:
+            steps["mask"] = mask
+        if sample is not None:
+            chances = keras.random.uniform((batch, time), seed=self.seed_generator)
+            # The first step has no token before it that the model could have written.
+            later = ops.arange(time) > 0
+            steps["sampled"] = ops.logical_and(later, chances < sampling_probability)
+            states = states | {"fed": ops.zeros((batch, self.hidden_units), dtype=self.compute_dtype)}
+
+        def step(
+            step_inputs: dict[str, Any], states: dict[str, Any]
+        ) -> tuple[dict[str, Any], dict[str, Any]]:
+            vectors = step_inputs["inputs"]
+            if sample is not None:
+                written = ops.cast(sample(states["fed"]), self.compute_dtype)
+                vectors = ops.where(ops.expand_dims(step_inputs["sampled"], -1), written, vectors)
+            seen, weights, new_states = self._step(vectors, states, memory, kept)
+            outputs = {"seen": new_states.get("fed", seen)}
+            if weights is not None:
+                outputs["weights"] = weights
+            if mask is not None:
+                there = ops.expand_dims(step_inputs["mask"], -1)
+                new_states = keras.tree.map_structure(
+                    lambda new, old: ops.where(there, new, old), new_states, states
+                )
+            return outputs, new_states
+
+        width = self.hidden_units
+        if "fed" not in states:
+            width += memory["memory"].shape[-1]
+        outputs = {"seen": ops.zeros((batch, width), dtype=self.compute_dtype)}
+        if memory is not None:
+            outputs["weights"] = ops.zeros_like(memory["mask"], dtype=self.compute_dtype)
+        outputs = run_over_time(step, steps, states, outputs)
+        seen = outputs["seen"] if "fed" in states else self._read_out(outputs["seen"])
+        return seen, outputs.get("weights")
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Pass the inputs' mask on."""
+        return mask
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return super().get_config() | {
+            "cell": self.cell,
+            "hidden_units": self.hidden_units,
+            "layers": self.layers,
+            "attention": self.attention,
+            "input_feeding": self.input_feeding,
+            "context_gate": self.context_gate,
+            "residual": self.residual,
+            "dropout": self.dropout,
+        }

@@ -211,3 +211,97 @@ def test_portable_loop_gives_the_same(kind, monkeypatch):
         monkeypatch.setattr(time_loop, "_tensorflow_loop", time_loop.portable_loop)
     for fast, portable in zip(*found, strict=True):
         np.testing.assert_allclose(fast, portable, rtol=1e-5, atol=1e-6)
+
+
+@every_kind
+def test_dropped_features_are_the_same_at_every_step(kind):
+    decoder = make(kind, dropout=0.5)
+    same = tf.repeat(TARGET[:, :1], 5, axis=1)
+    run(decoder)
+    kept = decoder._kept(2, training=True)
+    assert [tensor.shape[-1] for tensor in kept] == decoder.input_widths
+    assert all(set(np.unique(tensor)) <= {0.0, 2.0} for tensor in kept)
+    assert np.any(run(decoder, same, training=True) != run(decoder, same, training=True))
+    np.testing.assert_array_equal(run(decoder), run(decoder))
+
+
+def test_a_dropped_input_is_dropped_at_every_step():
+    # With one feature of the input, a sequence sees all of its inputs or none of them.
+    decoder = AttentionDecoder("gru", 4, attention=None, dropout=0.5)
+    target = tf.constant(generator.normal(size=(200, 6, 1)), tf.float32)
+    summary = tf.zeros([200, 6])
+    outputs = decoder(target, summary, training=True).numpy()
+    doubled, none = decoder(target * 2, summary).numpy(), decoder(target * 0, summary).numpy()
+    seen = np.all(np.isclose(outputs, doubled, atol=1e-5), axis=(1, 2))
+    unseen = np.all(np.isclose(outputs, none, atol=1e-5), axis=(1, 2))
+    assert np.all(seen != unseen)
+    assert 60 < seen.sum() < 140
+
+
+@pytest.mark.parametrize("kind", ["bahdanau", "general", "general fed", "none"])
+def test_scheduled_sampling(kind):
+    decoder = make(kind)
+    run(decoder)
+
+    def sample(outputs):
+        return outputs[:, :3] * 2
+
+    never = run(decoder, sample=sample, sampling_probability=0.0)
+    np.testing.assert_allclose(never, run(decoder), rtol=1e-4, atol=1e-6)
+    always = run(decoder, sample=sample, sampling_probability=1.0)
+    # The same as a search that goes on with its own output.
+    states = decoder.initial_states(SUMMARY)
+    memory = None if kind == "none" else decoder.prepare(MEMORY, MEMORY_MASK)
+    vectors = TARGET[:, 0]
+    for t in range(5):
+        outputs, states, _ = decoder.step(vectors, states, memory)
+        np.testing.assert_allclose(always[:, t], outputs, rtol=1e-4, atol=1e-6)
+        vectors = sample(outputs)
+
+
+@every_kind
+def test_search_in_mixed_precision_inside_a_graph(kind):
+    decoder = make(kind, "lstm", dtype="mixed_bfloat16")
+    trained = run(decoder)
+
+    @tf.function
+    def search():
+        states = decoder.initial_states(SUMMARY)
+        memory = None if decoder.attention is None else decoder.prepare(MEMORY, MEMORY_MASK)
+
+        def body(t, states, outputs):
+            outputs, states, _ = decoder.step(TARGET[:, t], states, memory)
+            return t + 1, states, outputs
+
+        start = (tf.constant(0), states, tf.zeros([2, 4], tf.bfloat16))
+        return tf.while_loop(lambda t, *_: t < 5, body, start)[2]
+
+    np.testing.assert_allclose(
+        tf.cast(search(), tf.float32), tf.cast(trained[:, -1], tf.float32), rtol=0.05, atol=0.03
+    )
+
+
+@pytest.mark.parametrize("kind", ["bahdanau fed", "general", "none"])
+def test_a_whole_model_finds_masks_and_is_saved(kind, tmp_path):
+    source, target = keras.Input((None,), dtype="int32"), keras.Input((None,), dtype="int32")
+    embedding = keras.layers.Embedding(9, 3, mask_zero=True)
+    memory = keras.layers.GRU(4, return_sequences=True)(embedding(source))
+    decoder = make(kind)
+    inputs = {} if kind == "none" else {"memory": memory}
+    outputs = decoder(embedding(target), memory[:, -1], **inputs, return_weights=kind != "none")
+    model = keras.Model([source, target], outputs)
+    numbers = [tf.constant([[1, 2, 3], [4, 5, 0]]), tf.constant([[1, 7], [1, 8]])]
+    if kind != "none":
+        assert np.all(model(numbers)[1].numpy()[1, :, 2] == 0)
+        assert np.all(model(numbers)[1].numpy()[0] > 0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    for one, other in zip(
+        keras.tree.flatten(model(numbers)), keras.tree.flatten(loaded(numbers)), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_needs_an_attention_says_so():
+    with pytest.raises(ValueError, match="need an attention"):
+        AttentionDecoder("gru", 4, attention=None, input_feeding=True)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from common.layers.attention_decoder import AttentionDecoder
 from common.layers.bahdanau_attention import BahdanauAttention
 from common.layers.character_encoder import CharacterEncoder
 from common.layers.luong_attention import LuongAttention
@@ -31,6 +32,16 @@ CASES = {
     "LuongAttention": (LuongAttention("general"), (QUERIES, STEPS), {"memory_mask": MASK}),
     "PyramidalRNN": (PyramidalRNN("gru", 3, layers=2), (STEPS,), {"mask": MASK}),
     "CharacterEncoder": (CharacterEncoder("cnn", 9, 5, 6), (CHARACTERS,), {}),
+    "AttentionDecoder": (
+        AttentionDecoder("lstm", 3, attention="general"),
+        (QUERIES, STEPS[:, 0], STEPS),
+        {"memory_mask": MASK, "return_weights": True},
+    ),
+    "AttentionDecoder, step by step": (
+        AttentionDecoder("gru", 3, layers=2, input_feeding=True, residual=True, context_gate=True),
+        (QUERIES, STEPS[:, 0], STEPS),
+        {"memory_mask": MASK, "mask": MASK[:, 2:], "return_weights": True},
+    ),
 }
 
 

@@ -6,6 +6,7 @@ from layer_case import run_layer_test
 from numeric_gradients import check_gradients
 
 from common.layers.character_encoder import CharacterEncoder
+from common.layers.sequence_pooling import SequencePooling
 
 # Two sentences of three words; the last word of the second is padding.
 CHARACTERS = np.array(
@@ -28,8 +29,8 @@ def test_layer(method, weights):
 def test_model(method, weights, tmp_path):
     keras.utils.set_random_seed(1)
     characters = keras.Input((None, None), dtype="int32")
-    words = make(method, dropout=0.1)(characters)
-    model = keras.Model(characters, keras.layers.Dense(1)(keras.layers.GRU(3)(words)))
+    words = make(method, cell="elman", dropout=0.1)(characters)
+    model = keras.Model(characters, keras.layers.Dense(1)(SequencePooling("mean")(words)))
     model.compile(optimizer="adam", loss="mse")
     before = [weight.copy() for weight in model.get_weights()]
     losses = model.fit(CHARACTERS, np.ones((2, 1)), epochs=3, verbose=0).history["loss"]

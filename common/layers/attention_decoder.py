@@ -107,6 +107,8 @@ class AttentionDecoder(keras.layers.Layer):
         """Create the weights for inputs, summary and memory."""
         width = inputs_shape[-1]
         if self.attention is not None:
+            if memory_shape is None:
+                raise ValueError("The attention of the decoder needs a memory to look at.")
             context_width = memory_shape[-1]
             self.attention_layer.build((None, self.hidden_units), memory_shape)
             self.readout.build((None, None, self.hidden_units + context_width))

@@ -6,6 +6,7 @@ from layer_case import run_layer_test, run_model_test
 from numeric_gradients import check_gradients
 from own_memory import OwnMemory
 
+from common.layers.attention import masked_softmax
 from common.layers.bahdanau_attention import BahdanauAttention
 from common.layers.luong_attention import LuongAttention
 
@@ -153,3 +154,11 @@ def test_general_joins_different_widths():
     context, weights = LuongAttention("general")(tf.ones([2, 3]), tf.ones([2, 5, 4]))
     assert context.shape == (2, 4)
     assert weights.shape == (2, 5)
+
+
+def test_weights_over_a_long_memory_are_exact_in_mixed_precision():
+    energies = tf.cast(tf.random.stateless_normal([1, 3000], seed=(1, 2)), tf.bfloat16)
+    weights = masked_softmax(energies, tf.sequence_mask([2500], 3000))
+    expected = np.exp(tf.cast(energies, tf.float64)[0, :2500])
+    np.testing.assert_allclose(weights[0, :2500], expected / expected.sum(), rtol=1e-5)
+    assert np.all(weights.numpy()[0, 2500:] == 0)

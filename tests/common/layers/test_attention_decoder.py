@@ -302,6 +302,8 @@ def test_a_whole_model_finds_masks_and_is_saved(kind, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
-def test_what_needs_an_attention_says_so():
+def test_what_does_not_go_together_is_said():
     with pytest.raises(ValueError, match="need an attention"):
         AttentionDecoder("gru", 4, attention=None, input_feeding=True)
+    with pytest.raises(ValueError, match="needs a memory"):
+        AttentionDecoder("gru", 4)(TARGET, SUMMARY)

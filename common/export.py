@@ -62,7 +62,7 @@ def export_run(task: Task, run: Run, folder: Path | None = None) -> Path:
     run.check_finished()
     settings = run.settings(task.settings_class)
     preprocessing = task.load_preprocessing(settings, run.preprocessing_folder)
-    module = task.build_serving(settings, preprocessing, load_model(task, settings, preprocessing, run))
+    module = task.build_serving(settings, preprocessing, load_model(run))
     examples = read_json(run.examples_file)
     target = _next_version((folder or exports_folder()) / task.name)
     with whole_file(target) as temporary:

@@ -60,7 +60,7 @@ class Predictor:
 
 
 def run_predictor(task: Task, run: Run) -> Predictor:
-    """Load a run's model, built without operations that only a GPU has, and join it with its preprocessing.
+    """Load a run's model and join it with its preprocessing.
 
     Raises:
         UserError: if the run has not ended or is damaged.
@@ -68,7 +68,7 @@ def run_predictor(task: Task, run: Run) -> Predictor:
     run.check_finished()
     settings = run.settings(task.settings_class)
     preprocessing = task.load_preprocessing(settings, run.preprocessing_folder)
-    module = task.build_serving(settings, preprocessing, load_model(task, settings, preprocessing, run))
+    module = task.build_serving(settings, preprocessing, load_model(run))
     signatures = {
         name: tf.function(function, input_signature=signature)
         for name, (function, signature) in module.endpoints().items()
@@ -76,23 +76,18 @@ def run_predictor(task: Task, run: Run) -> Predictor:
     return Predictor(task, settings, preprocessing.labels, signatures, f"run {run.name}")
 
 
-def load_model(task: Task, settings: Any, preprocessing: Any, run: Run) -> keras.Model:
-    """Build the serving model and give it the run's weights.
+def load_model(run: Run) -> keras.Model:
+    """Load the model that a run ended with.
 
     Raises:
-        UserError: if model.keras is damaged or does not fit the settings.
+        UserError: if model.keras is damaged.
     """
     try:
-        trained = keras.models.load_model(run.model_file, compile=False)
-        model = task.build_model(settings, preprocessing, serving=True)
-        model.set_weights(trained.get_weights())
+        return keras.models.load_model(run.model_file, compile=False)
     except Exception as error:
         # Keras, h5py and zipfile each raise their own errors for a broken file.
         first_line = str(error).strip().partition("\n")[0]
-        raise UserError(
-            f"{run.model_file} is damaged or does not fit config.yaml ({first_line}); train the run again."
-        ) from error
-    return model
+        raise UserError(f"{run.model_file} is damaged ({first_line}); train the run again.") from error
 
 
 def saved_model_predictor(find_task: Callable[[str], Task], folder: Path) -> Predictor:

@@ -108,8 +108,8 @@ class Task(abc.ABC):
         """Preprocess one split into (sequence, target) examples."""
 
     @abc.abstractmethod
-    def build_model(self, settings: Any, preprocessing: Any, serving: bool = False) -> "keras.Model":
-        """Build the model; `serving` keeps operations out that only a GPU has."""
+    def build_model(self, settings: Any, preprocessing: Any) -> "keras.Model":
+        """Build the model."""
 
     @abc.abstractmethod
     def compile_arguments(self, settings: Any, preprocessing: Any) -> dict[str, Any]:

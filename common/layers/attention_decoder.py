@@ -8,7 +8,7 @@ from keras import ops
 
 from common.layers.bahdanau_attention import BahdanauAttention
 from common.layers.luong_attention import LuongAttention
-from common.layers.steppable_rnn import SteppableRNN
+from common.layers.stacked_rnn import CELLS
 from common.layers.time_loop import run_over_time
 
 
@@ -86,7 +86,9 @@ class AttentionDecoder(keras.layers.Layer):
         self.dropout = dropout
         self.supports_masking = True
         dtype = self.dtype_policy
-        self.recurrent_layers = [SteppableRNN(cell, hidden_units, dtype=dtype) for _ in range(layers)]
+        self.recurrent_layers = [
+            CELLS[cell](hidden_units, return_sequences=True, dtype=dtype) for _ in range(layers)
+        ]
         self.seed_generator = keras.random.SeedGenerator()
         self.dropout_layer = keras.layers.Dropout(dropout, dtype=dtype)
         if attention == "bahdanau":
@@ -210,7 +212,7 @@ class AttentionDecoder(keras.layers.Layer):
             outputs, weights = self._loop(inputs, states, prepared, kept, mask, sample, sampling_probability)
         else:
             # No step waits for what the one before saw: the layers run first, then all steps look at once.
-            top, weights = self._run(inputs, states, kept, mask), None
+            top, weights = self._run(inputs, states, kept, mask, training), None
             if self.attention is not None:
                 context, weights = self._look(top, prepared)
                 top = ops.concatenate([top, context], axis=-1)
@@ -260,7 +262,9 @@ class AttentionDecoder(keras.layers.Layer):
             new_states["fed"] = self._read_out(outputs)
         return outputs, weights, new_states
 
-    def _run(self, inputs: Any, states: dict[str, Any], kept: list[Any] | None, mask: Any) -> Any:
+    def _run(
+        self, inputs: Any, states: dict[str, Any], kept: list[Any] | None, mask: Any, training: bool
+    ) -> Any:
         """s_t for all steps at once: (batch, time, features) to (batch, time, hidden_units)."""
         if kept is not None:
             kept = [ops.expand_dims(tensor, 1) for tensor in kept]
@@ -268,7 +272,10 @@ class AttentionDecoder(keras.layers.Layer):
         for number, layer in enumerate(self.recurrent_layers):
             below = outputs
             above = layer(
-                self._thinned(below, kept, number), mask=mask, initial_state=states["recurrent"][number]
+                self._thinned(below, kept, number),
+                mask=mask,
+                initial_state=states["recurrent"][number],
+                training=training,
             )
             outputs = above + below if self.residual and number > 0 else above
         return outputs
@@ -323,7 +330,7 @@ class AttentionDecoder(keras.layers.Layer):
         outputs = {"seen": ops.zeros((batch, width), dtype=self.compute_dtype)}
         if memory is not None:
             outputs["weights"] = ops.zeros_like(memory["mask"], dtype=self.compute_dtype)
-        outputs = run_over_time(step, steps, states, outputs)
+        outputs, _ = run_over_time(step, steps, states, outputs)
         seen = outputs["seen"] if "fed" in states else self._read_out(outputs["seen"])
         return seen, outputs.get("weights")
 

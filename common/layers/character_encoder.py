@@ -41,7 +41,7 @@ class CharacterEncoder(keras.layers.Layer):
         window: int = 3,
         cell: Literal["elman", "lstm", "gru"] = "lstm",
         dropout: float = 0.0,
-        use_cudnn: bool | Literal["auto"] = "auto",
+        implementation: Literal["auto", "loop"] = "auto",
         **kwargs: Any,
     ) -> None:
         """Set up the encoder.
@@ -54,7 +54,7 @@ class CharacterEncoder(keras.layers.Layer):
             window: characters that a cnn sees at once.
             cell: of an rnn: elman (tanh), lstm or gru.
             dropout: share of the features of the character vectors dropped in training.
-            use_cudnn: False keeps cuDNN's operations out of an export that must run without a GPU.
+            implementation: of RecurrentLayer; loop where XLA compiles the model.
             kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
@@ -67,7 +67,7 @@ class CharacterEncoder(keras.layers.Layer):
         self.window = window
         self.cell = cell
         self.dropout = dropout
-        self.use_cudnn = use_cudnn
+        self.implementation = implementation
         self.supports_masking = True
         dtype = self.dtype_policy
         self.embedding = keras.layers.Embedding(vocabulary_size, dimension, dtype=dtype, name="embedding")
@@ -77,7 +77,7 @@ class CharacterEncoder(keras.layers.Layer):
             self.pooling = SequencePooling("max", dtype=dtype)
         else:
             self.recurrent_layer = StackedRNN(
-                cell, width // 2, return_sequences=False, use_cudnn=use_cudnn, dtype=dtype
+                cell, width // 2, return_sequences=False, implementation=implementation, dtype=dtype
             )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -118,5 +118,5 @@ class CharacterEncoder(keras.layers.Layer):
             "window": self.window,
             "cell": self.cell,
             "dropout": self.dropout,
-            "use_cudnn": self.use_cudnn,
+            "implementation": self.implementation,
         }

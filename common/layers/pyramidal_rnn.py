@@ -32,7 +32,7 @@ class PyramidalRNN(keras.layers.Layer):
         hidden_units: int,
         layers: int,
         dropout: float = 0.0,
-        use_cudnn: bool | Literal["auto"] = "auto",
+        implementation: Literal["auto", "loop"] = "auto",
         **kwargs: Any,
     ) -> None:
         """Set up the pyramid.
@@ -42,7 +42,7 @@ class PyramidalRNN(keras.layers.Layer):
             hidden_units: width of each direction of each layer.
             layers: number of layers, at least 1; each but the first halves the steps.
             dropout: share of the features dropped between one layer and the next.
-            use_cudnn: False keeps cuDNN's operations out of an export that must run without a GPU.
+            implementation: of RecurrentLayer; loop where XLA compiles the model.
             kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
@@ -50,10 +50,10 @@ class PyramidalRNN(keras.layers.Layer):
         self.hidden_units = hidden_units
         self.layers = layers
         self.dropout = dropout
-        self.use_cudnn = use_cudnn
+        self.implementation = implementation
         self.supports_masking = True
         self.recurrent_layers = [
-            StackedRNN(cell, hidden_units, use_cudnn=use_cudnn, dtype=self.dtype_policy)
+            StackedRNN(cell, hidden_units, implementation=implementation, dtype=self.dtype_policy)
             for _ in range(layers)
         ]
         self.dropouts = [keras.layers.Dropout(dropout, dtype=self.dtype_policy) for _ in range(layers - 1)]
@@ -114,7 +114,7 @@ class PyramidalRNN(keras.layers.Layer):
             "hidden_units": self.hidden_units,
             "layers": self.layers,
             "dropout": self.dropout,
-            "use_cudnn": self.use_cudnn,
+            "implementation": self.implementation,
         }
 
 

@@ -4,7 +4,13 @@ from typing import Any, Literal
 
 import keras
 
-CELLS = {"elman": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
+from common.layers.bidirectional import Bidirectional
+from common.layers.elman_rnn import ElmanRNN
+from common.layers.gru import GRU
+from common.layers.lstm import LSTM
+
+Cell = Literal["elman", "lstm", "gru"]
+CELLS = {"elman": ElmanRNN, "lstm": LSTM, "gru": GRU}
 
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
@@ -14,6 +20,7 @@ class StackedRNN(keras.layers.Layer):
     One direction, layer i: h^i_t = cell(h^{i-1}_t, h^i_{t-1}), with h^0 = x.
     Both directions: the forward h^f_t comes from h^f_{t-1}, the backward h^b_t from h^b_{t+1}; they are
     merged as [h^f_t; h^b_t] (concat) or h^f_t + h^b_t (sum) and go to the next layer (deep bidirectional).
+    Residual: layers above the first add what they were given to what they give.
 
     Input: (batch, time, features).
     Output: (batch, time, width), or (batch, width) if not `return_sequences`: the state after each
@@ -27,19 +34,23 @@ class StackedRNN(keras.layers.Layer):
 
     Source: Elman, "Finding structure in time", 1990; Hochreiter and Schmidhuber, "Long short-term memory",
     1997; Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014; Schuster and
-    Paliwal, "Bidirectional recurrent neural networks", 1997.
+    Paliwal, "Bidirectional recurrent neural networks", 1997; residual: Wu et al., "Google's neural machine
+    translation system", 2016.
     """
 
     def __init__(
         self,
-        cell: Literal["elman", "lstm", "gru"],
+        cell: Cell,
         hidden_units: int,
         layers: int = 1,
         bidirectional: bool = True,
         merge: Literal["concat", "sum"] = "concat",
+        sharing: Literal["none", "input", "all"] = "none",
+        residual: bool = False,
         dropout: float = 0.0,
+        variational: bool = False,
         return_sequences: bool = True,
-        use_cudnn: bool | Literal["auto"] = "auto",
+        implementation: Literal["auto", "loop"] = "auto",
         **kwargs: Any,
     ) -> None:
         """Set up the stack.
@@ -50,9 +61,12 @@ class StackedRNN(keras.layers.Layer):
             layers: number of layers, at least 1.
             bidirectional: whether each layer also reads the sequence from its end.
             merge: how two directions become one output.
+            sharing: weights that two directions have in common: none, those of the inputs, or all.
+            residual: whether layers above the first add their input to their output.
             dropout: share of the features dropped between one layer and the next.
+            variational: whether that drops the same features at every step.
             return_sequences: whether every step is returned or the last alone.
-            use_cudnn: False keeps cuDNN's operations out of an export that must run without a GPU.
+            implementation: of RecurrentLayer; loop where XLA compiles the model.
             kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
@@ -61,23 +75,33 @@ class StackedRNN(keras.layers.Layer):
         self.layers = layers
         self.bidirectional = bidirectional
         self.merge = merge
+        self.sharing = sharing
+        self.residual = residual
         self.dropout = dropout
+        self.variational = variational
         self.return_sequences = return_sequences
-        self.use_cudnn = use_cudnn
+        self.implementation = implementation
         self.supports_masking = True
         self.recurrent_layers = [
             self._recurrent_layer(return_sequences or number < layers - 1) for number in range(layers)
         ]
-        self.dropouts = [keras.layers.Dropout(dropout) for _ in range(layers - 1)]
+        noise_shape = (None, 1, None) if variational else None
+        self.dropouts = [
+            keras.layers.Dropout(dropout, noise_shape, dtype=self.dtype_policy) for _ in range(layers - 1)
+        ]
+        if residual and not return_sequences:
+            raise ValueError("A residual stack returns every step.")
 
     def _recurrent_layer(self, return_sequences: bool) -> keras.layers.Layer:
-        arguments: dict[str, Any] = {"return_sequences": return_sequences, "dtype": self.dtype_policy}
-        if self.cell != "elman":  # cuDNN's Elman network is not offered by Keras.
-            arguments["use_cudnn"] = self.use_cudnn
-        layer = CELLS[self.cell](self.hidden_units, **arguments)
+        layer = CELLS[self.cell](
+            self.hidden_units,
+            return_sequences=return_sequences,
+            implementation=self.implementation,
+            dtype=self.dtype_policy,
+        )
         if not self.bidirectional:
             return layer
-        return keras.layers.Bidirectional(layer, merge_mode=self.merge, dtype=self.dtype_policy)
+        return Bidirectional(layer, merge=self.merge, sharing=self.sharing, dtype=self.dtype_policy)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights for inputs (batch, time, features)."""
@@ -90,15 +114,18 @@ class StackedRNN(keras.layers.Layer):
     @property
     def width(self) -> int:
         """Features of an output step."""
-        return self.hidden_units * (2 if self.bidirectional and self.merge == "concat" else 1)
+        return self.recurrent_layers[0].output_width
 
     def call(self, inputs: Any, mask: Any = None, training: bool = False) -> Any:
         """(batch, time, features) to (batch, time, width), or (batch, width)."""
         outputs = inputs
         for number, layer in enumerate(self.recurrent_layers):
+            below = outputs
             if number > 0:
                 outputs = self.dropouts[number - 1](outputs, training=training)
             outputs = layer(outputs, mask=mask, training=training)
+            if self.residual and number > 0:
+                outputs = outputs + below
         return outputs
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
@@ -119,7 +146,10 @@ class StackedRNN(keras.layers.Layer):
             "layers": self.layers,
             "bidirectional": self.bidirectional,
             "merge": self.merge,
+            "sharing": self.sharing,
+            "residual": self.residual,
             "dropout": self.dropout,
+            "variational": self.variational,
             "return_sequences": self.return_sequences,
-            "use_cudnn": self.use_cudnn,
+            "implementation": self.implementation,
         }

@@ -9,7 +9,7 @@ from keras import ops
 Step = Callable[[Any, Any], tuple[Any, Any]]
 
 
-def run_over_time(step: Step, inputs: Any, states: Any, outputs: Any) -> Any:
+def run_over_time(step: Step, inputs: Any, states: Any, outputs: Any) -> tuple[Any, Any]:
     """y_t, s_t = step(x_t, s_{t-1}), for all t.
 
     Args:
@@ -19,14 +19,15 @@ def run_over_time(step: Step, inputs: Any, states: Any, outputs: Any) -> Any:
         outputs: structure of tensors shaped and typed like the outputs of a step; their values are not used.
 
     Returns:
-        The outputs as a structure of tensors (batch, time, ...).
+        The outputs as a structure of tensors (batch, time, ...), and the states after the last step.
     """
     inputs = keras.tree.map_structure(_time_and_batch_exchanged, inputs)
     loop = _tensorflow_loop if keras.backend.backend() == "tensorflow" else portable_loop
-    return keras.tree.map_structure(_time_and_batch_exchanged, loop(step, inputs, states, outputs))
+    outputs, states = loop(step, inputs, states, outputs)
+    return keras.tree.map_structure(_time_and_batch_exchanged, outputs), states
 
 
-def portable_loop(step: Step, inputs: Any, states: Any, outputs: Any) -> Any:
+def portable_loop(step: Step, inputs: Any, states: Any, outputs: Any) -> tuple[Any, Any]:
     """The loop in keras.ops: inputs and outputs (time, batch, ...)."""
 
     def body(carry: Any, step_inputs: Any) -> tuple[Any, Any]:
@@ -35,10 +36,11 @@ def portable_loop(step: Step, inputs: Any, states: Any, outputs: Any) -> Any:
         carry = {"states": states, "outputs": step_outputs}
         return carry, carry
 
-    return ops.scan(body, {"states": states, "outputs": outputs}, inputs)[1]["outputs"]
+    last, every = ops.scan(body, {"states": states, "outputs": outputs}, inputs)
+    return every["outputs"], last["states"]
 
 
-def _tensorflow_loop(step: Step, inputs: Any, states: Any, outputs: Any) -> Any:
+def _tensorflow_loop(step: Step, inputs: Any, states: Any, outputs: Any) -> tuple[Any, Any]:
     """The same as a tf.while_loop, which carries tensors where ops.scan carries arrays of one tensor."""
     import tensorflow as tf
 
@@ -53,10 +55,10 @@ def _tensorflow_loop(step: Step, inputs: Any, states: Any, outputs: Any) -> Any:
         flat = tf.nest.flatten(step_outputs)
         return t + 1, states, [writer.write(t, value) for writer, value in zip(writers, flat, strict=True)]
 
-    _, _, writers = tf.while_loop(
+    _, states, writers = tf.while_loop(
         lambda t, *_: t < time, body, (tf.constant(0), states, writers), maximum_iterations=time
     )
-    return tf.nest.pack_sequence_as(outputs, [writer.stack() for writer in writers])
+    return tf.nest.pack_sequence_as(outputs, [writer.stack() for writer in writers]), states
 
 
 def _time_and_batch_exchanged(tensor: Any) -> Any:

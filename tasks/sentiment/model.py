@@ -22,7 +22,6 @@ def build_model(
     vocabulary_size: int,
     classes: int,
     word_vectors: np.ndarray | None = None,
-    serving: bool = False,
 ) -> keras.Model:
     """Build the many-to-one classifier.
 
@@ -31,7 +30,6 @@ def build_model(
         vocabulary_size: different word numbers, padding and unknown included.
         classes: number of classes.
         word_vectors: (vocabulary_size, embedding_dimension) to start from; random if None.
-        serving: keep out what only a GPU has.
 
     Returns:
         A model from word numbers (batch, words) int32, or with pairs (batch, words, 2), padded with 0 at the
@@ -53,7 +51,7 @@ def build_model(
         name="word_vectors",
     )
     vectors = keras.layers.Dropout(model.embedding_dropout)(embedding(words))  # (batch, words, embedding)
-    text = [_recurrent_part(settings, vectors, serving)]  # (batch, width)
+    text = [_recurrent_part(settings, vectors)]  # (batch, width)
     if model.bag_of_words:
         text.append(BagOfVectors(name="bag_of_words")(vectors))  # (batch, embedding)
     if pairs:
@@ -69,7 +67,7 @@ def build_model(
     return keras.Model(numbers, logits, name="sentiment")
 
 
-def _recurrent_part(settings: SentimentSettings, vectors: Any, serving: bool) -> Any:
+def _recurrent_part(settings: SentimentSettings, vectors: Any) -> Any:
     """Word vectors (batch, words, embedding) to one vector a text (batch, width)."""
     model = settings.model
     layers = StackedRNN(
@@ -80,7 +78,7 @@ def _recurrent_part(settings: SentimentSettings, vectors: Any, serving: bool) ->
         merge=model.merge,
         dropout=model.recurrent_dropout,
         return_sequences=model.pooling != "last",
-        use_cudnn=False if serving else "auto",
+        implementation="loop" if settings.train.xla else "auto",
         name="recurrent_layers",
     )
     if model.pooling == "last":

@@ -76,18 +76,15 @@ class SentimentTask(Task):
         return SequenceBatches(preprocessing.examples(source.dataset(split)), cache)
 
     def build_model(
-        self, settings: SentimentSettings, preprocessing: SentimentPreprocessing, serving: bool = False
+        self, settings: SentimentSettings, preprocessing: SentimentPreprocessing
     ) -> keras.Model:
         """Build the classifier."""
         word_vectors = None
-        # The serving model gets all its weights from the run.
-        if settings.model.embeddings == "glove" and not serving:
+        if settings.model.embeddings == "glove":
             word_vectors = glove_vectors(
                 preprocessing.text.vocabulary, FIRST_WORD, settings.model.embedding_dimension, settings.seed
             )
-        return build_model(
-            settings, preprocessing.text.size, len(preprocessing.labels), word_vectors, serving
-        )
+        return build_model(settings, preprocessing.text.size, len(preprocessing.labels), word_vectors)
 
     def compile_arguments(
         self, settings: SentimentSettings, preprocessing: SentimentPreprocessing

@@ -64,13 +64,3 @@ def test_logits_are_float32_in_mixed_precision():
         assert model.get_layer("recurrent_layers").compute_dtype == "bfloat16"
     finally:
         keras.config.set_dtype_policy("float32")
-
-
-@pytest.mark.parametrize("layers", [1, 2])
-def test_serving_model_takes_the_trained_weights_and_holds_no_gpu_operation(layers):
-    trained = build_model(settings(model__layers=layers), 20, 3)
-    serving = build_model(settings(model__layers=layers), 20, 3, serving=True)
-    serving.set_weights(trained.get_weights())
-    words = tf.constant([[5, 6, 7]])
-    np.testing.assert_array_equal(serving(words), trained(words))
-    assert serving.get_layer("recurrent_layers").use_cudnn is False

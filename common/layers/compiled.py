@@ -1,0 +1,183 @@
+"""LSTM and GRU over whole sequences in C: compiled on this machine at first use, for training on a CPU.
+
+The source, and why it is quicker than a loop of TensorFlow's operations, is in kernels/recurrent.c. Without a C
+compiler `operations` gives None, and the layers train through the loop that they answer through: the same
+numbers to seven digits, more slowly. An export never holds these operations: layers use them in training only.
+"""
+
+import functools
+import hashlib
+import logging
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+SOURCE = Path(__file__).parent / "kernels" / "recurrent.c"
+FLAGS = ["-std=gnu11", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math"]
+COMPILE_SECONDS = 120
+
+
+@functools.cache
+def operations() -> Any:
+    """Compile, unless that was done before, and load the operations; None where that cannot be done."""
+    if tf.config.list_physical_devices("GPU"):
+        return None
+    try:
+        return tf.load_op_library(str(_library()))
+    except (OSError, RuntimeError, subprocess.SubprocessError, tf.errors.OpError) as error:
+        reason = getattr(error, "stderr", None) or str(error)
+        logging.getLogger(__name__).warning(
+            "Recurrent layers train more slowly than they could: their C code cannot be compiled (%s).",
+            reason.strip().partition("\n")[0],
+        )
+        return None
+
+
+def _library() -> Path:
+    """The compiled library in the user's cache, named for all that it depends on."""
+    compiler = os.environ.get("CC", "cc")
+    links = [*tf.sysconfig.get_link_flags(), f"-Wl,-rpath,{tf.sysconfig.get_lib()}"]
+    command = [compiler, *FLAGS, "-shared", "-fPIC", "-pthread", f"-I{tf.sysconfig.get_include()}", str(SOURCE)]
+    what = "\n".join([SOURCE.read_text(), tf.__version__, _processor(), *command, *links])
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rnn-task-suite"
+    library = cache / f"recurrent-{hashlib.sha256(what.encode()).hexdigest()[:16]}.so"
+    if not library.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as folder:
+            # Under another name until it is whole: another process may compile it, too.
+            part = Path(folder) / library.name
+            subprocess.run(
+                [*command, *links, "-o", str(part)],
+                check=True, capture_output=True, text=True, timeout=COMPILE_SECONDS,
+            )  # fmt: skip
+            part.replace(library)
+    return library
+
+
+def _processor() -> str:
+    """What a processor can do: a home folder may be shared by machines of several kinds."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
+
+
+def _threads() -> int:
+    return tf.config.threading.get_intra_op_parallelism_threads() or len(os.sched_getaffinity(0))
+
+
+def _states_before(states: tf.Tensor, first: tf.Tensor, reverse: bool) -> tf.Tensor:
+    """The state (batch, time, units) that each step came from."""
+    first = first[:, tf.newaxis]
+    if reverse:
+        return tf.concat([states[:, 1:], first], axis=1)
+    return tf.concat([first, states[:, :-1]], axis=1)
+
+
+def _gradient_of_weights(before: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
+    """sum_t h_{t-1}^T dz_t as one product: (units, gates * units)."""
+    units, width = before.shape[-1], gradients.shape[-1]
+    return tf.matmul(tf.reshape(before, [-1, units]), tf.reshape(gradients, [-1, width]), transpose_a=True)
+
+
+def _shaped(tensor: tf.Tensor, like: tf.Tensor, width: int) -> tf.Tensor:
+    tensor.set_shape([*like.shape[:-1], width])
+    return tensor
+
+
+def lstm_sequence(
+    projected: tf.Tensor,
+    recurrent_kernel: tf.Tensor,
+    mask: tf.Tensor,
+    state: tf.Tensor,
+    cell: tf.Tensor,
+    reverse: bool,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Run an LSTM over sequences, all float32.
+
+    Args:
+        projected: (batch, time, 4 * units), inputs times input weights, plus bias; gates i, f, g, o.
+        recurrent_kernel: (units, 4 * units).
+        mask: (batch, time), True where a step is there.
+        state: (batch, units) before the first step.
+        cell: (batch, units) before the first step.
+        reverse: read from the end; outputs stay at their steps' places.
+
+    Returns:
+        States (batch, time, units), and state and cell (batch, units) after the last step read.
+    """
+    units, attributes = state.shape[-1], {"reverse": reverse, "threads": _threads()}
+
+    @tf.custom_gradient
+    def run(projected: Any, recurrent_kernel: Any, state: Any, cell: Any) -> Any:
+        states, gates, cells = operations().recurrent_lstm_forward(
+            projected=projected, weights=recurrent_kernel, mask=mask, state=state, cell=cell, **attributes
+        )
+        states, gates = _shaped(states, projected, units), _shaped(gates, projected, 4 * units)
+        last = 0 if reverse else -1
+
+        def gradient(d_states: Any, d_last_state: Any, d_last_cell: Any) -> Any:
+            d_projected, d_state, d_cell = operations().recurrent_lstm_backward(
+                states=states, weights=recurrent_kernel, mask=mask, state=state, gates=gates,
+                d_states=d_states, d_last_state=d_last_state, cells=cells, cell=cell,
+                d_last_cell=d_last_cell, **attributes,
+            )  # fmt: skip
+            d_projected = _shaped(d_projected, projected, 4 * units)
+            d_kernel = _gradient_of_weights(_states_before(states, state, reverse), d_projected)
+            return d_projected, d_kernel, _shaped(d_state, state, units), _shaped(d_cell, cell, units)
+
+        return (states, states[:, last], _shaped(cells, projected, units)[:, last]), gradient
+
+    return run(*map(tf.convert_to_tensor, (projected, recurrent_kernel, state, cell)))
+
+
+def gru_sequence(
+    projected: tf.Tensor,
+    recurrent_kernel: tf.Tensor,
+    recurrent_bias: tf.Tensor,
+    mask: tf.Tensor,
+    state: tf.Tensor,
+    reverse: bool,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Run a GRU, whose reset gate comes after the product, over sequences, all float32.
+
+    Args:
+        projected: (batch, time, 3 * units), inputs times input weights, plus bias; gates z, r, candidate.
+        recurrent_kernel: (units, 3 * units).
+        recurrent_bias: (3 * units,).
+        mask: (batch, time), True where a step is there.
+        state: (batch, units) before the first step.
+        reverse: read from the end; outputs stay at their steps' places.
+
+    Returns:
+        States (batch, time, units), and the state (batch, units) after the last step read.
+    """
+    units, attributes = state.shape[-1], {"reverse": reverse, "threads": _threads()}
+
+    @tf.custom_gradient
+    def run(projected: Any, recurrent_kernel: Any, recurrent_bias: Any, state: Any) -> Any:
+        states, gates = operations().recurrent_gru_forward(
+            projected=projected, weights=recurrent_kernel, mask=mask, state=state, bias=recurrent_bias,
+            **attributes,
+        )  # fmt: skip
+        states = _shaped(states, projected, units)
+
+        def gradient(d_states: Any, d_last_state: Any) -> Any:
+            d_projected, d_state, d_recurrent = operations().recurrent_gru_backward(
+                states=states, weights=recurrent_kernel, mask=mask, state=state, gates=gates,
+                d_states=d_states, d_last_state=d_last_state, **attributes,
+            )  # fmt: skip
+            d_projected = _shaped(d_projected, projected, 3 * units)
+            d_recurrent = _shaped(d_recurrent, projected, 3 * units)
+            d_kernel = _gradient_of_weights(_states_before(states, state, reverse), d_recurrent)
+            d_bias = tf.reduce_sum(d_recurrent, axis=[0, 1])
+            return d_projected, d_kernel, d_bias, _shaped(d_state, state, units)
+
+        return (states, states[:, 0 if reverse else -1]), gradient
+
+    return run(*map(tf.convert_to_tensor, (projected, recurrent_kernel, recurrent_bias, state)))

@@ -1,0 +1,44 @@
+"""The simple recurrent network."""
+
+from typing import Any
+
+import keras
+
+from common.layers.recurrent_layer import RecurrentLayer, States
+
+
+@keras.saving.register_keras_serializable(package="rnn_task_suite")
+class ElmanRNN(RecurrentLayer):
+    """Simple recurrent network: the hidden state is fed back.
+
+    s_t = f(U x_t + W s_{t-1} + b), s_{-1} = 0
+
+    Input, output and mask as in RecurrentLayer; one state, s. Weights are shaped and ordered as those of
+    keras.layers.SimpleRNN, whose place it can take: U is `kernel`, W is `recurrent_kernel`.
+
+    Example:
+        >>> ElmanRNN(8, return_sequences=True)(keras.ops.ones((4, 12, 3))).shape
+        (4, 12, 8)
+
+    Source: Elman, "Finding structure in time", 1990.
+    """
+
+    def __init__(self, units: int, activation: Any = "tanh", **kwargs: Any) -> None:
+        """Set up the layer.
+
+        Args:
+            units: width of the state.
+            activation: f.
+            kwargs: of RecurrentLayer.
+        """
+        super().__init__(units, **kwargs)
+        self.activation = keras.activations.get(activation)
+
+    def advance(self, projected: Any, states: States, kept: Any = None) -> States:
+        """(batch, units) and s (batch, units) to s."""
+        s = states[0] if kept is None else states[0] * kept
+        return [self.activation(projected + self._recurrent_product(s))]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return super().get_config() | {"activation": keras.activations.serialize(self.activation)}

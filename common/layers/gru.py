@@ -1,0 +1,120 @@
+"""Gated recurrent unit."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from common.layers.recurrent_layer import RecurrentLayer, States
+
+
+@keras.saving.register_keras_serializable(package="rnn_task_suite")
+class GRU(RecurrentLayer):
+    """Gated recurrent unit: a state that one gate keeps and another hides from the candidate.
+
+    z, r = sigmoid(W x_t + U h_{t-1} + b), each with weights of its own
+    h' = tanh(W x_t + b + r * (U h_{t-1} + b'))   if reset_after, else   tanh(W x_t + b + U (r * h_{t-1}))
+    h_t = z * h_{t-1} + (1 - z) * h'              or, mirrored,          (1 - z) * h_{t-1} + z * h'
+
+    Input, output and mask as in RecurrentLayer; one state, h. Weights are shaped and ordered as those of
+    keras.layers.GRU, whose place it can take.
+
+    Example:
+        >>> GRU(8, return_sequences=True)(keras.ops.ones((4, 12, 3))).shape
+        (4, 12, 8)
+
+    Source: Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014.
+    """
+
+    gates = 3
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        reset_after: bool = True,
+        mirrored: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Set up the layer.
+
+        Args:
+            units: width of the state.
+            activation: of the candidate.
+            recurrent_activation: of the gates.
+            reset_after: whether the reset gate acts after the recurrent product, or before it.
+            mirrored: whether an open update gate lets the candidate in, or keeps the state.
+            kwargs: of RecurrentLayer.
+        """
+        super().__init__(units, **kwargs)
+        self.activation = keras.activations.get(activation)
+        self.recurrent_activation = keras.activations.get(recurrent_activation)
+        self.reset_after = reset_after
+        self.mirrored = mirrored
+
+    def _add_bias(self) -> Any:
+        shape = (2, 3 * self.units) if self.reset_after else (3 * self.units,)
+        return self.add_weight(shape, initializer=self.bias_initializer, name="bias")
+
+    def _input_bias(self) -> Any:
+        bias = super()._input_bias()
+        return bias if bias is None or not self.reset_after else bias[0]
+
+    def _recurrent_bias(self) -> Any:
+        """(3 * units,) of the side of the state, if the reset gate comes after it."""
+        return self._cast(self.bias)[1]
+
+    def advance(self, projected: Any, states: States, kept: Any = None) -> States:
+        """(batch, 3 * units) and h (batch, units) to h."""
+        h = states[0]
+        seen = h if kept is None else h * kept
+        if self.reset_after:
+            product = self._recurrent_product(seen)  # (batch, 3 * units)
+            if self.bias is not None:
+                product = product + self._recurrent_bias()
+            z, r = self._gates(projected, product)
+            hidden = r * product[:, 2 * self.units :]
+        else:
+            kernel = self._cast(self.recurrent_kernel)
+            z, r = self._gates(projected, self._scaled(ops.matmul(seen, kernel[:, : 2 * self.units]), 0))
+            hidden = self._scaled(ops.matmul(r * seen, kernel[:, 2 * self.units :]), 2 * self.units)
+        candidate = self.activation(projected[:, 2 * self.units :] + hidden)
+        if self.mirrored:
+            z = 1 - z
+        return [z * h + (1 - z) * candidate]
+
+    def _gates(self, projected: Any, product: Any) -> tuple[Any, Any]:
+        both = self.recurrent_activation(projected[:, : 2 * self.units] + product[:, : 2 * self.units])
+        return both[:, : self.units], both[:, self.units :]
+
+    def _scaled(self, product: Any, start: int) -> Any:
+        """A part of the recurrent product, which is in two parts if the reset gate comes between."""
+        if not self.layer_normalization:
+            return product
+        scale = self._cast(self.recurrent_scale)[start : start + product.shape[-1]]
+        return self._normalized_state(product) * scale
+
+    def _is_compiled(self) -> bool:
+        plain = (keras.activations.tanh, keras.activations.sigmoid)
+        if (self.activation, self.recurrent_activation) != plain or self.mirrored or not self.reset_after:
+            return False
+        return self._plain_on_cpu()
+
+    def _run_compiled(self, projected: Any, mask: Any, states: States, reverse: bool) -> tuple[Any, States]:
+        from common.layers.compiled import gru_sequence
+
+        if mask is None:
+            mask = ops.ones(ops.shape(projected)[:2], dtype="bool")
+        bias = ops.zeros((3 * self.units,)) if self.bias is None else self._recurrent_bias()
+        outputs, h = gru_sequence(projected, self.recurrent_kernel, bias, mask, states[0], reverse)
+        return outputs, [h]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return super().get_config() | {
+            "activation": keras.activations.serialize(self.activation),
+            "recurrent_activation": keras.activations.serialize(self.recurrent_activation),
+            "reset_after": self.reset_after,
+            "mirrored": self.mirrored,
+        }

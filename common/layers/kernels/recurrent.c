@@ -1,0 +1,576 @@
+/* LSTM and GRU over whole sequences on a CPU, for training: TensorFlow operations in C.
+
+   A loop of TensorFlow operations pays for starting about fifteen of them at every time step, and at every
+   step all cores wait for one another. Here a thread takes some sequences of the batch through all time
+   steps on its own; the weights are laid out once in the order in which they are read; the gates' functions
+   are applied while the products are still in registers; and masked steps cost nothing.
+
+   The products with the inputs, and all gradients of weights, are single large products and stay outside.
+
+   B sequences, T steps, U units; arrays are (batch, time, features). A step that is masked leaves the state
+   as it was. The LSTM has four gates, in keras's order i f g o; the GRU three: z r candidate. */
+
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Names that TensorFlow's headers, written for C++, use before they declare them. */
+typedef struct TF_OpDefinitionBuilder TF_OpDefinitionBuilder;
+typedef struct TF_ShapeHandle TF_ShapeHandle;
+typedef struct TF_DimensionHandle TF_DimensionHandle;
+typedef struct TF_ShapeInferenceContext TF_ShapeInferenceContext;
+
+#include "tensorflow/c/kernels.h"
+#include "tensorflow/c/ops.h"
+#include "tensorflow/c/tf_tensor.h"
+
+#ifdef __AVX512F__
+#define LANES 16
+#define REGISTERS 24 /* for sums; the others hold weights and a state */
+#else
+#define LANES 8
+#define REGISTERS 12
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+
+typedef float vector __attribute__((vector_size(LANES * 4)));
+typedef int32_t bits __attribute__((vector_size(LANES * 4)));
+
+/* Numbers side by side; beyond `count` there is nothing to read or write. */
+
+INLINE vector load(const float *from, int64_t count) {
+  vector v = {0};
+  memcpy(&v, from, count >= LANES ? sizeof v : count * sizeof(float));
+  return v;
+}
+
+INLINE void store(float *to, vector v, int64_t count) {
+  memcpy(to, &v, count >= LANES ? sizeof v : count * sizeof(float));
+}
+
+/* x, or the limit of its sign where it lies beyond; NaN stays NaN, for it compares false. */
+INLINE vector within(vector x, float limit) {
+  bits above = x > limit, below = x < -limit;
+  bits high = (bits)((vector){0} + limit), low = (bits)((vector){0} - limit);
+  return (vector)((high & above) | (low & below) | ((bits)x & ~(above | below)));
+}
+
+/* The quotient of polynomials that Eigen uses, within a few units of the last place. */
+INLINE vector hyperbolic_tangent(vector x) {
+  x = within(x, 7.90531110763549805f);
+  vector s = x * x;
+  vector p = s * -2.76076847742355e-16f + 2.00018790482477e-13f;
+  p = p * s - 8.60467152213735e-11f;
+  p = p * s + 5.12229709037114e-08f;
+  p = p * s + 1.48572235717979e-05f;
+  p = p * s + 6.37261928875436e-04f;
+  p = p * s + 4.89352455891786e-03f;
+  vector q = s * 1.19825839466702e-06f + 1.18534705686654e-04f;
+  q = q * s + 2.26843463243900e-03f;
+  q = q * s + 4.89352518554385e-03f;
+  return x * p / q;
+}
+
+INLINE vector sigmoid(vector x) { return 0.5f + 0.5f * hyperbolic_tangent(0.5f * x); }
+
+/* Weights in the order in which `product` reads them: (blocks of LANES columns, depth, gates, LANES). */
+
+typedef struct {
+  float *numbers;
+  int64_t depth, gates;
+} Packed;
+
+static Packed new_packed(int64_t depth, int64_t gates, int64_t blocks) {
+  return (Packed){calloc(blocks * depth * gates * LANES, sizeof(float)), depth, gates};
+}
+
+static int64_t blocks_of(int64_t columns, int64_t width) { return (columns + width - 1) / width; }
+
+/* Recurrent weights (units, gates * units). The LSTM's four gates are taken two at a time, as two blocks. */
+static Packed pack(const float *weights, int64_t units, int64_t gates) {
+  int64_t together = gates == 4 ? 2 : gates;
+  Packed packed = new_packed(units, together, blocks_of(units, LANES) * gates / together);
+  float *to = packed.numbers;
+  if (!to) return packed;
+  for (int64_t unit = 0; unit < units; unit += LANES)
+    for (int64_t first = 0; first < gates; first += together)
+      for (int64_t k = 0; k < units; k++)
+        for (int64_t gate = first; gate < first + together; gate++, to += LANES)
+          store(to, load(weights + (k * gates + gate) * units + unit, units - unit), LANES);
+  return packed;
+}
+
+/* The transpose of weights (columns, depth), two blocks of columns taking the place of two gates. */
+static Packed pack_transposed(const float *weights, int64_t columns, int64_t depth) {
+  Packed packed = new_packed(depth, 2, blocks_of(columns, 2 * LANES));
+  if (!packed.numbers) return packed;
+  for (int64_t column = 0; column < columns; column++) {
+    float *to = packed.numbers + column / (2 * LANES) * depth * 2 * LANES + column % (2 * LANES);
+    for (int64_t k = 0; k < depth; k++) to[k * 2 * LANES] = weights[column * depth + k];
+  }
+  return packed;
+}
+
+/* Rows that are multiplied lie side by side: in the batch they are so far apart that, often by a power of two,
+   they would drive one another out of the cache. */
+INLINE int64_t distance(int64_t depth) { return depth + LANES; }
+
+/* sums (rows, gates) += rows (depth) times the block-th block of the weights (depth, gates, LANES). */
+INLINE void product(vector *sums, int rows, int gates, const float *factors, Packed weights, int64_t block) {
+  const float *numbers = weights.numbers + block * weights.depth * gates * LANES;
+  for (int64_t k = 0; k < weights.depth; k++, numbers += gates * LANES)
+#pragma GCC unroll 16
+    for (int row = 0; row < rows; row++)
+#pragma GCC unroll 4
+      for (int gate = 0; gate < gates; gate++)
+        sums[row * gates + gate] += factors[row * distance(weights.depth) + k] * load(numbers + gate * LANES, LANES);
+}
+
+/* One call of an operation; threads share its sequences. */
+typedef struct {
+  int64_t batch, time, units;
+  int gates, reverse, failed;
+  const unsigned char *mask; /* (B, T) */
+  Packed weights;            /* forward: recurrent weights; backward: their transpose */
+  const float *projected;    /* (B, T, gates * U): inputs times input weights, plus bias */
+  const float *bias;         /* (3 * U) of the GRU's recurrent side */
+  const float *first_state, *first_cell; /* (B, U) */
+  float *states, *cells;                 /* (B, T, U) */
+  float *kept;               /* (B, T, 4 * U): LSTM i f g o; GRU z r candidate, recurrent side of candidate */
+  const float *d_states;     /* (B, T, U) */
+  float *d_state, *d_cell;   /* (B, U): after the last step on entry, before the first on return */
+  float *d_projected;        /* (B, T, gates * U) */
+  float *d_recurrent;        /* GRU: (B, T, 3 * U), of what the state times the recurrent weights gave */
+} Call;
+
+/* Number of the step-th time step of a sequence, in the order of reading, among all (B * T). */
+INLINE int64_t place(const Call *call, int64_t sequence, int64_t step) {
+  return sequence * call->time + (call->reverse ? call->time - 1 - step : step);
+}
+
+INLINE const float *before(const Call *call, const float *first, const float *all, int64_t sequence,
+                           int64_t step) {
+  return step == 0 ? first + sequence * call->units : all + place(call, sequence, step - 1) * call->units;
+}
+
+/* LSTM: c = f c' + i g, h = o tanh(c), for some rows and LANES units. */
+INLINE void lstm_tile(const Call *call, int rows, const int64_t *sequences, const float *factors, int64_t step,
+                      int64_t unit) {
+  int64_t U = call->units, count = U - unit;
+  vector input_forget[REGISTERS], candidate_output[REGISTERS];
+#pragma GCC unroll 16
+  for (int row = 0; row < rows; row++) {
+    const float *projected = call->projected + place(call, sequences[row], step) * 4 * U + unit;
+    input_forget[row * 2] = load(projected, count);
+    input_forget[row * 2 + 1] = load(projected + U, count);
+  }
+  product(input_forget, rows, 2, factors, call->weights, unit / LANES * 2);
+#pragma GCC unroll 16
+  for (int row = 0; row < rows; row++) {
+    const float *projected = call->projected + place(call, sequences[row], step) * 4 * U + unit;
+    candidate_output[row * 2] = load(projected + 2 * U, count);
+    candidate_output[row * 2 + 1] = load(projected + 3 * U, count);
+  }
+  product(candidate_output, rows, 2, factors, call->weights, unit / LANES * 2 + 1);
+  for (int row = 0; row < rows; row++) {
+    int64_t here = place(call, sequences[row], step);
+    vector c_before = load(before(call, call->first_cell, call->cells, sequences[row], step) + unit, count);
+    vector i = sigmoid(input_forget[row * 2]), f = sigmoid(input_forget[row * 2 + 1]);
+    vector g = hyperbolic_tangent(candidate_output[row * 2]), o = sigmoid(candidate_output[row * 2 + 1]);
+    vector c = f * c_before + i * g;
+    float *kept = call->kept + here * 4 * U + unit;
+    store(kept, i, count);
+    store(kept + U, f, count);
+    store(kept + 2 * U, g, count);
+    store(kept + 3 * U, o, count);
+    store(call->cells + here * U + unit, c, count);
+    store(call->states + here * U + unit, o * hyperbolic_tangent(c), count);
+  }
+}
+
+/* GRU: candidate = tanh(x + r (h' W + b)), h = z h' + (1 - z) candidate, for some rows and LANES units. */
+INLINE void gru_tile(const Call *call, int rows, const int64_t *sequences, const float *factors, int64_t step,
+                     int64_t unit) {
+  int64_t U = call->units, count = U - unit;
+  vector recurrent[REGISTERS];
+#pragma GCC unroll 16
+  for (int row = 0; row < rows; row++)
+#pragma GCC unroll 3
+    for (int gate = 0; gate < 3; gate++)
+      recurrent[row * 3 + gate] = load(call->bias + gate * U + unit, count);
+  product(recurrent, rows, 3, factors, call->weights, unit / LANES);
+#pragma GCC unroll 16
+  for (int row = 0; row < rows; row++) {
+    int64_t here = place(call, sequences[row], step);
+    const float *projected = call->projected + here * 3 * U + unit;
+    vector z = sigmoid(load(projected, count) + recurrent[row * 3]);
+    vector r = sigmoid(load(projected + U, count) + recurrent[row * 3 + 1]);
+    vector candidate = hyperbolic_tangent(load(projected + 2 * U, count) + r * recurrent[row * 3 + 2]);
+    float *kept = call->kept + here * 4 * U + unit;
+    store(kept, z, count);
+    store(kept + U, r, count);
+    store(kept + 2 * U, candidate, count);
+    store(kept + 3 * U, recurrent[row * 3 + 2], count);
+    vector h_before = load(factors + row * distance(U) + unit, count);
+    store(call->states + here * U + unit, z * h_before + (1 - z) * candidate, count);
+  }
+}
+
+/* Gradient of the LSTM's gates at one step of one sequence; d_cell goes to the step before. */
+static void lstm_gates_backward(const Call *call, int64_t sequence, int64_t step) {
+  int64_t U = call->units, here = place(call, sequence, step);
+  const float *c_before = before(call, call->first_cell, call->cells, sequence, step);
+  const float *kept = call->kept + here * 4 * U;
+  float *d_state = call->d_state + sequence * U, *d_cell = call->d_cell + sequence * U;
+  float *d_gates = call->d_projected + here * 4 * U;
+  for (int64_t u = 0; u < U; u += LANES) {
+    int64_t count = U - u;
+    vector i = load(kept + u, count), f = load(kept + U + u, count);
+    vector g = load(kept + 2 * U + u, count), o = load(kept + 3 * U + u, count);
+    vector c = hyperbolic_tangent(load(call->cells + here * U + u, count));
+    vector dh = load(d_state + u, count);
+    vector dc = load(d_cell + u, count) + dh * o * (1 - c * c);
+    store(d_gates + u, dc * g * i * (1 - i), count);
+    store(d_gates + U + u, dc * load(c_before + u, count) * f * (1 - f), count);
+    store(d_gates + 2 * U + u, dc * i * (1 - g * g), count);
+    store(d_gates + 3 * U + u, dh * c * o * (1 - o), count);
+    store(d_cell + u, dc * f, count);
+    store(d_state + u, (vector){0}, count);
+  }
+}
+
+/* Gradient of the GRU's gates at one step of one sequence; d_state keeps what z lets through. */
+static void gru_gates_backward(const Call *call, int64_t sequence, int64_t step) {
+  int64_t U = call->units, here = place(call, sequence, step);
+  const float *h_before = before(call, call->first_state, call->states, sequence, step);
+  const float *kept = call->kept + here * 4 * U;
+  float *d_state = call->d_state + sequence * U;
+  float *d_gates = call->d_projected + here * 3 * U, *d_recurrent = call->d_recurrent + here * 3 * U;
+  for (int64_t u = 0; u < U; u += LANES) {
+    int64_t count = U - u;
+    vector z = load(kept + u, count), r = load(kept + U + u, count);
+    vector candidate = load(kept + 2 * U + u, count), dh = load(d_state + u, count);
+    vector dz = dh * (load(h_before + u, count) - candidate) * z * (1 - z);
+    vector d_candidate = dh * (1 - z) * (1 - candidate * candidate);
+    vector dr = d_candidate * load(kept + 3 * U + u, count) * r * (1 - r);
+    store(d_gates + u, dz, count);
+    store(d_gates + U + u, dr, count);
+    store(d_gates + 2 * U + u, d_candidate, count);
+    store(d_recurrent + u, dz, count);
+    store(d_recurrent + U + u, dr, count);
+    store(d_recurrent + 2 * U + u, d_candidate * r, count);
+    store(d_state + u, dh * z, count);
+  }
+}
+
+/* d_state += gradient of the recurrent products times the transposed weights, for two blocks of units. */
+INLINE void state_tile(const Call *call, int rows, const int64_t *sequences, const float *factors, int64_t step,
+                       int64_t unit) {
+  int64_t U = call->units;
+  vector sums[REGISTERS];
+  (void)step;
+#pragma GCC unroll 16
+  for (int row = 0; row < rows; row++) {
+    float *d_state = call->d_state + sequences[row] * U + unit;
+    sums[row * 2] = load(d_state, U - unit);
+    sums[row * 2 + 1] = U - unit > LANES ? load(d_state + LANES, U - unit - LANES) : (vector){0};
+  }
+  product(sums, rows, 2, factors, call->weights, unit / (2 * LANES));
+#pragma GCC unroll 16
+  for (int row = 0; row < rows; row++) {
+    float *d_state = call->d_state + sequences[row] * U + unit;
+    store(d_state, sums[row * 2], U - unit);
+    if (U - unit > LANES) store(d_state + LANES, sums[row * 2 + 1], U - unit - LANES);
+  }
+}
+
+/* Each number of rows is compiled on its own, so that the sums stay in registers. */
+#define TILES(NAME, TILE, GATES)                                                                            \
+  static void NAME(const Call *call, int rows, const int64_t *sequences, const float *factors,              \
+                   int64_t step, int64_t unit) {                                                            \
+    switch (rows) {                                                                                         \
+      case 1: TILE(call, 1, sequences, factors, step, unit); break;                                         \
+      case 2: TILE(call, 2, sequences, factors, step, unit); break;                                         \
+      case 3: TILE(call, 3, sequences, factors, step, unit); break;                                         \
+      case 4: if (REGISTERS / GATES >= 4) TILE(call, 4, sequences, factors, step, unit); break;             \
+      case 5: if (REGISTERS / GATES >= 5) TILE(call, 5, sequences, factors, step, unit); break;             \
+      case 6: if (REGISTERS / GATES >= 6) TILE(call, 6, sequences, factors, step, unit); break;             \
+      case 7: if (REGISTERS / GATES >= 7) TILE(call, 7, sequences, factors, step, unit); break;             \
+      case 8: if (REGISTERS / GATES >= 8) TILE(call, 8, sequences, factors, step, unit); break;             \
+      case 9: if (REGISTERS / GATES >= 9) TILE(call, 9, sequences, factors, step, unit); break;             \
+      case 10: if (REGISTERS / GATES >= 10) TILE(call, 10, sequences, factors, step, unit); break;          \
+      case 11: if (REGISTERS / GATES >= 11) TILE(call, 11, sequences, factors, step, unit); break;          \
+      case 12: if (REGISTERS / GATES >= 12) TILE(call, 12, sequences, factors, step, unit); break;          \
+    }                                                                                                       \
+  }
+TILES(lstm_rows, lstm_tile, 2)
+TILES(gru_rows, gru_tile, 3)
+TILES(state_rows, state_tile, 2)
+
+/* A thread's own: the sequences that are not masked at a step, and the numbers of each that are multiplied. */
+typedef struct {
+  int64_t count, *sequences;
+  float *factors;
+} Work;
+
+typedef void Tile(const Call *, int, const int64_t *, const float *, int64_t, int64_t);
+
+static void add_work(const Call *call, Work *work, int64_t sequence, const float *numbers) {
+  memcpy(work->factors + work->count * distance(call->weights.depth), numbers, call->weights.depth * 4);
+  work->sequences[work->count++] = sequence;
+}
+
+/* Take all active sequences through one step, a block of weights at a time: it stays in the cache. */
+static void all_tiles(const Call *call, const Work *work, int64_t step, Tile *tile, int gates,
+                      int64_t units_a_block) {
+  int64_t most = REGISTERS / gates, apart = distance(call->weights.depth);
+  for (int64_t unit = 0; unit < call->units; unit += units_a_block)
+    for (int64_t row = 0; row < work->count; row += most)
+      tile(call, work->count - row < most ? work->count - row : most, work->sequences + row,
+           work->factors + row * apart, step, unit);
+}
+
+static void forward(const Call *call, int64_t first, int64_t last, Work *work) {
+  int64_t U = call->units;
+  for (int64_t step = 0; step < call->time; step++) {
+    work->count = 0;
+    for (int64_t b = first; b < last; b++) {
+      int64_t here = place(call, b, step);
+      const float *state = before(call, call->first_state, call->states, b, step);
+      if (call->mask[here]) {
+        add_work(call, work, b, state);
+        continue;
+      }
+      memcpy(call->states + here * U, state, U * 4);
+      if (call->cells)
+        memcpy(call->cells + here * U, before(call, call->first_cell, call->cells, b, step), U * 4);
+    }
+    if (call->gates == 4)
+      all_tiles(call, work, step, lstm_rows, 2, LANES);
+    else
+      all_tiles(call, work, step, gru_rows, 3, LANES);
+  }
+}
+
+static void backward(const Call *call, int64_t first, int64_t last, Work *work) {
+  int64_t U = call->units, width = call->gates * U;
+  for (int64_t step = call->time - 1; step >= 0; step--) {
+    work->count = 0;
+    for (int64_t b = first; b < last; b++) {
+      int64_t here = place(call, b, step);
+      for (int64_t u = 0; u < U; u++) call->d_state[b * U + u] += call->d_states[here * U + u];
+      if (!call->mask[here]) {
+        memset(call->d_projected + here * width, 0, width * 4);
+        if (call->d_recurrent) memset(call->d_recurrent + here * width, 0, width * 4);
+      } else if (call->gates == 4) {
+        lstm_gates_backward(call, b, step);
+        add_work(call, work, b, call->d_projected + here * width);
+      } else {
+        gru_gates_backward(call, b, step);
+        add_work(call, work, b, call->d_recurrent + here * width);
+      }
+    }
+    all_tiles(call, work, step, state_rows, 2, 2 * LANES);
+  }
+}
+
+typedef void Part(const Call *, int64_t, int64_t, Work *);
+
+typedef struct {
+  Call *call;
+  Part *part;
+  int64_t first, last;
+} Share;
+
+static void *run_share(void *argument) {
+  Share *share = argument;
+  int64_t sequences = share->last - share->first;
+  Work work = {.sequences = malloc((sequences + 1) * sizeof(int64_t)),
+               .factors = malloc((sequences + 1) * distance(share->call->weights.depth) * sizeof(float))};
+  if (work.sequences && work.factors)
+    share->part(share->call, share->first, share->last, &work);
+  else
+    share->call->failed = 1;
+  free(work.sequences);
+  free(work.factors);
+  return NULL;
+}
+
+/* Every thread takes as many sequences as the others; a sequence's numbers do not depend on the threads. */
+static void run(Call *call, Part *part, int64_t threads) {
+  enum { MOST_THREADS = 64, FEWEST_SEQUENCES = 4 };
+  Share shares[MOST_THREADS];
+  pthread_t handles[MOST_THREADS];
+  int started[MOST_THREADS] = {0};
+  if (threads > call->batch / FEWEST_SEQUENCES) threads = call->batch / FEWEST_SEQUENCES;
+  if (threads > MOST_THREADS) threads = MOST_THREADS;
+  if (threads < 1) threads = 1;
+  for (int64_t n = 0; n < threads; n++)
+    shares[n] = (Share){call, part, call->batch * n / threads, call->batch * (n + 1) / threads};
+  for (int64_t n = 1; n < threads; n++)
+    started[n] = pthread_create(&handles[n], NULL, run_share, &shares[n]) == 0;
+  run_share(&shares[0]);
+  for (int64_t n = 1; n < threads; n++)
+    if (started[n])
+      pthread_join(handles[n], NULL);
+    else
+      run_share(&shares[n]);
+}
+
+/* What TensorFlow is told. */
+
+typedef struct {
+  unsigned char reverse;
+  int64_t threads;
+} Attributes;
+
+static void *create(TF_OpKernelConstruction *construction) {
+  TF_Status *status = TF_NewStatus();
+  Attributes *attributes = calloc(1, sizeof *attributes);
+  TF_OpKernelConstruction_GetAttrBool(construction, "reverse", &attributes->reverse, status);
+  if (TF_GetCode(status) == TF_OK)
+    TF_OpKernelConstruction_GetAttrInt64(construction, "threads", &attributes->threads, status);
+  if (TF_GetCode(status) != TF_OK) TF_OpKernelConstruction_Failure(construction, status);
+  TF_DeleteStatus(status);
+  return attributes;
+}
+
+enum { NONE = -1 };
+
+typedef struct {
+  TF_OpKernelContext *context;
+  TF_Status *status;
+  TF_Tensor *tensors[16];
+  int count;
+} Tensors;
+
+static float *input(Tensors *t, int index) {
+  if (TF_GetCode(t->status) != TF_OK) return NULL;
+  TF_GetInput(t->context, index, &t->tensors[t->count], t->status);
+  return TF_GetCode(t->status) == TF_OK ? TF_TensorData(t->tensors[t->count++]) : NULL;
+}
+
+/* Memory for an output; that of input `reused`, if it has the same shape and nobody else needs it. */
+static float *output(Tensors *t, int index, int reused, int dimensions, int64_t a, int64_t b, int64_t c) {
+  int64_t shape[] = {a, b, c};
+  int forwarded;
+  if (TF_GetCode(t->status) != TF_OK) return NULL;
+  t->tensors[t->count] = TF_ForwardInputOrAllocateOutput(t->context, &reused, reused >= 0, index, shape,
+                                                         dimensions, &forwarded, t->status);
+  return TF_GetCode(t->status) == TF_OK ? TF_TensorData(t->tensors[t->count++]) : NULL;
+}
+
+static void finish(Tensors *t, Call *call) {
+  free(call->weights.numbers);
+  if (TF_GetCode(t->status) == TF_OK && call->failed)
+    TF_SetStatus(t->status, TF_RESOURCE_EXHAUSTED, "out of memory in a recurrent layer");
+  if (TF_GetCode(t->status) != TF_OK) TF_OpKernelContext_Failure(t->context, t->status);
+  for (int n = 0; n < t->count; n++) TF_DeleteTensor(t->tensors[n]);
+  TF_DeleteStatus(t->status);
+}
+
+static void sizes(Call *call, const TF_Tensor *states_or_projected, int64_t units) {
+  call->batch = TF_Dim(states_or_projected, 0);
+  call->time = TF_Dim(states_or_projected, 1);
+  call->units = units;
+}
+
+static void compute_forward(void *kernel, TF_OpKernelContext *context, int gates) {
+  const Attributes *attributes = kernel;
+  Tensors t = {.context = context, .status = TF_NewStatus()};
+  Call call = {.gates = gates, .reverse = attributes->reverse};
+  int n = 0, lstm = gates == 4;
+  call.projected = input(&t, n++);
+  const float *weights = input(&t, n++);
+  call.mask = (const unsigned char *)input(&t, n++);
+  call.first_state = input(&t, n++);
+  const float *last_input = input(&t, n++);
+  if (TF_GetCode(t.status) == TF_OK) {
+    sizes(&call, t.tensors[0], TF_Dim(t.tensors[1], 0));
+    call.states = output(&t, 0, NONE, 3, call.batch, call.time, call.units);
+    call.kept = output(&t, 1, lstm ? 0 : NONE, 3, call.batch, call.time, 4 * call.units);
+    if (lstm) call.cells = output(&t, 2, NONE, 3, call.batch, call.time, call.units);
+  }
+  if (TF_GetCode(t.status) == TF_OK) {
+    if (lstm) call.first_cell = last_input;
+    else call.bias = last_input;
+    call.weights = pack(weights, call.units, gates);
+    if (call.weights.numbers) run(&call, forward, attributes->threads);
+    else call.failed = 1;
+  }
+  finish(&t, &call);
+}
+
+static void compute_backward(void *kernel, TF_OpKernelContext *context, int gates) {
+  const Attributes *attributes = kernel;
+  Tensors t = {.context = context, .status = TF_NewStatus()};
+  Call call = {.gates = gates, .reverse = attributes->reverse};
+  int n = 0, lstm = gates == 4;
+  call.states = input(&t, n++);
+  const float *weights = input(&t, n++);
+  call.mask = (const unsigned char *)input(&t, n++);
+  call.first_state = input(&t, n++);
+  call.kept = input(&t, n++);
+  call.d_states = input(&t, n++);
+  const float *d_last_state = input(&t, n++), *d_last_cell = NULL;
+  if (lstm) {
+    call.cells = input(&t, n++);
+    call.first_cell = input(&t, n++);
+    d_last_cell = input(&t, n++);
+  }
+  if (TF_GetCode(t.status) == TF_OK) {
+    sizes(&call, t.tensors[0], TF_Dim(t.tensors[1], 0));
+    call.d_projected = output(&t, 0, lstm ? 4 : NONE, 3, call.batch, call.time, gates * call.units);
+    call.d_state = output(&t, 1, NONE, 2, call.batch, call.units, 0);
+    if (lstm) call.d_cell = output(&t, 2, NONE, 2, call.batch, call.units, 0);
+    else call.d_recurrent = output(&t, 2, NONE, 3, call.batch, call.time, gates * call.units);
+  }
+  if (TF_GetCode(t.status) == TF_OK) {
+    memcpy(call.d_state, d_last_state, call.batch * call.units * 4);
+    if (lstm) memcpy(call.d_cell, d_last_cell, call.batch * call.units * 4);
+    call.weights = pack_transposed(weights, call.units, gates * call.units);
+    if (call.weights.numbers) run(&call, backward, attributes->threads);
+    else call.failed = 1;
+  }
+  finish(&t, &call);
+}
+
+static void lstm_forward(void *kernel, TF_OpKernelContext *context) { compute_forward(kernel, context, 4); }
+static void lstm_backward(void *kernel, TF_OpKernelContext *context) { compute_backward(kernel, context, 4); }
+static void gru_forward(void *kernel, TF_OpKernelContext *context) { compute_forward(kernel, context, 3); }
+static void gru_backward(void *kernel, TF_OpKernelContext *context) { compute_backward(kernel, context, 3); }
+
+static void define(const char *name, const char *const *inputs, const char *const *outputs,
+                   void (*compute)(void *, TF_OpKernelContext *)) {
+  TF_Status *status = TF_NewStatus();
+  TF_OpDefinitionBuilder *definition = TF_NewOpDefinitionBuilder(name);
+  for (; *inputs; inputs++) TF_OpDefinitionBuilderAddInput(definition, *inputs);
+  for (; *outputs; outputs++) TF_OpDefinitionBuilderAddOutput(definition, *outputs);
+  TF_OpDefinitionBuilderAddAttr(definition, "reverse: bool");
+  TF_OpDefinitionBuilderAddAttr(definition, "threads: int");
+  TF_RegisterOpDefinition(definition, status);
+  if (TF_GetCode(status) == TF_OK)
+    TF_RegisterKernelBuilder(name, TF_NewKernelBuilder(name, "CPU", create, compute, free), status);
+  TF_DeleteStatus(status);
+}
+
+#define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+__attribute__((constructor)) static void register_operations(void) {
+  define("RecurrentLstmForward",
+         LIST("projected: float", "weights: float", "mask: bool", "state: float", "cell: float"),
+         LIST("states: float", "gates: float", "cells: float"), lstm_forward);
+  define("RecurrentLstmBackward",
+         LIST("states: float", "weights: float", "mask: bool", "state: float", "gates: float",
+              "d_states: float", "d_last_state: float", "cells: float", "cell: float", "d_last_cell: float"),
+         LIST("d_projected: float", "d_state: float", "d_cell: float"), lstm_backward);
+  define("RecurrentGruForward",
+         LIST("projected: float", "weights: float", "mask: bool", "state: float", "bias: float"),
+         LIST("states: float", "gates: float"), gru_forward);
+  define("RecurrentGruBackward",
+         LIST("states: float", "weights: float", "mask: bool", "state: float", "gates: float",
+              "d_states: float", "d_last_state: float"),
+         LIST("d_projected: float", "d_state: float", "d_recurrent: float"), gru_backward);
+}

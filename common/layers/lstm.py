@@ -1,0 +1,97 @@
+"""Long short-term memory."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from common.layers.recurrent_layer import RecurrentLayer, States
+
+
+@keras.saving.register_keras_serializable(package="rnn_task_suite")
+class LSTM(RecurrentLayer):
+    """Long short-term memory: a cell that gates let into, out of, and forget.
+
+    i, f, o = sigmoid(W x_t + U h_{t-1} + b), g = tanh(W x_t + U h_{t-1} + b), each with weights of its own
+    c_t = f * c_{t-1} + i * g
+    h_t = o * tanh(c_t)
+
+    Input, output and mask as in RecurrentLayer; states h and c. Weights are shaped and ordered as those of
+    keras.layers.LSTM, whose place it can take.
+
+    Example:
+        >>> LSTM(8, return_sequences=True)(keras.ops.ones((4, 12, 3))).shape
+        (4, 12, 8)
+
+    Source: Hochreiter and Schmidhuber, "Long short-term memory", 1997; Gers et al., "Learning to forget", 2000.
+    """
+
+    gates = 4
+    number_of_states = 2
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        unit_forget_bias: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        """Set up the layer.
+
+        Args:
+            units: width of the states.
+            activation: of the candidate and of the cell on its way out.
+            recurrent_activation: of the gates.
+            unit_forget_bias: whether the forget gate starts open (Jozefowicz et al., 2015).
+            kwargs: of RecurrentLayer.
+        """
+        super().__init__(units, **kwargs)
+        self.activation = keras.activations.get(activation)
+        self.recurrent_activation = keras.activations.get(recurrent_activation)
+        self.unit_forget_bias = unit_forget_bias
+
+    def build_recurrent_weights(self) -> None:
+        """Create what `advance` uses."""
+        super().build_recurrent_weights()
+        if self.layer_normalization:
+            self.cell_scale = self.add_weight((self.units,), initializer="ones", name="cell_scale")
+
+    def _add_bias(self) -> Any:
+        def initialize(shape: tuple[int, ...], dtype: Any = None) -> Any:
+            i, f, g, o = ops.split(self.bias_initializer(shape, dtype=dtype), 4)
+            return ops.concatenate([i, ops.ones_like(f) if self.unit_forget_bias else f, g, o])
+
+        return self.add_weight((4 * self.units,), initializer=initialize, name="bias")
+
+    def advance(self, projected: Any, states: States, kept: Any = None) -> States:
+        """(batch, 4 * units) and h, c (batch, units) to h, c."""
+        h, c = states
+        z = projected + self._recurrent_product(h if kept is None else h * kept)  # (batch, 4 * units)
+        i, f, g, o = ops.split(z, 4, axis=-1)
+        i, f, o = self.recurrent_activation(i), self.recurrent_activation(f), self.recurrent_activation(o)
+        c = f * c + i * self.activation(g)
+        seen = c
+        if self.layer_normalization:
+            seen = self._normalized_state(c) * self._cast(self.cell_scale)
+        return [o * self.activation(seen), c]
+
+    def _is_compiled(self) -> bool:
+        plain = (keras.activations.tanh, keras.activations.sigmoid)
+        return (self.activation, self.recurrent_activation) == plain and self._plain_on_cpu()
+
+    def _run_compiled(self, projected: Any, mask: Any, states: States, reverse: bool) -> tuple[Any, States]:
+        from common.layers.compiled import lstm_sequence
+
+        if mask is None:
+            mask = ops.ones(ops.shape(projected)[:2], dtype="bool")
+        outputs, h, c = lstm_sequence(projected, self.recurrent_kernel, mask, *states, reverse)
+        return outputs, [h, c]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return super().get_config() | {
+            "activation": keras.activations.serialize(self.activation),
+            "recurrent_activation": keras.activations.serialize(self.recurrent_activation),
+            "unit_forget_bias": self.unit_forget_bias,
+        }

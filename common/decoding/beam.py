@@ -148,7 +148,6 @@ def beam_search(
         (scalar, scalar, open_rows(carry), Records.invariants(arrays)),
     )
     *_, ended = carry
-    time = tf.minimum(time, longest)
     tokens = ended.tokens[:, :, :time]
     lengths = tf.reduce_sum(tf.cast(tokens != end_token, tf.int32), axis=-1)
     return Decoded(tokens, ended.scores, lengths, Records.read(arrays, ended.rows[:, :, :time]))
@@ -167,7 +166,7 @@ def without_repeats(log_probabilities: Any, history: Any, t: Any, n: int) -> Any
         The log-probabilities, minus infinity where ruled out.
     """
     # Each place where n tokens in a row start: the first n - 1 must be the last n - 1 of the history.
-    starts = tf.shape(history)[1] - n + 1
+    starts = tf.maximum(tf.shape(history)[1] - n + 1, 0)
     following = history[:, n - 1 :]  # (rows, starts)
     repeats = tf.range(starts) + n - 1 < t
     for offset in range(n - 1):

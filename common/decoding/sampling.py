@@ -130,7 +130,6 @@ def _search(
         lambda t, carry, arrays: ~tf.reduce_all(carry[-1]), body, (1, carry, arrays), invariants
     )
     _, _, scores, steps, _ = carry
-    time = tf.minimum(time, longest)
     tokens = tf.transpose(tokens.gather(tf.range(time)))  # (batch, time)
     lengths = tf.reduce_sum(tf.cast(tokens != end_token, tf.int32), axis=-1)
     row = tf.range(tf.shape(tokens)[0])[:, None]

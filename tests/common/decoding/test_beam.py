@@ -60,7 +60,7 @@ def test_finds_what_exhaustive_search_finds(vocabulary, length, beam, length_pen
         assert sequences(found, sentence) == [without_end(tokens) for _, tokens in scored[:n_best]]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     beam=st.integers(1, 4),
@@ -127,6 +127,8 @@ def test_length_penalty_by_hand():
     long = beam_search(*arguments, beam=2, n_best=2, length_penalty=1.0)
     assert sequences(long, 0) == [(1,), ()]
     np.testing.assert_allclose(long.scores, [[np.log(0.45) / (7 / 6), np.log(0.5)]], rtol=1e-6)
+    # A beam of one goes on too after the end, as long as what it goes on with can still win.
+    assert sequences(beam_search(*arguments, beam=1, length_penalty=1.0), 0) == [(1,)]
 
 
 def test_coverage_penalty_by_hand():

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from common.linear_chain import log_likelihood
+
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class SmoothedCrossEntropy(keras.losses.Loss):
@@ -31,3 +33,25 @@ class SmoothedCrossEntropy(keras.losses.Loss):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
         return super().get_config() | {"smoothing": self.smoothing}
+
+
+@keras.saving.register_keras_serializable(package="rnn_task_suite")
+class CRFNegativeLogLikelihood(keras.losses.Loss):
+    """Negative logarithm of the probability that a conditional random field gives to the true tags.
+
+    E = log sum_y' exp(s(y')) - s(y), with the score s of a path of tags (common/layers/crf.py).
+
+    Targets: (batch, time) numbers of tags, anything at masked steps. Predictions: (batch, time, tags, tags)
+    potentials of the layer CRF, which hold the mask. A sequence of no steps costs nothing.
+
+    Needs TensorFlow (common/linear_chain.py).
+
+    Source: Lafferty, McCallum and Pereira, "Conditional random fields", 2001.
+    """
+
+    def __init__(self, name: str = "crf_negative_log_likelihood", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Loss of each sequence, (batch,)."""
+        return -log_likelihood(y_pred, y_true)

@@ -1,0 +1,193 @@
+"""Beam search: the likeliest sequences among those whose beginnings were likely at every step."""
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from common.decoding.step import Decoded, Records, Step, open_rows
+
+
+class _Hypotheses(NamedTuple):
+    """Sequences of tokens, m for each sentence."""
+
+    tokens: Any  # (batch, m, longest), the end token where none stands yet
+    rows: Any  # (batch, m, longest), the row of the step that gave the token, -1 where none stands yet
+    scores: Any  # (batch, m)
+
+    def take(self, places: Any) -> "_Hypotheses":
+        """Those at `places` (batch, k)."""
+        return _Hypotheses(*(tf.gather(value, places, batch_dims=1) for value in self))
+
+
+def beam_search(
+    step: Step,
+    states: Any,
+    start_tokens: Any,
+    end_token: int,
+    maximum_lengths: Any,
+    beam: int,
+    n_best: int = 1,
+    length_penalty: float = 0.0,
+    coverage_penalty: float = 0.0,
+    source_mask: Any = None,
+    no_repeat_ngram: int = 0,
+) -> Decoded:
+    """Keep at each step the `beam` likeliest beginnings of each sentence, and the best that ended.
+
+    A sequence Y that ended scores log P(Y) / lp(Y) + cp(Y), with
+    lp(Y) = ((5 + |Y|) / 6)^length_penalty, where |Y| counts the end token, and
+    cp(Y) = coverage_penalty * sum_i log min(sum_j a_ij, 1), with the attention a_ij of step j to source i.
+    One ends if the end token puts it among the `beam` likeliest, or at the sentence's maximum length. A
+    sentence is over when no beginning can still come among the n best, however it goes on: no sequence on
+    from Y scores above log P(Y) / lp(maximum length). Without a length penalty a beam of 1 is greedy search.
+
+    The step is called with batch * beam rows, the `beam` of a sentence next to each other; states are moved
+    along with the beginnings they belong to. What is the same for all of a sentence (the encoder's outputs)
+    had better not be moved: leave it out of the states, and use it in `step` as tf.repeat(it, beam, axis=0).
+
+    Args:
+        step: of the model.
+        states: of the model before the first step, nested tensors (batch, ...).
+        start_tokens: (batch,), what the first step is given.
+        end_token: after which a sentence is over.
+        maximum_lengths: (batch,), steps after which a sentence is over without it.
+        beam: beginnings that are kept for each sentence.
+        n_best: sequences that are returned for each sentence, at most `beam`.
+        length_penalty: 0 for none; the larger, the longer the sentences.
+        coverage_penalty: 0 for none; else the step's record is its attention weights (rows, source).
+        source_mask: (batch, source), which sources are to be covered; all, without it.
+        no_repeat_ngram: no n tokens in a row occur twice in a sequence; 0 allows it.
+
+    Returns:
+        The n best of each sentence. Where fewer were found, the others score minus infinity.
+
+    Raises:
+        ValueError: if n_best is above beam, or a penalty below 0.
+
+    Source: penalties: Wu et al., "Google's neural machine translation system", 2016; no repeated n-gram:
+    Paulus, Xiong and Socher, "A deep reinforced model for abstractive summarization", 2018.
+    """
+    if not 1 <= n_best <= beam:
+        raise ValueError(f"n_best is between 1 and the beam of {beam}, not {n_best}")
+    if length_penalty < 0 or coverage_penalty < 0:
+        raise ValueError("the length penalty and the coverage penalty are at least 0")
+    start_tokens = tf.cast(start_tokens, tf.int32)
+    maximum_lengths = tf.cast(maximum_lengths, tf.int32)
+    batch = tf.shape(start_tokens)[0]
+    longest = tf.reduce_max(maximum_lengths)
+    impossible = float("-inf")
+
+    def penalty(lengths: Any) -> Any:
+        return ((5.0 + tf.cast(lengths, tf.float32)) / 6.0) ** length_penalty
+
+    def advance(
+        t: Any, last: Any, moved: Any, live: _Hypotheses, ended: _Hypotheses
+    ) -> tuple[Any, tuple[Any, ...], Any]:
+        states, attended = moved
+        result = step(tf.reshape(last, [-1]), states)
+        gains = tf.nn.log_softmax(tf.cast(result.logits, tf.float32))  # (rows, vocabulary)
+        if no_repeat_ngram > 0:
+            history = tf.reshape(live.tokens, [batch * beam, -1])
+            gains = without_repeats(gains, history, t, no_repeat_ngram)
+        vocabulary = tf.shape(gains)[1]
+        totals = live.scores[:, :, None] + tf.reshape(gains, [batch, beam, vocabulary])
+        # One continuation of each beginning at most is the end token: of twice as many, `beam` can go on.
+        scores, places = tf.math.top_k(tf.reshape(totals, [batch, beam * vocabulary]), 2 * beam)
+        parents, tokens = places // vocabulary, places % vocabulary  # (batch, 2 * beam) each
+        rows = tf.range(batch)[:, None] * beam + parents
+        is_now = tf.range(tf.shape(live.tokens)[2]) == t
+        candidates = live.take(parents)
+        candidates = _Hypotheses(
+            tokens=tf.where(is_now, tokens[:, :, None], candidates.tokens),
+            rows=tf.where(is_now, rows[:, :, None], candidates.rows),
+            scores=scores,
+        )
+
+        final_scores = scores / penalty(t + 1)
+        if coverage_penalty > 0:
+            attended += tf.cast(result.record, tf.float32)  # (rows, source)
+            final_scores += coverage_penalty * tf.gather(_uncovered(attended, source_mask, beam), rows)
+        ends = (tokens == end_token) | (t + 1 >= maximum_lengths)[:, None]
+        is_final = ends & (tf.range(2 * beam) < beam)
+        ended = _best_of(ended, candidates._replace(scores=tf.where(is_final, final_scores, impossible)))
+
+        live_scores, places = tf.math.top_k(tf.where(ends, impossible, scores), beam)
+        live = candidates.take(places)._replace(scores=live_scores)
+        rows = tf.reshape(tf.gather(rows, places, batch_dims=1), [-1])
+        moved = tf.nest.map_structure(lambda state: tf.gather(state, rows), (result.states, attended))
+        last = tf.gather(tokens, places, batch_dims=1)  # (batch, beam)
+        is_over = live_scores[:, 0] / penalty(maximum_lengths) <= ended.scores[:, -1]
+        return tf.reduce_all(is_over), (last, moved, live, ended), result.record
+
+    def no_hypotheses(m: int) -> _Hypotheses:
+        tokens = tf.fill([batch, m, tf.maximum(longest, 1)], end_token)
+        return _Hypotheses(tokens, -tf.ones_like(tokens), tf.fill([batch, m], impossible))
+
+    # One empty beginning; for a sentence of no steps it is the answer.
+    is_first = tf.range(beam) == 0
+    is_empty = (maximum_lengths <= 0)[:, None]
+    live, ended = no_hypotheses(beam), no_hypotheses(n_best)
+    live = live._replace(scores=tf.where(is_first & ~is_empty, 0.0, live.scores))
+    ended = ended._replace(scores=tf.where(is_first[:n_best] & is_empty, 0.0, ended.scores))
+    states = tf.nest.map_structure(lambda state: tf.repeat(state, beam, axis=0), states)
+    moved = (states, tf.zeros([batch * beam, 1]))  # No attention yet; the first step tells how many sources.
+    # The first step stands before the loop: it tells the shapes of the record.
+    last = tf.repeat(start_tokens[:, None], beam, axis=1)
+    all_over, carry, record = advance(0, last, moved, live, ended)
+    arrays = Records.begin(record, tf.maximum(longest, 1))
+
+    def body(t: Any, all_over: Any, carry: Any, arrays: Any) -> tuple[Any, ...]:
+        all_over, carry, record = advance(t, *carry)
+        return t + 1, all_over, carry, Records.write(arrays, t, record)
+
+    scalar = tf.TensorShape([])
+    time, _, carry, arrays = tf.while_loop(
+        lambda t, all_over, *_: ~all_over,
+        body,
+        (1, all_over, carry, arrays),
+        (scalar, scalar, open_rows(carry), Records.invariants(arrays)),
+    )
+    *_, ended = carry
+    tokens = ended.tokens[:, :, :time]
+    lengths = tf.reduce_sum(tf.cast(tokens != end_token, tf.int32), axis=-1)
+    return Decoded(tokens, ended.scores, lengths, Records.read(arrays, ended.rows[:, :, :time]))
+
+
+def without_repeats(log_probabilities: Any, history: Any, t: Any, n: int) -> Any:
+    """Rule out tokens that would repeat n tokens in a row.
+
+    Args:
+        log_probabilities: (rows, vocabulary) of the next token.
+        history: (rows, longest), tokens so far, of which the first t count.
+        t: number of tokens so far.
+        n: length of what must not occur twice.
+
+    Returns:
+        The log-probabilities, minus infinity where ruled out.
+    """
+    # Each place where n tokens in a row start: the first n - 1 must be the last n - 1 of the history.
+    starts = tf.maximum(tf.shape(history)[1] - n + 1, 0)
+    following = history[:, n - 1 :]  # (rows, starts)
+    repeats = tf.range(starts) + n - 1 < t
+    for offset in range(n - 1):
+        newest = tf.gather(history, tf.maximum(t - n + 1 + offset, 0), axis=1)  # (rows,)
+        repeats &= history[:, offset : offset + starts] == newest[:, None]
+    repeats = tf.broadcast_to(repeats, tf.shape(following))
+    rows = tf.broadcast_to(tf.range(tf.shape(history)[0])[:, None], tf.shape(following))
+    bounds = tf.where(repeats, float("-inf"), float("inf"))
+    return tf.tensor_scatter_nd_min(log_probabilities, tf.stack([rows, following], axis=-1), bounds)
+
+
+def _best_of(some: _Hypotheses, others: _Hypotheses) -> _Hypotheses:
+    """Return the best of both, as many as there are of the first."""
+    both = _Hypotheses(*(tf.concat(pair, axis=1) for pair in zip(some, others, strict=True)))
+    return both.take(tf.math.top_k(both.scores, some.scores.shape[1]).indices)
+
+
+def _uncovered(attended: Any, source_mask: Any, beam: int) -> Any:
+    """Sum (rows,) of the logarithms of the attention (rows, source) so far, each at most 1."""
+    logarithms = tf.math.log(tf.clip_by_value(attended, 1e-9, 1.0))
+    if source_mask is not None:
+        mask = tf.repeat(tf.cast(source_mask, tf.bool), beam, axis=0)
+        logarithms = tf.where(mask, logarithms, 0.0)
+    return tf.reduce_sum(logarithms, axis=-1)

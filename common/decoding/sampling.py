@@ -1,0 +1,137 @@
+"""One sequence a sentence: the likeliest token at each step, or a drawn one."""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from common.decoding.step import Decoded, Records, Step, open_rows
+
+
+def greedy_search(
+    step: Step, states: Any, start_tokens: Any, end_token: int, maximum_lengths: Any
+) -> Decoded:
+    """Take the likeliest token at each step.
+
+    Args:
+        step: of the model.
+        states: of the model before the first step, nested tensors (batch, ...).
+        start_tokens: (batch,), what the first step is given.
+        end_token: after which a sentence is over.
+        maximum_lengths: (batch,), steps after which a sentence is over without it.
+
+    Returns:
+        One sequence a sentence; its score is its log-probability.
+    """
+
+    def choose(logits: Any, t: Any) -> Any:
+        return tf.argmax(logits, axis=-1, output_type=tf.int32)
+
+    return _search(step, states, start_tokens, end_token, maximum_lengths, choose)
+
+
+def sample(
+    step: Step,
+    states: Any,
+    start_tokens: Any,
+    end_token: int,
+    maximum_lengths: Any,
+    seed: Any,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+) -> Decoded:
+    """Draw a token at each step, from softmax(logits / temperature) without what is cut off.
+
+    Args:
+        step: of the model.
+        states: of the model before the first step, nested tensors (batch, ...).
+        start_tokens: (batch,), what the first step is given.
+        end_token: after which a sentence is over.
+        maximum_lengths: (batch,), steps after which a sentence is over without it.
+        seed: (2,) whole numbers; the same seed draws the same tokens.
+        temperature: above 0; below 1 the likely tokens gain, above 1 the unlikely ones.
+        top_k: draw among this many likeliest tokens only.
+        top_p: draw among the likeliest tokens that together have this probability, after top_k.
+
+    Returns:
+        One sequence a sentence; its score is its log-probability before temperature and cuts.
+
+    Raises:
+        ValueError: if temperature, top_k or top_p is out of its range.
+
+    Source: top-k: Fan, Lewis and Dauphin, "Hierarchical neural story generation", 2018; top-p: Holtzman et
+    al., "The curious case of neural text degeneration", 2020.
+    """
+    if temperature <= 0:
+        raise ValueError(f"temperature is above 0, not {temperature}; greedy_search is its limit at 0")
+    if top_k is not None and top_k < 1:
+        raise ValueError(f"top_k is at least 1, not {top_k}")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueError(f"top_p is above 0 and at most 1, not {top_p}")
+
+    def choose(logits: Any, t: Any) -> Any:
+        logits = cut_off(logits / temperature, top_k, top_p)
+        step_seed = tf.random.experimental.stateless_fold_in(seed, t)
+        return tf.random.stateless_categorical(logits, 1, step_seed, dtype=tf.int32)[:, 0]
+
+    return _search(step, states, start_tokens, end_token, maximum_lengths, choose)
+
+
+def cut_off(logits: Any, top_k: int | None, top_p: float | None) -> Any:
+    """Set logits (rows, vocabulary) to minus infinity but for the likeliest; equal ones stay together."""
+    impossible = tf.constant(float("-inf"), logits.dtype)
+    if top_k is not None:
+        least = tf.math.top_k(logits, tf.minimum(top_k, tf.shape(logits)[1])).values[:, -1:]  # (rows, 1)
+        logits = tf.where(logits >= least, logits, impossible)
+    if top_p is not None:
+        ordered = tf.sort(logits, axis=-1, direction="DESCENDING")
+        # A token stays if those before it do not yet have the probability asked for.
+        stays = tf.cumsum(tf.nn.softmax(ordered), axis=-1, exclusive=True) < top_p
+        least = tf.reduce_min(tf.where(stays, ordered, logits.dtype.max), axis=-1, keepdims=True)  # (rows, 1)
+        logits = tf.where(logits >= least, logits, impossible)
+    return logits
+
+
+def _search(
+    step: Step,
+    states: Any,
+    start_tokens: Any,
+    end_token: int,
+    maximum_lengths: Any,
+    choose: Callable[[Any, Any], Any],
+) -> Decoded:
+    """Take at each step the tokens (rows,) that `choose` takes from logits (rows, vocabulary)."""
+    start_tokens = tf.cast(start_tokens, tf.int32)
+    maximum_lengths = tf.cast(maximum_lengths, tf.int32)
+    longest = tf.reduce_max(maximum_lengths)
+    zeros = tf.zeros_like(start_tokens)
+
+    def advance(t: Any, tokens: Any, states: Any, scores: Any, steps: Any, ended: Any) -> tuple[Any, Any]:
+        result = step(tokens, states)
+        logits = tf.cast(result.logits, tf.float32)
+        tokens = tf.where(ended, end_token, choose(logits, t))
+        gains = tf.gather(tf.nn.log_softmax(logits), tokens, batch_dims=1)  # (rows,)
+        scores += tf.where(ended, 0.0, gains)
+        steps += tf.cast(~ended, tf.int32)
+        ended |= (tokens == end_token) | (t + 1 >= maximum_lengths)
+        return (tokens, result.states, scores, steps, ended), result.record
+
+    # The first step stands before the loop: it tells the shapes of the record.
+    carry, record = advance(0, start_tokens, states, tf.cast(zeros, tf.float32), zeros, maximum_lengths <= 0)
+    arrays = Records.begin((carry[0], record), tf.maximum(longest, 1))
+
+    def body(t: Any, carry: Any, arrays: Any) -> tuple[Any, Any, Any]:
+        carry, record = advance(t, *carry)
+        return t + 1, carry, Records.write(arrays, t, (carry[0], record))
+
+    invariants = (tf.TensorShape([]), open_rows(carry), Records.invariants(arrays))
+    time, carry, (tokens, records) = tf.while_loop(
+        lambda t, carry, arrays: ~tf.reduce_all(carry[-1]), body, (1, carry, arrays), invariants
+    )
+    _, _, scores, steps, _ = carry
+    tokens = tf.transpose(tokens.gather(tf.range(time)))  # (batch, time)
+    lengths = tf.reduce_sum(tf.cast(tokens != end_token, tf.int32), axis=-1)
+    row = tf.range(tf.shape(tokens)[0])[:, None]
+    rows = tf.where(tf.range(time) < steps[:, None], row, -1)  # (batch, time)
+    return Decoded(tokens[:, None], scores[:, None], lengths[:, None], Records.read(records, rows[:, None]))

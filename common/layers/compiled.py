@@ -1,8 +1,9 @@
 """LSTM and GRU over whole sequences in C: compiled on this machine at first use, for training on a CPU.
 
-The source, and why it is quicker than a loop of TensorFlow's operations, is in kernels/recurrent.c. Without a C
-compiler `operations` gives None, and the layers train through the loop that they answer through: the same
-numbers to seven digits, more slowly. An export never holds these operations: layers use them in training only.
+The source, and why it is quicker than a loop of TensorFlow's operations, is in kernels/recurrent.c. Without
+a C compiler `operations` gives None, and the layers train through the loop that they answer through: the same
+numbers to six digits, more slowly. An export never holds these operations: layers use them in training
+only.
 """
 
 import functools
@@ -41,7 +42,15 @@ def _library() -> Path:
     """The compiled library in the user's cache, named for all that it depends on."""
     compiler = os.environ.get("CC", "cc")
     links = [*tf.sysconfig.get_link_flags(), f"-Wl,-rpath,{tf.sysconfig.get_lib()}"]
-    command = [compiler, *FLAGS, "-shared", "-fPIC", "-pthread", f"-I{tf.sysconfig.get_include()}", str(SOURCE)]
+    command = [
+        compiler,
+        *FLAGS,
+        "-shared",
+        "-fPIC",
+        "-pthread",
+        f"-I{tf.sysconfig.get_include()}",
+        str(SOURCE),
+    ]
     what = "\n".join([SOURCE.read_text(), tf.__version__, _processor(), *command, *links])
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rnn-task-suite"
     library = cache / f"recurrent-{hashlib.sha256(what.encode()).hexdigest()[:16]}.so"

@@ -23,7 +23,8 @@ class LSTM(RecurrentLayer):
         >>> LSTM(8, return_sequences=True)(keras.ops.ones((4, 12, 3))).shape
         (4, 12, 8)
 
-    Source: Hochreiter and Schmidhuber, "Long short-term memory", 1997; Gers et al., "Learning to forget", 2000.
+    Source: Hochreiter and Schmidhuber, "Long short-term memory", 1997; Gers et al., "Learning to forget",
+    2000.
     """
 
     gates = 4

@@ -18,9 +18,9 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
     steps at once before the loop over time.
 
     Dropout is variational: the same numbers are dropped at every step of a sequence (Gal and Ghahramani,
-    2016). Zoneout keeps a number of a state as it was with a given probability in training, and takes the mean
-    of both in use (Krueger et al., 2017). Layer normalisation scales the products with inputs and with the
-    state (Ba et al., 2016).
+    2016). Zoneout keeps a number of a state as it was with a given probability in training, and takes the
+    mean of both in use (Krueger et al., 2017). Layer normalisation scales the products with inputs and with
+    the state (Ba et al., 2016).
 
     Input: (batch, time, features).
     Output: (batch, time, output width), or (batch, output width) if not `return_sequences`; followed by the
@@ -60,7 +60,8 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
             recurrent_initializer: of the recurrent weights.
             bias_initializer: of the bias.
             dropout: share of the inputs dropped, the same at every step.
-            recurrent_dropout: share of the state dropped before the recurrent product, the same at every step.
+            recurrent_dropout: share of the state dropped before the recurrent product, the same at every
+                step.
             zoneout: share of the state that stays as it was.
             layer_normalization: whether both products are normalised.
             return_sequences: whether every step is returned or the last alone.
@@ -187,9 +188,7 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
         states = self._zoned_out(self.advance(self.project(inputs), states), states, None)
         return states[0], states
 
-    def call(
-        self, inputs: Any, initial_state: Any = None, mask: Any = None, training: bool = False
-    ) -> Any:
+    def call(self, inputs: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         """(batch, time, features) to outputs, and states if asked for."""
         outputs, states = self.run(inputs, initial_state, mask, training, reverse=self.go_backwards)
         if not self.return_sequences:
@@ -257,9 +256,7 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
 
     def _noise(self, shape: tuple[Any, ...], rate: float) -> Any:
         """Zeros with probability rate, else 1 / (1 - rate)."""
-        return keras.random.dropout(
-            ops.ones(shape, dtype=self.compute_dtype), rate, seed=self.seed_generator
-        )
+        return keras.random.dropout(ops.ones(shape, dtype=self.compute_dtype), rate, seed=self.seed_generator)
 
     def _loop(
         self, projected: Any, mask: Any, states: States, training: bool, reverse: bool
@@ -293,9 +290,7 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
             return new
         if stays is None:
             return [self.zoneout * o + (1 - self.zoneout) * n for n, o in zip(new, old, strict=True)]
-        return [
-            ops.where(stays[:, number], o, n) for number, (n, o) in enumerate(zip(new, old, strict=True))
-        ]
+        return [ops.where(stays[:, number], o, n) for number, (n, o) in enumerate(zip(new, old, strict=True))]
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Pass the mask on if every step is returned."""

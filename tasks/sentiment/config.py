@@ -49,6 +49,12 @@ class ModelSettings(Settings):
         False, description="whether the sum of the word vectors goes to the classifier too"
     )
     pair_dimension: int = Field(32, ge=1, description="numbers that stand for a pair of words (text.pairs)")
+    naive_bayes: bool = Field(
+        False, description="whether naive Bayes' opinion of words and pairs is added, with learned factors"
+    )
+    recurrent_absence: float = Field(
+        0.0, ge=0, lt=1, description="share of the texts of which naive Bayes alone has to learn"
+    )
     dropout: float = Field(0.5, ge=0, lt=1, description="share dropped before the classifier")
 
 

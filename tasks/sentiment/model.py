@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras import ops
 
 from common.layers.bag_of_vectors import BagOfVectors
+from common.layers.naive_bayes_bag import NaiveBayesBag
 from common.layers.segments import Segments
 from common.layers.sequence_pooling import SequencePooling
 from common.layers.stacked_rnn import StackedRNN
@@ -22,6 +23,7 @@ def build_model(
     vocabulary_size: int,
     classes: int,
     word_vectors: np.ndarray | None = None,
+    ratios: list[np.ndarray] | None = None,
 ) -> keras.Model:
     """Build the many-to-one classifier.
 
@@ -30,6 +32,7 @@ def build_model(
         vocabulary_size: different word numbers, padding and unknown included.
         classes: number of classes.
         word_vectors: (vocabulary_size, embedding_dimension) to start from; random if None.
+        ratios: log-count ratios of words and of pairs, each (numbers, classes), if `model.naive_bayes`.
 
     Returns:
         A model from word numbers (batch, words) int32, or with pairs (batch, words, 2), padded with 0 at the
@@ -64,6 +67,13 @@ def build_model(
     joined = keras.layers.Dropout(model.dropout)(joined)
     # float32 even in mixed precision: the loss needs the digits.
     logits = keras.layers.Dense(classes, dtype="float32", name="classifier")(joined)  # (batch, classes)
+    if model.naive_bayes:
+        logits = keras.layers.Dropout(model.recurrent_absence, noise_shape=(None, 1), dtype="float32")(logits)
+        entries = [numbers[..., 0], numbers[..., 1]] if pairs else [numbers]
+        for name, column, ratio in zip(("words", "pairs"), entries, ratios, strict=False):
+            bag = NaiveBayesBag(*ratio.shape, dtype="float32", name=f"naive_bayes_of_{name}")
+            logits = logits + bag(column)
+            bag.ratios.assign(ratio)
     return keras.Model(numbers, logits, name="sentiment")
 
 

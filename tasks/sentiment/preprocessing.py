@@ -2,19 +2,24 @@
 
 from collections import Counter
 from pathlib import Path
+from zipfile import BadZipFile
 
+import numpy as np
 import tensorflow as tf
 
 from common.config import Settings
 from common.data.source import Source
 from common.errors import UserError
-from common.files import read_json, write_json
+from common.files import read_json, whole_file, write_json
+from common.layers.naive_bayes_bag import log_count_ratios
 from common.task import Preprocessing
-from common.text import TextPreprocessor
+from common.text import FIRST_PAIR, TextPreprocessor
 from tasks.sentiment.config import SentimentSettings
 
 # Texts split into words at once: enough for the graph to be quick.
 TEXTS_AT_ONCE = 256
+
+RATIOS_FILE = "log_count_ratios.npz"
 
 
 class SentimentPreprocessing(Preprocessing):
@@ -23,12 +28,17 @@ class SentimentPreprocessing(Preprocessing):
     Attributes:
         text: the words' numbers.
         labels: the classes' names in alphabetical order.
+        ratios: log-count ratios of the words and, if there are any, of the pairs, each (numbers, classes);
+            None if the model has no use for them.
         label_table: class name -> class number.
     """
 
-    def __init__(self, text: TextPreprocessor, labels: list[str]) -> None:
+    def __init__(
+        self, text: TextPreprocessor, labels: list[str], ratios: list[np.ndarray] | None = None
+    ) -> None:
         self.text = text
         self.labels = labels
+        self.ratios = ratios
         self.label_table = tf.lookup.StaticHashTable(
             tf.lookup.KeyValueTensorInitializer(tf.constant(labels), tf.range(len(labels), dtype=tf.int32)),
             default_value=-1,
@@ -42,7 +52,22 @@ class SentimentPreprocessing(Preprocessing):
         for batch in batches.map(lambda example: example["label"]).as_numpy_iterator():
             labels.update(batch.tolist())
         text = TextPreprocessor.learn(batches.map(lambda example: example["text"]), settings.text)
-        return cls(text, sorted(label.decode() for label in labels))
+        preprocessing = cls(text, sorted(label.decode() for label in labels))
+        if settings.model.naive_bayes:
+            preprocessing.ratios = preprocessing._count_ratios(source.dataset("train"))
+        return preprocessing
+
+    def _count_ratios(self, dataset: tf.data.Dataset) -> list[np.ndarray]:
+        sizes = (
+            [self.text.size, FIRST_PAIR + len(self.text.pairs)]
+            if self.text.settings.pairs
+            else [self.text.size]
+        )
+        counts = [np.zeros((size, len(self.labels))) for size in sizes]
+        for numbers, label in self.examples(dataset).as_numpy_iterator():
+            for column, count in zip(numbers.reshape(len(numbers), -1).T, counts, strict=True):
+                count[np.unique(column), label] += 1
+        return [log_count_ratios(count) for count in counts]
 
     def numbers(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Texts (batch,) to what the model reads, int32: (batch, words), or (batch, words, 2) with pairs."""
@@ -67,6 +92,9 @@ class SentimentPreprocessing(Preprocessing):
         """Write vocabulary and labels."""
         self.text.save(directory)
         write_json(directory / "labels.json", self.labels)
+        if self.ratios is not None:
+            with whole_file(directory / RATIOS_FILE) as path:
+                np.savez(path, *self.ratios)
 
     @classmethod
     def load(cls, settings: Settings, directory: Path) -> "SentimentPreprocessing":
@@ -80,4 +108,13 @@ class SentimentPreprocessing(Preprocessing):
             raise UserError(
                 f"{directory / 'labels.json'} is damaged: it should be a list of names; train the run again."
             )
-        return cls(TextPreprocessor.load(directory, settings.text), labels)
+        ratios = None
+        if settings.model.naive_bayes:
+            try:
+                with np.load(directory / RATIOS_FILE) as file:
+                    ratios = [file[name] for name in file.files]
+            except (OSError, ValueError, BadZipFile) as error:
+                raise UserError(
+                    f"{directory / RATIOS_FILE} is missing or damaged ({error}); train the run again."
+                ) from None
+        return cls(TextPreprocessor.load(directory, settings.text), labels, ratios)

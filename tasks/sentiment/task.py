@@ -75,16 +75,20 @@ class SentimentTask(Task):
         """Word numbers and class numbers of one split."""
         return SequenceBatches(preprocessing.examples(source.dataset(split)), cache)
 
-    def build_model(
-        self, settings: SentimentSettings, preprocessing: SentimentPreprocessing
-    ) -> keras.Model:
+    def build_model(self, settings: SentimentSettings, preprocessing: SentimentPreprocessing) -> keras.Model:
         """Build the classifier."""
         word_vectors = None
         if settings.model.embeddings == "glove":
             word_vectors = glove_vectors(
                 preprocessing.text.vocabulary, FIRST_WORD, settings.model.embedding_dimension, settings.seed
             )
-        return build_model(settings, preprocessing.text.size, len(preprocessing.labels), word_vectors)
+        return build_model(
+            settings,
+            preprocessing.text.size,
+            len(preprocessing.labels),
+            word_vectors,
+            preprocessing.ratios,
+        )
 
     def compile_arguments(
         self, settings: SentimentSettings, preprocessing: SentimentPreprocessing

@@ -1,0 +1,77 @@
+"""How much each of a text's different words speaks for each class."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="rnn_task_suite")
+class NaiveBayesBag(keras.layers.Layer):
+    """Sum over the different entries of a text: what naive Bayes makes of each, times a learned factor.
+
+    z_k = sum_{g in text} u_gk r_gk, with r_gk = log p(g | k) - mean_j log p(g | j)
+
+    r is counted on the training split and stays as it is (`ratios`, zeros until they are assigned); u starts
+    at zero and is learned, so that entries grow the faster the better they tell the classes apart.
+
+    Input: (batch, entries) numbers, 0 for none. Output: (batch, classes).
+
+    Example:
+        >>> layer = NaiveBayesBag(size=1000, classes=2)
+        >>> layer(keras.ops.ones((8, 20), dtype="int32")).shape
+        (8, 2)
+
+    Source: Wang and Manning, "Baselines and bigrams: simple, good sentiment and topic classification", 2012.
+    """
+
+    def __init__(self, size: int, classes: int, **kwargs: Any) -> None:
+        """Set up the layer.
+
+        Args:
+            size: different numbers, 0 included.
+            classes: number of classes.
+            kwargs: of keras.layers.Layer.
+        """
+        super().__init__(**kwargs)
+        self.size = size
+        self.classes = classes
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create ratios and factors."""
+        shape = (self.size, self.classes)
+        self.ratios = self.add_weight(shape, initializer="zeros", trainable=False, name="ratios")
+        self.factors = self.add_weight(shape, initializer="zeros", name="factors")
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """(batch, entries) to (batch, classes)."""
+        numbers = ops.sort(inputs, axis=1)
+        before = ops.pad(numbers, ((0, 0), (1, 0)))[:, :-1]
+        # Side by side, equal numbers are seen once; 0 is equal to what stands before the first.
+        first = ops.expand_dims(ops.cast(numbers != before, self.compute_dtype), -1)  # (batch, entries, 1)
+        factors = ops.take(self.factors, numbers, axis=0)  # (batch, entries, classes)
+        return ops.sum(first * factors * ops.take(self.ratios, numbers, axis=0), axis=1)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """(batch, classes)."""
+        return (input_shape[0], self.classes)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return super().get_config() | {"size": self.size, "classes": self.classes}
+
+
+def log_count_ratios(counts: Any) -> Any:
+    """Logarithms of p(g | k), less their mean over the classes k.
+
+    Args:
+        counts: NumPy array (entries, classes), texts of each class that hold each entry.
+
+    Returns:
+        NumPy array (entries, classes) float32.
+    """
+    import numpy as np
+
+    logarithms = np.log((counts + 1) / (counts + 1).sum(axis=0))
+    return (logarithms - logarithms.mean(axis=1, keepdims=True)).astype(np.float32)

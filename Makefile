@@ -6,8 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 CLI := $(BIN)/python -m common.cli
 
-# Quotes a variable for the shell, so that texts may hold any sign.
-quote = '$(subst ','\'',$(1))'
+define newline
+
+
+endef
+# Quotes a variable for the shell, so that texts may hold any sign; a line's end becomes a blank.
+quote = '$(subst ','\'',$(subst $(newline), ,$(1)))'
 # --option VALUE, if the variable is given.
 option = $(if $(value $(2)),--$(1) $(call quote,$(value $(2))))
 # DATA_TEXT=review becomes --column text=review, for whatever columns a task has.
@@ -15,6 +19,13 @@ column_variables = $(filter-out DATA_VALIDATION DATA_TEST,$(filter DATA_%,$(.VAR
 columns = $(foreach variable,$(column_variables),--column $(call quote,$(shell echo $(variable:DATA_%=%) | tr A-Z a-z)=$(value $(variable))))
 what = $(call option,task,TASK) $(call option,set,SET)
 which = $(call option,run,RUN) $(call option,model,MODEL)
+
+variables := PYTHON TASK DATASET PRESET SET DATA RUN MODEL TEXT INPUT OUTPUT FORMAT RECIPE NAME
+given = $(foreach variable,$(.VARIABLES),$(if $(filter command,$(origin $(variable))),$(variable)))
+misspelt := $(filter-out $(variables) DATA_%,$(given))
+ifneq ($(misspelt),)
+$(error $(misspelt) is no variable. Valid: $(variables) DATA_...)
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help train evaluate export predict benchmark results-page datasets runs config new-task test test-all lint format clean

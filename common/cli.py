@@ -3,7 +3,7 @@
 import importlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -85,6 +85,8 @@ def train(
     """Train a run, or go on with one that was killed, and score it on its test split."""
     from common.runs import existing_run
 
+    if dataset and data:
+        raise UserError("DATASET and DATA are both given; which of them is to be learned from? Give one.")
     killed = existing_run(run, task or None)
     asked = any((dataset, preset, set_, data, data_validation, data_test, column))
     if killed is not None and not asked:
@@ -123,7 +125,11 @@ def evaluate(
         settings = _with_overrides(predictor.settings, _column_overrides(found, column) | _parse(set_))
         folder = Path(output) if output else trained and trained.folder / "evaluations" / Path(data).stem
         evaluate_file(found, predictor, Path(data), settings, folder)
+    elif column or set_:
+        raise UserError("Columns and SET say how a file is read; name it with DATA.")
     elif trained is not None:
+        if output:
+            raise UserError("OUTPUT is for DATA or MODEL; a run's scores go into its own folder.")
         _evaluate_run(found, trained)
     else:
         evaluate_split(found, predictor, Path(output) if output else None)
@@ -161,6 +167,10 @@ def predict(
     """Answer one text, a table, or lines on standard input."""
     if text is not None and not text.strip():
         raise UserError('TEXT is empty; give a text: make predict TEXT="a lovely, funny film".')
+    if text is not None and input_:
+        raise UserError("TEXT and INPUT are both given; which of them is to be answered? Give one.")
+    if input_ and format_ != "text":
+        raise UserError("FORMAT is for texts; a table's format is that of its OUTPUT: .csv, .tsv or .jsonl.")
     if input_ and not output:
         raise UserError("INPUT is given without OUTPUT; name the table to write: OUTPUT=answers.csv.")
     if input_ and not Path(input_).is_file():
@@ -173,10 +183,13 @@ def predict(
         count = predict_table(predictor, Path(input_), Path(output), settings)
         typer.echo(f"{count:,} rows answered by {predictor.source}: {output}")
     else:
-        if text is None and sys.stdin.isatty():
+        if text is not None:
+            predict_lines(predictor, [_checked_text(text)], format_, sys.stdout)
+        elif sys.stdin.isatty():
             typer.echo("One text a line; end with Ctrl-D.", err=True)
-        lines = sys.stdin if text is None else [" ".join(text.splitlines())]
-        predict_lines(predictor, lines, format_, sys.stdout)
+            predict_lines(predictor, _lines_of_stdin(), format_, sys.stdout, window=1)
+        else:
+            predict_lines(predictor, _lines_of_stdin(), format_, sys.stdout)
 
 
 @app.command()
@@ -247,6 +260,23 @@ def new_task(
     typer.echo(f"Written: {_relative(folder)}. Try it: make train TASK={name}")
 
 
+def _checked_text(text: str) -> str:
+    """A text of the command line in one line."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UserError("TEXT holds bytes that are not UTF-8; give it in UTF-8.") from None
+    return " ".join(text.splitlines())
+
+
+def _lines_of_stdin() -> Iterator[str]:
+    for number, line in enumerate(sys.stdin.buffer, 1):
+        try:
+            yield line.decode()
+        except UnicodeDecodeError:
+            raise UserError(f"Standard input, line {number}: not UTF-8; convert it first.") from None
+
+
 def _check_task_name(name: str) -> None:
     from common.task import task_names
 
@@ -300,7 +330,9 @@ def _parse(set_: str) -> dict[str, Any]:
 def _column_overrides(task: "Task", columns: list[str] | None) -> dict[str, str]:
     overrides = {}
     for pair in columns or []:
-        name, _, value = pair.partition("=")
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise UserError(f"--column {pair}: write NAME=COLUMN, e.g. --column text={pair}.")
         if name not in task.column_settings:
             variables = [f"DATA_{column.upper()}" for column in task.column_settings]
             raise unknown_name("variable", f"DATA_{name.upper()}", variables)

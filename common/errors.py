@@ -23,6 +23,6 @@ def unknown_name(kind: str, name: str, valid: Iterable[str]) -> UserError:
     listed = ", ".join(names) if names else "none"
     if not name:
         return UserError(f"No {kind} given. Valid: {listed}.")
-    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
     return UserError(f"Unknown {kind} {name!r}.{hint} Valid: {listed}.")

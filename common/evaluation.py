@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
@@ -132,18 +133,20 @@ def report(evaluation: Evaluation, record: dict[str, Any], name: str) -> None:
     """Print the scores, the baselines beside them, and the task's tables."""
     shown = [metric for metric in evaluation.metrics if not metric.endswith(("_low", "_high"))]
     where = f"{record['dataset']}, {record.get('split', 'file')}"
-    scores = Table(title=f"{where}: {record['examples']:,} examples")
+    scores = Table(title=f"{escape(where)}: {record['examples']:,} examples")
     scores.add_column("model")
     for metric in shown:
         scores.add_column(metric, justify="right")
-    scores.add_row(f"[bold]{name}[/bold]", *(_with_interval(evaluation.metrics, metric) for metric in shown))
+    scores.add_row(
+        f"[bold]{escape(name)}[/bold]", *(_with_interval(evaluation.metrics, metric) for metric in shown)
+    )
     for baseline, metrics in record.get("baselines", {}).items():
         scores.add_row(baseline, *(_number(metrics.get(metric)) for metric in shown))
     console.print(scores)
     for title, rows in evaluation.tables.items():
         table = Table(title=title)
         for column in rows[0]:
-            table.add_column(column, justify="left" if isinstance(rows[0][column], str) else "right")
+            table.add_column(escape(column), justify="left" if isinstance(rows[0][column], str) else "right")
         for row in rows:
             table.add_row(*(_number(value) for value in row.values()))
         console.print(table)
@@ -156,8 +159,9 @@ def _with_interval(metrics: dict[str, float], metric: str) -> str:
 
 
 def _number(value: Any) -> str:
+    """Write a cell; a class named "[/bold]" is no markup."""
     if value is None:
         return ""
-    return (
-        f"{value:.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
-    )
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return f"{value:,}" if isinstance(value, int) else escape(str(value))

@@ -6,7 +6,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +23,26 @@ def whole_file(path: Path) -> Iterator[Path]:
     some writers choose the format by it. On an error nothing is left behind.
 
     Raises:
-        UserError: if the disk is full.
+        UserError: if the disk is full, or the path is none that may be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.partial{path.suffix}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         temporary.replace(path)
     except OSError as error:
         if error.errno in _DISK_IS_FULL:
             raise disk_is_full(path) from None
+        # Not an error in what the block reads, which names another file.
+        if error.filename is not None and Path(error.filename) in (temporary, path, *path.parents):
+            raise UserError(f"{path} cannot be written ({error.strerror}); name another place.") from None
         raise
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary, ignore_errors=True)
         else:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # E.g. its folder is none.
+                temporary.unlink(missing_ok=True)
 
 
 def disk_is_full(path: Path | str | None) -> UserError:

@@ -20,6 +20,8 @@ notes = Console(stderr=True, highlight=False)
 
 FORMATS = ("text", "json")
 OUTPUT_SUFFIXES = (".csv", ".tsv", ".jsonl")
+# Examples among which like lengths are sought.
+LINES_AT_ONCE = 2_048
 # Notices of one kind beyond this number are counted, not printed.
 NOTICES_SHOWN = 5
 
@@ -44,7 +46,13 @@ class Notices:
             notes.print(f"... and {self.count - NOTICES_SHOWN:,} more")
 
 
-def predict_lines(predictor: Predictor, lines: Iterable[str], output_format: str, output: TextIO) -> None:
+def predict_lines(
+    predictor: Predictor,
+    lines: Iterable[str],
+    output_format: str,
+    output: TextIO,
+    window: int = LINES_AT_ONCE,
+) -> None:
     """Answer one line after the other.
 
     Args:
@@ -52,6 +60,7 @@ def predict_lines(predictor: Predictor, lines: Iterable[str], output_format: str
         lines: one raw example each; an empty line gets an empty answer, so that line numbers stay.
         output_format: "text" for label and probability parted by a tab, "json" for one object a line.
         output: where the answers go.
+        window: lines that are waited for before they are answered together; 1 for a person who types.
 
     Raises:
         UserError: if the format is unknown.
@@ -62,7 +71,7 @@ def predict_lines(predictor: Predictor, lines: Iterable[str], output_format: str
     examples = (
         {feature: line.rstrip("\r\n"), "origin": f"line {number}"} for number, line in enumerate(lines, 1)
     )
-    for example, answer in _answer_or_leave_empty(predictor, examples, feature):
+    for example, answer in _answer_or_leave_empty(predictor, examples, feature, window):
         if output_format == "json":
             output.write(json.dumps({feature: example[feature], **(answer or {})}, ensure_ascii=False) + "\n")
         else:
@@ -93,7 +102,12 @@ def predict_table(predictor: Predictor, path: Path, output: Path, settings: Any)
         )
     feature = predictor.task.line_feature
     column = getattr(settings.data, predictor.task.column_settings[feature])
-    count = sum(1 for _ in read_rows(path, [column]))
+    columns = dict.fromkeys(table_columns(path))
+    count = 0
+    for row in read_rows(path, [column]):
+        # A line of JSON may have keys that the first one has not.
+        columns.update(dict.fromkeys(row.values))
+        count += 1
     examples = (
         {feature: row.values[column], "origin": row.origin, "row": row} for row in read_rows(path, [column])
     )
@@ -102,14 +116,12 @@ def predict_table(predictor: Predictor, path: Path, output: Path, settings: Any)
     with whole_file(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         task = predictor.task
         answered_rows = ((example["row"], task.columns(answer) if answer else {}) for example, answer in rows)
-        _write_rows(
-            file, output.suffix, table_columns(path), task.column_names(predictor.labels), answered_rows
-        )
+        _write_rows(file, output.suffix, list(columns), task.column_names(predictor.labels), answered_rows)
     return count
 
 
 def _answer_or_leave_empty(
-    predictor: Predictor, examples: Iterable[Example], feature: str
+    predictor: Predictor, examples: Iterable[Example], feature: str, window: int = LINES_AT_ONCE
 ) -> Iterator[tuple[Example, Answer | None]]:
     """Answer what is not empty; nothing can be said of nothing."""
     notices = Notices(predictor)
@@ -121,7 +133,9 @@ def _answer_or_leave_empty(
         answers = iter(predictor.answer(filled) if filled else ())
         return [next(answers) if example[feature].strip() else None for example in batch]
 
-    for example, answered in ordered_answers(iter(examples), answer, predictor.task.length, STEPS_PER_BATCH):
+    for example, answered in ordered_answers(
+        iter(examples), answer, predictor.task.length, STEPS_PER_BATCH, window
+    ):
         if answered is None:
             empty.append(example["origin"])
         yield example, answered
@@ -138,8 +152,7 @@ def _write_rows(
     answer_columns: list[str],
     rows: Iterable[tuple[Row, dict[str, Any]]],
 ) -> None:
-    # A column of the user's is never written over.
-    names = {name: f"predicted_{name}" if name in columns else name for name in answer_columns}
+    names = {name: _free_name(name, columns) for name in answer_columns}
     writer = csv.DictWriter(
         file,
         [*columns, *names.values()],
@@ -154,3 +167,10 @@ def _write_rows(
             file.write(json.dumps(values, ensure_ascii=False) + "\n")
         else:
             writer.writerow(values)
+
+
+def _free_name(name: str, columns: list[str]) -> str:
+    """A name for a column of answers: a column of the user's is never written over."""
+    while name in columns:
+        name = f"predicted_{name}"
+    return name

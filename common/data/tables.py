@@ -123,7 +123,7 @@ def check_table(path: Path | str) -> Path:
 
 def nearest_name(name: str, names: Iterable[str]) -> str:
     """Say which of the names was probably meant, as a sentence with a blank before it, or nothing."""
-    nearest = difflib.get_close_matches(name, list(names), n=1, cutoff=0.4)
+    nearest = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
     return f" Did you mean {nearest[0]!r}?" if nearest else ""
 
 

@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -65,3 +66,13 @@ def test_json(tmp_path):
         read_json(tmp_path / "a.json")
     with pytest.raises(UserError, match=r"b.json is missing"):
         read_json(tmp_path / "b.json")
+
+
+@pytest.mark.parametrize("place", ["folder", "file/below.txt", "missing_device"])
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path, place):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("x")
+    path = Path("/proc/none.txt") if place == "missing_device" else tmp_path / place
+    with pytest.raises(UserError, match="cannot be written"):
+        write_text(path, "text")
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]

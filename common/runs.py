@@ -204,11 +204,14 @@ def environment(seed: int) -> dict[str, Any]:
     """Describe what the numbers depend on: versions, commit, machine, seed."""
     import tensorflow as tf
 
+    from common.layers.compiled import operations
+
     return {
         "python": platform.python_version(),
         "versions": {package: version(package) for package in _RECORDED_PACKAGES},
         "commit": _commit(),
         "machine": machine(),
+        "recurrent_layers_in_c": operations() is not None,
         "gpus": [
             tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
             for gpu in tf.config.list_physical_devices("GPU")

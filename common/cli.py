@@ -1,5 +1,6 @@
 """The command line: `python -m common.cli VERB`. The Makefile's targets are each one call of it."""
 
+import errno
 import importlib
 import os
 import sys
@@ -54,9 +55,11 @@ def one_line_errors(verb: Callable[..., None]) -> Callable[..., None]:
         except UserError as error:
             _fail(str(error))
         except OSError as error:
-            if not is_disk_full(error):
+            if is_disk_full(error):
+                _fail(str(disk_is_full(error.filename or "a file")))
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise
-            _fail(str(disk_is_full(error.filename or "a file")))
+            _fail(f"{error.filename} cannot be read or written ({error.strerror}); name another place.")
         except KeyboardInterrupt:
             _fail("Stopped.", code=130)
 

@@ -11,6 +11,10 @@ class UserError(Exception):
     """
 
 
+class DiskFullError(UserError):
+    """A disk filled up; what was being written was taken away again."""
+
+
 def unknown_name(kind: str, name: str, valid: Iterable[str]) -> UserError:
     """Build the error for a misspelt name: the nearest valid one first, then all of them.
 

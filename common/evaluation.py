@@ -11,7 +11,7 @@ from rich.progress import track
 from rich.table import Table
 
 from common.errors import UserError
-from common.files import read_json, whole_file, write_json
+from common.files import read_record, whole_file, write_json
 from common.plots import save_figure
 from common.runs import Run
 from common.serving import Predictor, dataset_examples
@@ -53,7 +53,7 @@ def evaluate_run(task: Task, run: Run, predictor: Predictor, with_baselines: boo
         "metric": task.metric,
         "metrics": evaluation.metrics,
         "baselines": baselines,
-        **read_json(run.training_file),
+        **read_record(run.training_file),
     }
     write_evaluation(evaluation, record, run.folder)
     report(evaluation, record, run.name)

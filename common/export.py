@@ -11,7 +11,7 @@ import numpy as np
 from keras.export import ExportArchive
 
 from common.errors import UserError
-from common.files import read_json, whole_file, write_json, write_text
+from common.files import read_json, read_record, whole_file, write_json, write_text
 from common.model_card import model_card
 from common.runs import PROJECT_FOLDER, Run
 from common.serving import ServingModule, load_model, run_predictor
@@ -64,6 +64,8 @@ def export_run(task: Task, run: Run, folder: Path | None = None) -> Path:
     preprocessing = task.load_preprocessing(settings, run.preprocessing_folder)
     module = task.build_serving(settings, preprocessing, load_model(run))
     examples = read_json(run.examples_file)
+    if not isinstance(examples, list) or not examples:
+        raise UserError(f"{run.examples_file} is damaged: it holds no example; train the run again.")
     target = _next_version((folder or exports_folder()) / task.name)
     with whole_file(target) as temporary:
         _write_saved_model(module, temporary)
@@ -77,7 +79,7 @@ def export_run(task: Task, run: Run, folder: Path | None = None) -> Path:
                 "settings": settings.model_dump(mode="json"),
             },
         )
-        metrics = read_json(run.metrics_file) if run.metrics_file.is_file() else None
+        metrics = read_record(run.metrics_file, "metrics", "metric") if run.metrics_file.is_file() else None
         card = model_card(task, run, target, settings, metrics, signature, examples[0])
         write_text(temporary / "README.md", card)
     return target

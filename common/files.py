@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from common.errors import UserError
+from common.errors import DiskFullError, UserError
 
 _DISK_IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -45,11 +45,9 @@ def whole_file(path: Path) -> Iterator[Path]:
                 temporary.unlink(missing_ok=True)
 
 
-def disk_is_full(path: Path | str | None) -> UserError:
+def disk_is_full(path: Path | str | None) -> DiskFullError:
     """Build the error for a disk that filled up."""
-    return UserError(
-        f"The disk is full: {path} was not written. Free some space and run the same command again."
-    )
+    return DiskFullError(f"The disk is full: {path} was not written. Free some space, then go on.")
 
 
 def is_disk_full(error: OSError) -> bool:
@@ -82,3 +80,18 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path} is missing.") from None
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise UserError(f"{path} is damaged: it is not JSON.") from None
+
+
+def read_record(path: Path, *keys: str) -> dict[str, Any]:
+    """Read a JSON file that holds an object with at least these keys.
+
+    Raises:
+        UserError: if it is missing or damaged.
+    """
+    record = read_json(path)
+    missing = [key for key in keys if not isinstance(record, dict) or key not in record]
+    if missing:
+        raise UserError(
+            f"{path} is damaged: {', '.join(map(repr, missing))} is missing; train the run again."
+        )
+    return record

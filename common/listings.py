@@ -67,10 +67,10 @@ def _run_columns(run: Run) -> tuple[str, str, str, str, str]:
         training = read_json(run.training_file) if run.training_file.is_file() else {}
         metrics = read_json(run.metrics_file) if run.metrics_file.is_file() else None
         score = f"{metrics['metric']} {metrics['metrics'][metrics['metric']]:.4f}" if metrics else ""
-    except (UserError, KeyError):
+        parameters = f"{training['parameters']:,}" if training else ""
+        seconds = f"{training['train_seconds']:.0f}" if training else ""
+    except (UserError, KeyError, TypeError):
         return "", "", "", "", "damaged"
-    parameters = f"{training['parameters']:,}" if training else ""
-    seconds = f"{training['train_seconds']:.0f}" if training else ""
     return data, score, parameters, seconds, "finished" if run.finished else "not ended"
 
 

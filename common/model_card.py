@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from common.files import read_json
+from common.files import read_record
 from common.runs import Run
 from common.task import Example, Task
 
@@ -29,9 +29,9 @@ def model_card(
         signature: names of inputs and outputs, described.
         example: whose keys show how a request looks; its content is not used.
     """
-    data = read_json(run.folder / "data.json")
-    environment = read_json(run.folder / "environment.json")
-    training = read_json(run.training_file)
+    data = read_record(run.folder / "data.json", "name", "counts", "licence", "citation", "homepage")
+    environment = read_record(run.folder / "environment.json", "versions")
+    training = read_record(run.training_file, "parameters", "train_seconds")
     counts = ", ".join(f"{count:,} {split}" for split, count in data["counts"].items())
     lines = [
         f"# {task.title}, version {target.name}",

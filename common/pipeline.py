@@ -4,9 +4,9 @@ from typing import Any
 
 from rich.console import Console
 
-from common.errors import UserError
-from common.files import read_json
-from common.runs import Run, create_run, new_run_name, runs_folder
+from common.errors import DiskFullError, UserError
+from common.files import read_record
+from common.runs import Run, check_run_name, create_run, new_run_name, runs_folder
 from common.serving import dataset_examples
 from common.task import Task
 from common.training import train
@@ -26,7 +26,8 @@ def start(task: Task, settings: Any, name: str | None = None) -> Run:
         UserError: if the data is bad, or a run of that name exists.
     """
     source = task.open_source(settings)
-    name = name or new_run_name(source.name)
+    name = name or new_run_name(task.name, source.name)
+    check_run_name(name)
     if (runs_folder() / task.name / name).exists():
         raise UserError(
             f"Run {name!r} of {task.name} exists; name another, or go on with it without other settings."
@@ -58,7 +59,7 @@ def resume(task: Task, run: Run) -> Run:
         console.print(f"Run {run.name} has ended; nothing is left to train.")
         return run
     source = task.open_source(settings)
-    if read_json(run.folder / "data.json")["fingerprint"] != source.fingerprint:
+    if read_record(run.folder / "data.json", "fingerprint")["fingerprint"] != source.fingerprint:
         raise UserError(f"The data of run {run.name} has changed since it was started; start a new run.")
     _train(task, settings, source, run)
     return run
@@ -72,8 +73,12 @@ def _train(task: Task, settings: Any, source: Any, run: Run) -> None:
             console.print(f"  {problem.replace('_', ' ')}: {count:,}")
     # Read back from the run, so that a resumed run and a new one use the very same.
     preprocessing = task.load_preprocessing(settings, run.preprocessing_folder)
-    train(task, settings, source, preprocessing, run)
-    training = read_json(run.training_file)
+    try:
+        train(task, settings, source, preprocessing, run)
+    except (DiskFullError, KeyboardInterrupt):
+        console.print(f"Run {run.name} goes on where it was with: make train TASK={task.name} RUN={run.name}")
+        raise
+    training = read_record(run.training_file)
     console.print(
         f"{training['parameters']:,} parameters, {training['epochs']} epochs "
         f"in {training['train_seconds']:.0f} s, best epoch {training['best_epoch']}; "

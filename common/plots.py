@@ -42,6 +42,10 @@ def learning_curves(history: list[dict[str, float]], path: Path) -> None:
     save_figure(figure, path)
 
 
+# Inches; and classes whose names can still be read there.
+LARGEST_SIDE, MOST_NAMES = 26, 60
+
+
 def confusion_matrix(counts: np.ndarray, labels: list[str]) -> Figure:
     """Draw how often each class (row) was answered with each class (column).
 
@@ -50,13 +54,14 @@ def confusion_matrix(counts: np.ndarray, labels: list[str]) -> Figure:
         labels: the classes' names.
     """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = max(3.5, 0.6 * len(labels) + 2)
+    side = min(max(3.5, 0.6 * len(labels) + 2), LARGEST_SIDE)
     figure, panel = plt.subplots(figsize=(side, side))
     picture = panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(picture, ax=panel, fraction=0.046, label="share of the row")
-    panel.set(xlabel="answer", ylabel="truth", xticks=range(len(labels)), yticks=range(len(labels)))
-    panel.set_xticklabels(labels, rotation=45, ha="right")
-    panel.set_yticklabels(labels)
+    panel.set(xlabel="answer", ylabel="truth", xticks=[], yticks=[])
+    if len(labels) <= MOST_NAMES:
+        panel.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
+        panel.set_yticks(range(len(labels)), labels)
     if len(labels) <= 20:
         for row, column in np.ndindex(*counts.shape):
             colour = "white" if shares[row, column] > 0.5 else "black"

@@ -100,6 +100,8 @@ def predict_table(predictor: Predictor, path: Path, output: Path, settings: Any)
         raise UserError(
             f"OUTPUT={output}: the folder {output.resolve().parent} does not exist; make it first."
         )
+    if output.resolve() == path.expanduser().resolve():
+        raise UserError(f"OUTPUT={output} is the INPUT itself; name another file, so that yours stays.")
     feature = predictor.task.line_feature
     column = getattr(settings.data, predictor.task.column_settings[feature])
     columns = dict.fromkeys(table_columns(path))

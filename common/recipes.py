@@ -12,6 +12,7 @@ from common.files import read_json
 from common.runs import PROJECT_FOLDER
 
 BENCHMARKS_FOLDER = PROJECT_FOLDER / "benchmarks"
+SPEED_FILE = BENCHMARKS_FOLDER / "results" / "speed.json"
 
 
 class Entry(pydantic.BaseModel):

@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
-from common.files import write_text
+from common.files import read_json, write_text
 from common.recipes import (
     BENCHMARKS_FOLDER,
+    SPEED_FILE,
     Recipe,
     Reference,
     read_recipes,
@@ -15,6 +16,7 @@ from common.recipes import (
     recipe_tasks,
 )
 from common.runs import PROJECT_FOLDER
+from common.speed_page import speed_section
 
 README_START, README_END = "<!-- results -->", "<!-- /results -->"
 NOT_MEASURED = "not yet measured"
@@ -83,6 +85,8 @@ def render_results_page() -> str:
                     [reference for reference in references if reference.dataset == dataset],
                 )
             )
+    if SPEED_FILE.is_file():
+        parts.append(speed_section(read_json(SPEED_FILE)))
     return "\n".join(parts)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import time
@@ -126,6 +127,9 @@ def create_run(
         preprocessing: learned from the training split.
         data: name, fingerprint and counts of the data.
         examples: a few raw examples of the validation split.
+
+    Raises:
+        UserError: if there is a run of that name.
     """
     folder = runs_folder() / task / name
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -133,6 +137,9 @@ def create_run(
     run = Run(folder)
     try:
         folder.mkdir()
+    except FileExistsError:  # Another process was quicker; its folder is left alone.
+        raise UserError(f"Run {name!r} of {task} exists; name another.") from None
+    try:
         preprocessing.save(run.preprocessing_folder)
         write_json(folder / "data.json", data)
         write_json(run.examples_file, examples)
@@ -144,9 +151,23 @@ def create_run(
     return run
 
 
-def new_run_name(dataset: str) -> str:
-    """Name a run by the second it was started in and its data."""
-    return f"{time.strftime('%Y%m%d-%H%M%S')}-{dataset.replace('/', '_')}"
+def new_run_name(task: str, dataset: str) -> str:
+    """Name a run by the second it was started in and its data; a number tells those of one second apart."""
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{dataset.replace('/', '_')}"
+    number = 2
+    while (runs_folder() / task / name).exists():
+        name, number = f"{name.partition('.')[0]}.{number}", number + 1
+    return name
+
+
+def check_run_name(name: str) -> None:
+    """Check that a name is one of a folder right below runs/<task>/.
+
+    Raises:
+        UserError: it is not.
+    """
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise UserError(f"RUN={name} is no name for a run; use letters, digits, '-', '_' and '.'.")
 
 
 def list_runs(task: str | None = None) -> list[Run]:

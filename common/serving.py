@@ -85,9 +85,8 @@ def load_model(run: Run) -> keras.Model:
     try:
         return keras.models.load_model(run.model_file, compile=False)
     except Exception as error:
-        # Keras, h5py and zipfile each raise their own errors for a broken file.
-        first_line = str(error).strip().partition("\n")[0]
-        raise UserError(f"{run.model_file} is damaged ({first_line}); train the run again.") from error
+        # Keras, h5py and zipfile each raise their own errors for a broken file, some of them misleading.
+        raise UserError(f"{run.model_file} is damaged or missing; train the run again.") from error
 
 
 def saved_model_predictor(find_task: Callable[[str], Task], folder: Path) -> Predictor:

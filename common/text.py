@@ -253,6 +253,12 @@ def _most_frequent(counts: Counter[bytes], size: int, minimum_count: int) -> lis
 
 
 def _read_lines(path: Path) -> list[str]:
-    if not path.is_file():
-        raise UserError(f"{path} is missing: the run is damaged; train it again.")
-    return path.read_text(encoding="utf-8").split("\n")[:-1]
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: the run is damaged; train it again.") from None
+    except UnicodeDecodeError:
+        lines = []
+    if not lines:
+        raise UserError(f"{path} is damaged: it holds no vocabulary; train the run again.")
+    return lines

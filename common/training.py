@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -320,14 +321,8 @@ def _load_arrays(path: Path) -> tuple[list[np.ndarray], dict[str, Any]]:
         with np.load(path) as file:
             arrays = [file[f"arr_{number}"] for number in range(len(file.files) - 1)]
             return arrays, json.loads(str(file["memory"]))
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise UserError(f"{path} is damaged ({error}); delete the run's folder and train again.") from None
-    except Exception as error:
-        if type(error).__name__ == "BadZipFile":
-            raise UserError(
-                f"{path} is damaged ({error}); delete the run's folder and train again."
-            ) from None
-        raise
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        raise UserError(f"{path} is damaged; delete the run's folder and train again.") from None
 
 
 def _assign(variables: list[Any], arrays: list[np.ndarray], path: Path) -> None:

@@ -36,7 +36,9 @@ def run_task_test(name, run, examples):
     together = predictor.answer(examples)
     for example, answer in zip(examples, together, strict=True):
         assert_close(predictor.answer([example])[0], answer)
-    assert [answer for _, answer in predictor.answer_all(examples)] != []
+    for (example, answer), expected in zip(predictor.answer_all(examples), together, strict=True):
+        assert_close(answer, expected)
+        assert example in examples
     assert list(task.columns(together[0])) == task.column_names(predictor.labels)
     assert "\n" not in task.line(together[0])
 

@@ -76,8 +76,8 @@ class LabelledTexts(SequenceBuilder):
         for stratum in by_split["train"]:
             if stratum.count < 2:
                 raise UserError(
-                    f"{stratum.first_origin}: this is the only example with the label {stratum.name!r} to "
-                    "train on: add more of it, or correct the label."
+                    f"{stratum.first_origin}: too few examples have the label {stratum.name!r}: one is left "
+                    "to train on beside those for validation and test; add some, or correct the label."
                 )
 
     def check_expected(self, counts: Mapping[str, int], where: Path) -> None:

@@ -156,7 +156,7 @@ class SentimentTask(Task):
 
     def line(self, answer: Answer) -> str:
         """Label and its probability, parted by a tab."""
-        return f"{answer['label']}\t{answer['probabilities'][answer['label']]:.4f}"
+        return f"{' '.join(answer['label'].split())}\t{answer['probabilities'][answer['label']]:.4f}"
 
     def column_names(self, labels: list[str]) -> list[str]:
         """`label`, and one probability a class."""

@@ -130,3 +130,12 @@ def test_json_lines_hold_the_text(trained_workspace):
     first, second = result.stdout.splitlines()
     assert json.loads(first)["label"] in ("good", "bad")
     assert json.loads(second) == {"text": ""}
+
+
+def test_output_is_not_the_input(trained_workspace, tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_text("text\na lovely film\n")
+    result = predict("--input", table, "--output", tmp_path / "." / "table.csv")
+    assert result.exit_code == 2
+    assert "is the INPUT itself" in result.output
+    assert table.read_text() == "text\na lovely film\n"

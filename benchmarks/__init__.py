@@ -1,0 +1,1 @@
+"""Recipes, references and recorded results, and the programs that measure speed."""

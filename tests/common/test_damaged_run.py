@@ -1,0 +1,83 @@
+"""A run whose files were damaged: one line that names the file, and no traceback."""
+
+import os
+import shutil
+
+import pytest
+from typer.testing import CliRunner
+
+from common.cli import app
+from common.errors import UserError
+from common.runs import check_run_name, create_run, new_run_name
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def damaged(trained, workspace):
+    """A copy of the small run, to be damaged."""
+    folder = workspace / "runs" / "sentiment" / "small"
+    shutil.copytree(trained / "runs" / "sentiment" / "small", folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "verb"),
+    [
+        ("preprocessing/vocabulary.txt", b"\xff\xfe\n", "predict"),
+        ("preprocessing/vocabulary.txt", b"", "predict"),
+        ("preprocessing/labels.json", b"{}", "predict"),
+        ("model.keras", b"PK", "predict"),
+        ("config.yaml", b"{", "predict"),
+        ("data.json", b"{}", "export"),
+        ("metrics.json", b"{}", "export"),
+        ("examples.json", b"[]", "export"),
+        ("environment.json", b"[]", "export"),
+    ],
+)
+def test_damaged_file_is_named(damaged, file, content, verb):
+    (damaged / file).write_bytes(content)
+    more = ["--text", "a lovely film"] if verb == "predict" else []
+    result = invoke(verb, "--task", "sentiment", "--run", "small", *more)
+    assert result.exit_code == 2, result.output
+    lines = [line for line in result.output.splitlines() if line]
+    assert len(lines) == 1
+    assert os.path.basename(file) in lines[0]
+    assert not (damaged.parents[2] / "saved_models").exists() or not any(
+        (damaged.parents[2] / "saved_models").glob("*/*")
+    )
+
+
+def test_one_damaged_run_does_not_hide_the_others(damaged):
+    shutil.copytree(damaged, damaged.with_name("whole"))
+    (damaged / "data.json").write_text("[]")
+    result = invoke("runs")
+    assert result.exit_code == 0
+    rows = {line.split()[1]: line for line in result.output.splitlines() if line.startswith("sentiment")}
+    assert rows["small"].endswith("damaged")
+    assert rows["whole"].endswith("finished")
+
+
+def test_a_run_that_another_process_is_at_stays(damaged):
+    before = sorted(damaged.rglob("*"))
+    with pytest.raises(UserError, match="exists"):
+        create_run("sentiment", "small", None, None, {}, [])
+    assert sorted(damaged.rglob("*")) == before
+
+
+def test_two_runs_of_one_second_have_two_names(workspace):
+    names = set()
+    for _ in range(3):
+        name = new_run_name("sentiment", "glue/sst2")
+        (workspace / "runs" / "sentiment" / name).mkdir(parents=True)
+        check_run_name(name)
+        names.add(name)
+    assert len(names) == 3
+
+
+@pytest.mark.parametrize("name", ["../escaped", ".hidden", "a/b", ""])
+def test_names_that_leave_the_folder(name):
+    with pytest.raises(UserError, match="is no name for a run"):
+        check_run_name(name)

@@ -1,7 +1,7 @@
 """A run whose files were damaged: one line that names the file, and no traceback."""
 
-import os
 import shutil
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -44,7 +44,7 @@ def test_damaged_file_is_named(damaged, file, content, verb):
     assert result.exit_code == 2, result.output
     lines = [line for line in result.output.splitlines() if line]
     assert len(lines) == 1
-    assert os.path.basename(file) in lines[0]
+    assert Path(file).name in lines[0]
     assert not (damaged.parents[2] / "saved_models").exists() or not any(
         (damaged.parents[2] / "saved_models").glob("*/*")
     )

@@ -28,7 +28,7 @@ $(error $(misspelt) is no variable. Valid: $(variables) DATA_...)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help train evaluate export predict benchmark results-page speed datasets runs config new-task test test-all lint format clean
+.PHONY: help train evaluate export predict benchmark results-page speed gradient-flow datasets runs config new-task test test-all lint format clean
 
 help: ## list the targets
 	@echo "make TARGET [VARIABLE=value ...]"; echo
@@ -64,6 +64,9 @@ results-page: $(VENV)/ready ## write the results page from the recorded results
 
 speed: $(VENV)/ready ## time the recurrent layers beside Keras's
 	@$(BIN)/python -m benchmarks.speed
+
+gradient-flow: $(VENV)/ready ## measure how far back recurrent layers learn from: [OUTPUT=folder]
+	@$(CLI) gradient-flow $(call option,output,OUTPUT)
 
 datasets: $(VENV)/ready ## list the data sets, with licences: [TASK=]
 	@$(CLI) datasets $(call option,task,TASK)

@@ -1,7 +1,6 @@
 """The command line: `python -m common.cli VERB`. The Makefile's targets are each one call of it."""
 
 import errno
-import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from common.errors import UserError, unknown_name
+from common.quiet_tensorflow import import_tensorflow_quietly
 
 # TensorFlow takes seconds to import: it and what needs it is imported inside the verbs that use it.
 if TYPE_CHECKING:
@@ -218,6 +218,29 @@ def results_page() -> None:
     typer.echo(f"Written: {_relative(write_results_page())}")
 
 
+@app.command(name="gradient-flow")
+@one_line_errors
+def gradient_flow(
+    output: Annotated[str, typer.Option(help="folder for the picture and the tables")] = "runs/gradient_flow",
+    lengths: Annotated[
+        str, typer.Option(help="the n: how many steps are to be remembered")
+    ] = "5 10 20 40 80",
+    traced_length: Annotated[int, typer.Option(help="the n at which the norms are taken")] = 40,
+    units: Annotated[int, typer.Option(help="width of every state")] = 32,
+    steps: Annotated[int, typer.Option(help="training steps at most")] = 1000,
+    seeds: Annotated[int, typer.Option(help="trainings of each kind")] = 3,
+    workers: Annotated[int, typer.Option(help="processes")] = 2,
+) -> None:
+    """Measure how far back Elman's layer, LSTM and GRU learn from: norms of ds_t/ds_k, memories solved."""
+    from common.gradient_flow import Study, parse_lengths, run_study
+
+    study = Study(parse_lengths(lengths), traced_length, units, steps, seeds, workers)
+    study.check()
+    import_tensorflow_quietly()
+    for path in run_study(study, Path(output)):
+        typer.echo(f"Written: {_relative(path)}")
+
+
 @app.command()
 @one_line_errors
 def datasets(task: TaskOption = "") -> None:
@@ -291,20 +314,8 @@ def _find_task(name: str) -> "Task":
     from common.task import find_task
 
     _check_task_name(name)
-    _import_tensorflow_quietly()
+    import_tensorflow_quietly()
     return find_task(name)
-
-
-def _import_tensorflow_quietly() -> None:
-    """Import TensorFlow without the lines that its C++ prints before any logging setting is read."""
-    kept = os.dup(2)
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        importlib.import_module("tensorflow")
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _settings(task: "Task", preset: str, dataset: str, set_: str, overrides: dict[str, Any]) -> Any:
@@ -356,7 +367,7 @@ def _predictor(task: str, run: str, model: str) -> tuple["Task", "Predictor", An
     if run and model:
         raise UserError("RUN and MODEL are both given; which of them answers? Give one.")
     if model:
-        _import_tensorflow_quietly()
+        import_tensorflow_quietly()
         from common.export import find_export
         from common.serving import saved_model_predictor
 

@@ -11,8 +11,17 @@ from common.files import whole_file
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+
+# Told apart without colours, too.
+CELL_STYLES = (
+    {"color": "tab:red", "linestyle": "-"},
+    {"color": "tab:orange", "linestyle": "--"},
+    {"color": "tab:blue", "linestyle": "-."},
+    {"color": "tab:green", "linestyle": ":"},
+)
 
 
 def save_figure(figure: Figure, path: Path) -> None:
@@ -67,3 +76,50 @@ def confusion_matrix(counts: np.ndarray, labels: list[str]) -> Figure:
             colour = "white" if shares[row, column] > 0.5 else "black"
             panel.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", color=colour)
     return figure
+
+
+def gradient_flow(norms: pd.DataFrame, solved: pd.DataFrame, traced_length: int, path: Path) -> None:
+    """Draw how far gradients reach, before and after training, and which memories were learned.
+
+    Args:
+        norms: columns cell, when (start, trained), lag, norm.
+        solved: columns training, cell, n, accuracy; a row for each seed.
+        traced_length: n of the norms.
+        path: of the picture.
+    """
+    figure, panels = plt.subplots(2, 2, figsize=(11, 8), layout="constrained")
+    titles = {"start": "before training", "trained": f"after training with lengths 1 to {traced_length}"}
+    for panel, (when, title) in zip(panels[0], titles.items(), strict=True):
+        _draw_norms(panel, norms[norms["when"] == when])
+        panel.set(title=f"Reach of the gradient, {title}", ylim=_decades(norms["norm"]))
+    for panel, (regime, rows) in zip(panels[1], solved.groupby("training"), strict=True):
+        _draw_accuracies(panel, rows)
+        panel.set(title=f"Recall of the first symbol, {regime}")
+    save_figure(figure, path)
+
+
+def _draw_norms(panel: Axes, norms: pd.DataFrame) -> None:
+    for (cell, rows), style in zip(norms.groupby("cell", sort=False), CELL_STYLES, strict=False):
+        panel.semilogy(rows["lag"], rows["norm"], label=cell, linewidth=2, **style)
+    panel.set(xlabel="t - k, steps back", ylabel="spectral norm of ds_t / ds_k")
+    panel.grid(alpha=0.3)
+    panel.legend()
+
+
+def _decades(norms: pd.Series) -> tuple[float, float]:
+    """Limits of an axis; what is below 1e-20 is nothing, and would flatten the rest."""
+    return max(norms.min() / 3, 1e-20), norms.max() * 3
+
+
+def _draw_accuracies(panel: Axes, solved: pd.DataFrame) -> None:
+    lengths = sorted(solved["n"].unique())
+    for (cell, rows), style in zip(solved.groupby("cell", sort=False), CELL_STYLES, strict=False):
+        by_length = rows.groupby("n")["accuracy"]
+        panel.plot(lengths, by_length.mean(), marker="o", label=cell, linewidth=2, **style)
+        panel.fill_between(lengths, by_length.min(), by_length.max(), color=style["color"], alpha=0.12)
+    panel.set_xscale("log")
+    panel.set_xticks(lengths, [str(length) for length in lengths])
+    panel.minorticks_off()
+    panel.set(xlabel="n, length of the sequence", ylabel="accuracy (mean; band: all seeds)", ylim=(0, 1.05))
+    panel.grid(alpha=0.3)
+    panel.legend(loc="lower left")

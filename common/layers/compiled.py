@@ -17,7 +17,7 @@ from typing import Any
 
 import tensorflow as tf
 
-SOURCE = Path(__file__).parent / "kernels" / "recurrent.c"
+KERNELS = Path(__file__).parent / "kernels"
 FLAGS = ["-std=gnu11", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math"]
 COMPILE_SECONDS = 120
 
@@ -49,9 +49,10 @@ def _library() -> Path:
         "-fPIC",
         "-pthread",
         f"-I{tf.sysconfig.get_include()}",
-        str(SOURCE),
+        *map(str, sorted(KERNELS.glob("*.c"))),
     ]
-    what = "\n".join([SOURCE.read_text(), tf.__version__, _processor(), *command, *links])
+    sources = [path.read_text() for path in sorted(KERNELS.iterdir())]
+    what = "\n".join([*sources, tf.__version__, _processor(), *command, *links])
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rnn-task-suite"
     library = cache / f"recurrent-{hashlib.sha256(what.encode()).hexdigest()[:16]}.so"
     if not library.is_file():

@@ -9,78 +9,9 @@
 
    B sequences, T steps, U units; arrays are (batch, time, features). A step that is masked leaves the state
    as it was. The LSTM has four gates, in keras's order i f g o; the GRU three: z r candidate. */
-
 #include <pthread.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
-/* Names that TensorFlow's headers, written for C++, use before they declare them. */
-typedef struct TF_OpDefinitionBuilder TF_OpDefinitionBuilder;
-typedef struct TF_ShapeHandle TF_ShapeHandle;
-typedef struct TF_DimensionHandle TF_DimensionHandle;
-typedef struct TF_ShapeInferenceContext TF_ShapeInferenceContext;
-
-#include "tensorflow/c/kernels.h"
-#include "tensorflow/c/ops.h"
-#include "tensorflow/c/tf_tensor.h"
-
-#ifdef __AVX512F__
-#define LANES 16
-#define REGISTERS 24 /* for sums; the others hold weights and a state */
-#else
-#define LANES 8
-#define REGISTERS 12
-#endif
-
-#define INLINE static inline __attribute__((always_inline))
-
-typedef float vector __attribute__((vector_size(LANES * 4)));
-typedef int32_t bits __attribute__((vector_size(LANES * 4)));
-
-/* Numbers side by side; beyond `count` there is nothing to read or write. */
-
-INLINE vector load(const float *from, int64_t count) {
-  vector v = {0};
-  memcpy(&v, from, count >= LANES ? sizeof v : count * sizeof(float));
-  return v;
-}
-
-INLINE void store(float *to, vector v, int64_t count) {
-  memcpy(to, &v, count >= LANES ? sizeof v : count * sizeof(float));
-}
-
-/* x, or the limit of its sign where it lies beyond; NaN stays NaN, for it compares false. */
-INLINE vector within(vector x, float limit) {
-  bits above = x > limit, below = x < -limit;
-  bits high = (bits)((vector){0} + limit), low = (bits)((vector){0} - limit);
-  return (vector)((high & above) | (low & below) | ((bits)x & ~(above | below)));
-}
-
-/* The quotient of polynomials that Eigen uses, within a few units of the last place. */
-INLINE vector hyperbolic_tangent(vector x) {
-  x = within(x, 7.90531110763549805f);
-  vector s = x * x;
-  vector p = s * -2.76076847742355e-16f + 2.00018790482477e-13f;
-  p = p * s - 8.60467152213735e-11f;
-  p = p * s + 5.12229709037114e-08f;
-  p = p * s + 1.48572235717979e-05f;
-  p = p * s + 6.37261928875436e-04f;
-  p = p * s + 4.89352455891786e-03f;
-  vector q = s * 1.19825839466702e-06f + 1.18534705686654e-04f;
-  q = q * s + 2.26843463243900e-03f;
-  q = q * s + 4.89352518554385e-03f;
-  return x * p / q;
-}
-
-INLINE vector sigmoid(vector x) { return 0.5f + 0.5f * hyperbolic_tangent(0.5f * x); }
-
-/* Weights in the order in which `product` reads them: (blocks of LANES columns, depth, gates, LANES). */
-
-typedef struct {
-  float *numbers;
-  int64_t depth, gates;
-} Packed;
+#include "recurrent.h"
 
 static Packed new_packed(int64_t depth, int64_t gates, int64_t blocks) {
   return (Packed){calloc(blocks * depth * gates * LANES, sizeof(float)), depth, gates};
@@ -112,38 +43,6 @@ static Packed pack_transposed(const float *weights, int64_t columns, int64_t dep
   }
   return packed;
 }
-
-/* Rows that are multiplied lie side by side: in the batch they are so far apart that, often by a power of two,
-   they would drive one another out of the cache. */
-INLINE int64_t distance(int64_t depth) { return depth + LANES; }
-
-/* sums (rows, gates) += rows (depth) times the block-th block of the weights (depth, gates, LANES). */
-INLINE void product(vector *sums, int rows, int gates, const float *factors, Packed weights, int64_t block) {
-  const float *numbers = weights.numbers + block * weights.depth * gates * LANES;
-  for (int64_t k = 0; k < weights.depth; k++, numbers += gates * LANES)
-#pragma GCC unroll 16
-    for (int row = 0; row < rows; row++)
-#pragma GCC unroll 4
-      for (int gate = 0; gate < gates; gate++)
-        sums[row * gates + gate] += factors[row * distance(weights.depth) + k] * load(numbers + gate * LANES, LANES);
-}
-
-/* One call of an operation; threads share its sequences. */
-typedef struct {
-  int64_t batch, time, units;
-  int gates, reverse, failed;
-  const unsigned char *mask; /* (B, T) */
-  Packed weights;            /* forward: recurrent weights; backward: their transpose */
-  const float *projected;    /* (B, T, gates * U): inputs times input weights, plus bias */
-  const float *bias;         /* (3 * U) of the GRU's recurrent side */
-  const float *first_state, *first_cell; /* (B, U) */
-  float *states, *cells;                 /* (B, T, U) */
-  float *kept;               /* (B, T, 4 * U): LSTM i f g o; GRU z r candidate, recurrent side of candidate */
-  const float *d_states;     /* (B, T, U) */
-  float *d_state, *d_cell;   /* (B, U): after the last step on entry, before the first on return */
-  float *d_projected;        /* (B, T, gates * U) */
-  float *d_recurrent;        /* GRU: (B, T, 3 * U), of what the state times the recurrent weights gave */
-} Call;
 
 /* Number of the step-th time step of a sequence, in the order of reading, among all (B * T). */
 INLINE int64_t place(const Call *call, int64_t sequence, int64_t step) {
@@ -419,158 +318,20 @@ static void run(Call *call, Part *part, int64_t threads) {
       run_share(&shares[n]);
 }
 
-/* What TensorFlow is told. */
-
-typedef struct {
-  unsigned char reverse;
-  int64_t threads;
-} Attributes;
-
-static void *create(TF_OpKernelConstruction *construction) {
-  TF_Status *status = TF_NewStatus();
-  Attributes *attributes = calloc(1, sizeof *attributes);
-  TF_OpKernelConstruction_GetAttrBool(construction, "reverse", &attributes->reverse, status);
-  if (TF_GetCode(status) == TF_OK)
-    TF_OpKernelConstruction_GetAttrInt64(construction, "threads", &attributes->threads, status);
-  if (TF_GetCode(status) != TF_OK) TF_OpKernelConstruction_Failure(construction, status);
-  TF_DeleteStatus(status);
-  return attributes;
-}
-
-enum { NONE = -1 };
-
-typedef struct {
-  TF_OpKernelContext *context;
-  TF_Status *status;
-  TF_Tensor *tensors[16];
-  int count;
-} Tensors;
-
-static float *input(Tensors *t, int index) {
-  if (TF_GetCode(t->status) != TF_OK) return NULL;
-  TF_GetInput(t->context, index, &t->tensors[t->count], t->status);
-  return TF_GetCode(t->status) == TF_OK ? TF_TensorData(t->tensors[t->count++]) : NULL;
-}
-
-/* Memory for an output; that of input `reused`, if it has the same shape and nobody else needs it. */
-static float *output(Tensors *t, int index, int reused, int dimensions, int64_t a, int64_t b, int64_t c) {
-  int64_t shape[] = {a, b, c};
-  int forwarded;
-  if (TF_GetCode(t->status) != TF_OK) return NULL;
-  t->tensors[t->count] = TF_ForwardInputOrAllocateOutput(t->context, &reused, reused >= 0, index, shape,
-                                                         dimensions, &forwarded, t->status);
-  return TF_GetCode(t->status) == TF_OK ? TF_TensorData(t->tensors[t->count++]) : NULL;
-}
-
-static void finish(Tensors *t, Call *call) {
+void run_forward(Call *call, const float *weights, int64_t threads) {
+  call->weights = pack(weights, call->units, call->gates);
+  if (call->weights.numbers)
+    run(call, forward, threads);
+  else
+    call->failed = 1;
   free(call->weights.numbers);
-  if (TF_GetCode(t->status) == TF_OK && call->failed)
-    TF_SetStatus(t->status, TF_RESOURCE_EXHAUSTED, "out of memory in a recurrent layer");
-  if (TF_GetCode(t->status) != TF_OK) TF_OpKernelContext_Failure(t->context, t->status);
-  for (int n = 0; n < t->count; n++) TF_DeleteTensor(t->tensors[n]);
-  TF_DeleteStatus(t->status);
 }
 
-static void sizes(Call *call, const TF_Tensor *states_or_projected, int64_t units) {
-  call->batch = TF_Dim(states_or_projected, 0);
-  call->time = TF_Dim(states_or_projected, 1);
-  call->units = units;
-}
-
-static void compute_forward(void *kernel, TF_OpKernelContext *context, int gates) {
-  const Attributes *attributes = kernel;
-  Tensors t = {.context = context, .status = TF_NewStatus()};
-  Call call = {.gates = gates, .reverse = attributes->reverse};
-  int n = 0, lstm = gates == 4;
-  call.projected = input(&t, n++);
-  const float *weights = input(&t, n++);
-  call.mask = (const unsigned char *)input(&t, n++);
-  call.first_state = input(&t, n++);
-  const float *last_input = input(&t, n++);
-  if (TF_GetCode(t.status) == TF_OK) {
-    sizes(&call, t.tensors[0], TF_Dim(t.tensors[1], 0));
-    call.states = output(&t, 0, NONE, 3, call.batch, call.time, call.units);
-    call.kept = output(&t, 1, lstm ? 0 : NONE, 3, call.batch, call.time, 4 * call.units);
-    if (lstm) call.cells = output(&t, 2, NONE, 3, call.batch, call.time, call.units);
-  }
-  if (TF_GetCode(t.status) == TF_OK) {
-    if (lstm) call.first_cell = last_input;
-    else call.bias = last_input;
-    call.weights = pack(weights, call.units, gates);
-    if (call.weights.numbers) run(&call, forward, attributes->threads);
-    else call.failed = 1;
-  }
-  finish(&t, &call);
-}
-
-static void compute_backward(void *kernel, TF_OpKernelContext *context, int gates) {
-  const Attributes *attributes = kernel;
-  Tensors t = {.context = context, .status = TF_NewStatus()};
-  Call call = {.gates = gates, .reverse = attributes->reverse};
-  int n = 0, lstm = gates == 4;
-  call.states = input(&t, n++);
-  const float *weights = input(&t, n++);
-  call.mask = (const unsigned char *)input(&t, n++);
-  call.first_state = input(&t, n++);
-  call.kept = input(&t, n++);
-  call.d_states = input(&t, n++);
-  const float *d_last_state = input(&t, n++), *d_last_cell = NULL;
-  if (lstm) {
-    call.cells = input(&t, n++);
-    call.first_cell = input(&t, n++);
-    d_last_cell = input(&t, n++);
-  }
-  if (TF_GetCode(t.status) == TF_OK) {
-    sizes(&call, t.tensors[0], TF_Dim(t.tensors[1], 0));
-    call.d_projected = output(&t, 0, lstm ? 4 : NONE, 3, call.batch, call.time, gates * call.units);
-    call.d_state = output(&t, 1, NONE, 2, call.batch, call.units, 0);
-    if (lstm) call.d_cell = output(&t, 2, NONE, 2, call.batch, call.units, 0);
-    else call.d_recurrent = output(&t, 2, NONE, 3, call.batch, call.time, gates * call.units);
-  }
-  if (TF_GetCode(t.status) == TF_OK) {
-    memcpy(call.d_state, d_last_state, call.batch * call.units * 4);
-    if (lstm) memcpy(call.d_cell, d_last_cell, call.batch * call.units * 4);
-    call.weights = pack_transposed(weights, call.units, gates * call.units);
-    if (call.weights.numbers) run(&call, backward, attributes->threads);
-    else call.failed = 1;
-  }
-  finish(&t, &call);
-}
-
-static void lstm_forward(void *kernel, TF_OpKernelContext *context) { compute_forward(kernel, context, 4); }
-static void lstm_backward(void *kernel, TF_OpKernelContext *context) { compute_backward(kernel, context, 4); }
-static void gru_forward(void *kernel, TF_OpKernelContext *context) { compute_forward(kernel, context, 3); }
-static void gru_backward(void *kernel, TF_OpKernelContext *context) { compute_backward(kernel, context, 3); }
-
-static void define(const char *name, const char *const *inputs, const char *const *outputs,
-                   void (*compute)(void *, TF_OpKernelContext *)) {
-  TF_Status *status = TF_NewStatus();
-  TF_OpDefinitionBuilder *definition = TF_NewOpDefinitionBuilder(name);
-  for (; *inputs; inputs++) TF_OpDefinitionBuilderAddInput(definition, *inputs);
-  for (; *outputs; outputs++) TF_OpDefinitionBuilderAddOutput(definition, *outputs);
-  TF_OpDefinitionBuilderAddAttr(definition, "reverse: bool");
-  TF_OpDefinitionBuilderAddAttr(definition, "threads: int");
-  TF_RegisterOpDefinition(definition, status);
-  if (TF_GetCode(status) == TF_OK)
-    TF_RegisterKernelBuilder(name, TF_NewKernelBuilder(name, "CPU", create, compute, free), status);
-  TF_DeleteStatus(status);
-}
-
-#define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
-
-__attribute__((constructor)) static void register_operations(void) {
-  define("RecurrentLstmForward",
-         LIST("projected: float", "weights: float", "mask: bool", "state: float", "cell: float"),
-         LIST("states: float", "gates: float", "cells: float"), lstm_forward);
-  define("RecurrentLstmBackward",
-         LIST("states: float", "weights: float", "mask: bool", "state: float", "gates: float",
-              "d_states: float", "d_last_state: float", "cells: float", "cell: float", "d_last_cell: float"),
-         LIST("d_projected: float", "d_state: float", "d_cell: float"), lstm_backward);
-  define("RecurrentGruForward",
-         LIST("projected: float", "weights: float", "mask: bool", "state: float", "bias: float"),
-         LIST("states: float", "gates: float"), gru_forward);
-  define("RecurrentGruBackward",
-         LIST("states: float", "weights: float", "mask: bool", "state: float", "gates: float",
-              "d_states: float", "d_last_state: float"),
-         LIST("d_projected: float", "d_state: float", "d_recurrent: float"), gru_backward);
+void run_backward(Call *call, const float *weights, int64_t threads) {
+  call->weights = pack_transposed(weights, call->units, call->gates * call->units);
+  if (call->weights.numbers)
+    run(call, backward, threads);
+  else
+    call->failed = 1;
+  free(call->weights.numbers);
 }

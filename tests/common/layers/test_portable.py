@@ -14,9 +14,15 @@ import tensorflow as tf
 
 from common.layers.attention_decoder import AttentionDecoder
 from common.layers.bahdanau_attention import BahdanauAttention
+from common.layers.bidirectional import Bidirectional
 from common.layers.character_encoder import CharacterEncoder
+from common.layers.elman_rnn import ElmanRNN
+from common.layers.gru import GRU
+from common.layers.jordan_rnn import JordanRNN
+from common.layers.lstm import LSTM
 from common.layers.luong_attention import LuongAttention
 from common.layers.pyramidal_rnn import PyramidalRNN
+from common.layers.stacked_rnn import StackedRNN
 from common.layers.windowed_dense import WindowedDense
 
 ROOT = Path(__file__).parents[3]
@@ -27,6 +33,16 @@ MASK = np.array([[True] * 5, [True] * 3 + [False] * 2])
 CHARACTERS = np.array([[[1, 2, 3, 4], [5, 0, 0, 0]], [[2, 1, 0, 0], [0, 0, 0, 0]]], np.int32)
 
 CASES = {
+    "ElmanRNN": (ElmanRNN(3, return_sequences=True), (STEPS,), {"mask": MASK}),
+    "JordanRNN": (JordanRNN(3, output_units=2, zoneout=0.2), (STEPS,), {"mask": MASK}),
+    "LSTM": (LSTM(3, return_sequences=True, return_state=True), (STEPS,), {"mask": MASK}),
+    "GRU": (GRU(4, go_backwards=True, reset_after=False, layer_normalization=True), (STEPS,), {"mask": MASK}),
+    "Bidirectional": (
+        Bidirectional(LSTM(3, return_sequences=True), merge="sum", sharing="input"),
+        (STEPS,),
+        {"mask": MASK},
+    ),
+    "StackedRNN": (StackedRNN("gru", 3, layers=2, residual=True), (STEPS,), {"mask": MASK}),
     "WindowedDense": (WindowedDense(3, 2, 1), (STEPS,), {"mask": MASK}),
     "BahdanauAttention": (BahdanauAttention(3), (QUERIES, STEPS), {"memory_mask": MASK}),
     "LuongAttention": (LuongAttention("general"), (QUERIES, STEPS), {"memory_mask": MASK}),

@@ -156,7 +156,7 @@ OWN_FILE_ERRORS = {
     ),
     "lonely class": (
         [*reviews(20), ("text", "odd")],
-        r"reviews\.csv:22: this is the only example .*'odd'.* add more",
+        r"reviews\.csv:22: too few examples have the label 'odd': .* add some",
     ),
     "too few": (
         reviews(4),

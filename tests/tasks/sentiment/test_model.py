@@ -14,7 +14,13 @@ TASK = find_task("sentiment")
 
 
 def settings(**overrides):
-    small = {"model.units": 4, "model.embedding_dimension": 6, "model.layers": 2}
+    small = {
+        "model.units": 4,
+        "model.embedding_dimension": 6,
+        "model.layers": 2,
+        "model.naive_bayes": False,
+        "text.pairs": 0,
+    }
     dotted = {key.replace("__", "."): value for key, value in overrides.items()}
     return load_settings(SentimentSettings, TASK.folder, "default", small | dotted)
 
@@ -41,6 +47,21 @@ def test_shapes_and_parameters():
     assert model.output_shape == (None, 3)
     lstm = 2 * 4 * ((6 + 4) * 4 + 4)
     assert model.count_params() == 20 * 6 + lstm + 8 * 3 + 3
+
+
+def test_naive_bayes_of_words_and_pairs_is_added():
+    ratios = [np.zeros((20, 3), np.float32), np.zeros((8, 3), np.float32)]
+    ratios[0][5] = [1.0, -1.0, 0.0]
+    ratios[1][4] = [0.0, 0.5, -0.5]
+    model = build_model(settings(model__naive_bayes=True, text__pairs=7), 20, 3, ratios=ratios)
+    numbers = tf.constant([[[5, 4], [6, 0]], [[5, 0], [6, 4]]])  # (texts, words, word and pair)
+    # The factors of naive Bayes start at zero.
+    recurrent = model(numbers)
+    for bag, factor in (("naive_bayes_of_words", 2.0), ("naive_bayes_of_pairs", 4.0)):
+        factors = model.get_layer(bag).factors
+        factors.assign(np.full(factors.shape, factor))
+    added = (model(numbers) - recurrent).numpy()
+    np.testing.assert_allclose(added, [[2.0, 0.0, -2.0]] * 2, atol=1e-5)
 
 
 def test_sum_merges_into_half_the_width():

@@ -68,7 +68,7 @@ def export_run(task: Task, run: Run, folder: Path | None = None) -> Path:
         raise UserError(f"{run.examples_file} is damaged: it holds no example; train the run again.")
     target = _next_version((folder or exports_folder()) / task.name)
     with whole_file(target) as temporary:
-        _write_saved_model(module, temporary)
+        write_saved_model(module, temporary)
         signature = _check_without_project(task, run, temporary, examples)
         write_json(
             temporary / "task.json",
@@ -85,7 +85,8 @@ def export_run(task: Task, run: Run, folder: Path | None = None) -> Path:
     return target
 
 
-def _write_saved_model(module: ServingModule, folder: Path) -> None:
+def write_saved_model(module: ServingModule, folder: Path) -> None:
+    """Write a serving module as a SavedModel with a signature for each of its endpoints."""
     archive = ExportArchive()
     archive.track(module)
     for name, (function, signature) in module.endpoints().items():

@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from common.errors import UserError
 from common.files import read_json, write_text
 from common.recipes import (
     BENCHMARKS_FOLDER,
     SPEED_FILE,
+    SPEED_TRIED_FILE,
     Recipe,
     Reference,
     read_recipes,
@@ -86,7 +89,7 @@ def render_results_page() -> str:
                 )
             )
     if SPEED_FILE.is_file():
-        parts.append(speed_section(read_json(SPEED_FILE)))
+        parts.append(speed_section(read_json(SPEED_FILE), yaml.safe_load(SPEED_TRIED_FILE.read_text())))
     return "\n".join(parts)
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from layer_case import run_layer_test, run_model_test
+from numeric_gradients import check_gradients
 from recurrent_case import sequences
 
 from common.layers.bidirectional import Bidirectional
@@ -66,3 +67,11 @@ def test_states_of_both_directions():
     np.testing.assert_allclose(h_backward, outputs[:, 0, 4:], rtol=1e-6)
     again, *_ = layer(inputs, mask=mask, initial_state=[h_forward, c_forward, h_backward, c_backward])
     assert np.any(again != outputs)
+
+
+@pytest.mark.parametrize("sharing", WEIGHTS)
+def test_gradients_are_those_of_differences(sharing):
+    layer = make(sharing=sharing, dtype="float64")
+    inputs, mask = sequences(1, np.float64)
+    layer(inputs)
+    check_gradients(layer, lambda: tf.reduce_sum(layer(inputs, mask=mask) ** 2), entries=2)

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from layer_case import run_layer_test, run_model_test
+from numeric_gradients import check_gradients
+from recurrent_case import sequences
 
 from common.layers.stacked_rnn import StackedRNN
 
@@ -66,3 +68,10 @@ def test_last_state_of_each_direction():
         ]
     )
     np.testing.assert_allclose(last(inputs, mask=mask), expected, rtol=1e-6)
+
+
+def test_gradients_are_those_of_differences():
+    layer = StackedRNN("gru", 3, layers=2, residual=True, return_sequences=True, dtype="float64")
+    inputs, mask = sequences(1, np.float64)
+    layer(inputs)
+    check_gradients(layer, lambda: tf.reduce_sum(layer(inputs, mask=mask) ** 2), entries=2)

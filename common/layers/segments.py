@@ -41,7 +41,8 @@ class Segments(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the wrapped layer's weights for inputs (batch, time, features)."""
-        self.layer.build((None, self.length, input_shape[-1]))
+        if not self.layer.built:  # A layer that was read from a file has been.
+            self.layer.build((None, self.length, input_shape[-1]))
         self.built = True
 
     def call(self, inputs: Any, mask: Any = None, training: bool = False) -> Any:

@@ -7,11 +7,11 @@ from common.layers.segments import Segments
 from common.layers.stacked_rnn import StackedRNN
 
 
-def make(**kw):
-    return Segments(StackedRNN("gru", 4, dtype=kw.get("dtype")), length=3, **kw)
+def make(cell="gru", **kw):
+    return Segments(StackedRNN(cell, 4, dtype=kw.get("dtype")), length=3, **kw)
 
 
-def test_layer(tmp_path):
+def test_layer():
     layer = make()
     inputs = tf.random.stateless_normal([2, 7, 3], seed=(1, 2))
     assert layer(inputs).shape == (2, 7, 8)
@@ -20,7 +20,11 @@ def test_layer(tmp_path):
     copy(inputs)
     copy.set_weights(layer.get_weights())
     np.testing.assert_array_equal(copy(inputs), layer(inputs))
-    run_model_test(make, (4, 7, 3), tmp_path)
+
+
+@pytest.mark.parametrize("cell", ["elman", "lstm", "gru"])
+def test_model(cell, tmp_path):
+    run_model_test(lambda: make(cell), (4, 7, 3), tmp_path)
 
 
 @pytest.mark.parametrize("time", [1, 3, 7, 9])

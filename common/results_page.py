@@ -7,6 +7,7 @@ import yaml
 
 from common.errors import UserError
 from common.files import read_json, write_text
+from common.preset_scores import write_preset_scores
 from common.recipes import (
     BENCHMARKS_FOLDER,
     SPEED_FILE,
@@ -53,7 +54,7 @@ _COLUMNS = (
 
 
 def write_results_page() -> Path:
-    """Write benchmarks/README.md, and the table of the project's README if that has the markers for it.
+    """Write benchmarks/README.md, the scores in the presets, and the README's table if it has its markers.
 
     Returns:
         The page.
@@ -69,6 +70,7 @@ def write_results_page() -> Path:
         updated = replace_results_table(text, results_table_for_readme())
         if updated != text:
             write_text(readme, updated)
+    write_preset_scores()
     return page
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from common import recipes, results_page
 from common.errors import UserError
+from common.preset_scores import presets_with_scores, score_line
 from common.recipes import BENCHMARKS_FOLDER, read_recipes, read_records, recipe_tasks
 from common.results_page import (
     README_END,
@@ -83,6 +84,25 @@ def test_readme_is_not_stale():
         pytest.skip("there is no README.md yet")
     text = readme.read_text(encoding="utf-8")
     assert replace_results_table(text, results_table_for_readme()) == text, "run `make results-page`"
+
+
+def test_presets_state_the_recorded_scores():
+    for path, text in presets_with_scores().items():
+        assert path.read_text(encoding="utf-8") == text, "run `make results-page`"
+
+
+def test_score_of_a_preset():
+    record = RECORD | {
+        "metric": "accuracy", "metric_mode": "max", "value": 0.81234, "spread": 0.001,
+        "seeds": [1, 2], "train_seconds": 61.4, "baselines": {"weak": 0.5, "strong": 0.79999},
+    }  # fmt: skip
+    cores = record["machine"]["cores"]
+    assert score_line(record) == (
+        f"# 61 s on {cores} CPU cores; test accuracy 0.8123 +- 0.0010 (2 seeds); strong 0.8000."
+    )
+    assert "(1 seed); weak 0.5000" in score_line(
+        record | {"seeds": [1], "spread": None, "metric_mode": "min"}
+    )
 
 
 def test_every_record_has_its_recipe():

@@ -1,0 +1,50 @@
+"""The second line of a preset: the time and the score that its recipe was recorded with."""
+
+from pathlib import Path
+from typing import Any
+
+from common.files import write_text
+from common.recipes import read_recipes, read_records, recipe_tasks
+from common.task import TASKS_FOLDER
+
+
+def score_line(record: dict[str, Any]) -> str:
+    """Write a record of a task's metric as a comment of a preset."""
+    score = f"{record['value']:.4f}"
+    if record["spread"] is not None:
+        score += f" +- {record['spread']:.4f}"
+    seeds = len(record["seeds"])
+    parts = [
+        f"{record['train_seconds']:.0f} s on {record['machine']['cores']} CPU cores",
+        f"test {record['metric']} {score} ({seeds} seed{'s' if seeds > 1 else ''})",
+    ]
+    if record["baselines"]:
+        best = max if record["metric_mode"] == "max" else min
+        name, value = best(record["baselines"].items(), key=lambda item: item[1])
+        parts.append(f"{name} {value:.4f}")
+    return f"# {'; '.join(parts)}."
+
+
+def presets_with_scores() -> dict[Path, str]:
+    """The text that the preset of each recorded recipe should have; recipes with settings of their own not."""
+    texts = {}
+    for task in recipe_tasks():
+        judged = {record["recipe"]: record for record in read_records(task) if record["metric_mode"]}
+        for recipe in read_recipes(task):
+            if recipe.set or recipe.name not in judged:
+                continue
+            path = TASKS_FOLDER / task / "presets" / f"{recipe.preset}.yaml"
+            if not path.is_file():
+                continue
+            command, _, rest = path.read_text(encoding="utf-8").partition("\n")
+            old, _, below = rest.partition("\n")
+            below = below if old.startswith("#") else rest
+            texts[path] = "\n".join([command, score_line(judged[recipe.name]), below])
+    return texts
+
+
+def write_preset_scores() -> None:
+    """Bring the presets up to date."""
+    for path, text in presets_with_scores().items():
+        if path.read_text(encoding="utf-8") != text:
+            write_text(path, text)

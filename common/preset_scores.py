@@ -26,7 +26,7 @@ def score_line(record: dict[str, Any]) -> str:
 
 
 def presets_with_scores() -> dict[Path, str]:
-    """The text that the preset of each recorded recipe should have; recipes with settings of their own not."""
+    """The text that the preset of each recorded recipe should have; those with changed settings not."""
     texts = {}
     for task in recipe_tasks():
         judged = {record["recipe"]: record for record in read_records(task) if record["metric_mode"]}

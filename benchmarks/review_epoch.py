@@ -29,6 +29,7 @@ TOKENS_PER_BATCH = LONGEST * BATCH
 ANSWERS = 100
 SHORT_WORDS = 20
 SAME_MODEL = {
+    "data.dataset": "imdb",
     "text.vocabulary_size": 20_000,
     "text.pairs": 0,
     "text.maximum_length": LONGEST,

@@ -204,7 +204,6 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
         mask: Any = None,
         training: bool = False,
         reverse: bool = False,
-        projected: Any = None,
     ) -> tuple[Any, States]:
         """Run over sequences, outputs at the places of their steps whichever way they are read.
 
@@ -214,20 +213,18 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
             mask: (batch, time).
             training: whether there is dropout.
             reverse: read from the end.
-            projected: (batch, time, gates * units), if `project` was done already.
 
         Returns:
             Outputs (batch, time, output width), and the states after the last step read.
         """
         batch = ops.shape(inputs)[0]
-        if projected is None:
-            projected = self.project(self._dropped_out(inputs) if training else inputs)
+        inputs = self._dropped_out(inputs) if training else inputs
         states = self.initial_state(batch) if initial_state is None else keras.tree.flatten(initial_state)
         states = [ops.cast(state, self.compute_dtype) for state in states]
         mask = None if mask is None else ops.cast(mask, "bool")
         if training and self._is_compiled():
-            return self._run_compiled(projected, mask, states, reverse)
-        return self._loop(projected, mask, states, training, reverse)
+            return self._run_compiled(self.project(inputs), mask, states, reverse)
+        return self._loop(inputs, mask, states, training, reverse)
 
     def _is_compiled(self) -> bool:
         """Whether training runs in C."""
@@ -259,20 +256,21 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
         return keras.random.dropout(ops.ones(shape, dtype=self.compute_dtype), rate, seed=self.seed_generator)
 
     def _loop(
-        self, projected: Any, mask: Any, states: States, training: bool, reverse: bool
+        self, inputs: Any, mask: Any, states: States, training: bool, reverse: bool
     ) -> tuple[Any, States]:
-        batch, time = ops.shape(projected)[0], ops.shape(projected)[1]
-        steps = {"projected": projected}
+        batch, time = ops.shape(inputs)[0], ops.shape(inputs)[1]
+        # Time and batch are exchanged before the product, which is wider than the inputs.
+        steps = {"projected": self.project(ops.swapaxes(inputs, 0, 1))}
         if mask is not None:
-            steps["mask"] = mask
+            steps["mask"] = ops.swapaxes(mask, 0, 1)
         if training and self.zoneout > 0:
-            shape = (batch, time, self.number_of_states, self.state_width)
+            shape = (time, batch, self.number_of_states, self.state_width)
             steps["stays"] = keras.random.uniform(shape, seed=self.seed_generator) < self.zoneout
         kept = None
         if training and self.recurrent_dropout > 0:
             kept = self._noise((batch, self.state_width), self.recurrent_dropout)
         if reverse:
-            steps = {name: ops.flip(tensor, axis=1) for name, tensor in steps.items()}
+            steps = {name: ops.flip(tensor, axis=0) for name, tensor in steps.items()}
 
         def step(now: dict[str, Any], states: States) -> tuple[Any, States]:
             new = self._zoned_out(self.advance(now["projected"], states, kept), states, now.get("stays"))
@@ -281,7 +279,7 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
                 new = [ops.where(there, after, before) for after, before in zip(new, states, strict=True)]
             return new[0], new
 
-        outputs, states = run_over_time(step, steps, states, states[0])
+        outputs, states = run_over_time(step, steps, states, states[0], time_major=True)
         return (ops.flip(outputs, axis=1) if reverse else outputs), states
 
     def _zoned_out(self, new: States, old: States, stays: Any) -> States:

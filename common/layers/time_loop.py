@@ -9,7 +9,9 @@ from keras import ops
 Step = Callable[[Any, Any], tuple[Any, Any]]
 
 
-def run_over_time(step: Step, inputs: Any, states: Any, outputs: Any) -> tuple[Any, Any]:
+def run_over_time(
+    step: Step, inputs: Any, states: Any, outputs: Any, time_major: bool = False
+) -> tuple[Any, Any]:
     """y_t, s_t = step(x_t, s_{t-1}), for all t.
 
     Args:
@@ -17,11 +19,13 @@ def run_over_time(step: Step, inputs: Any, states: Any, outputs: Any) -> tuple[A
         inputs: structure of tensors (batch, time, ...); a step sees them as (batch, ...).
         states: structure of tensors (batch, ...) before the first step.
         outputs: structure of tensors shaped and typed like the outputs of a step; their values are not used.
+        time_major: whether the inputs are (time, batch, ...) already.
 
     Returns:
         The outputs as a structure of tensors (batch, time, ...), and the states after the last step.
     """
-    inputs = keras.tree.map_structure(_time_and_batch_exchanged, inputs)
+    if not time_major:
+        inputs = keras.tree.map_structure(_time_and_batch_exchanged, inputs)
     loop = _tensorflow_loop if keras.backend.backend() == "tensorflow" else portable_loop
     outputs, states = loop(step, inputs, states, outputs)
     return keras.tree.map_structure(_time_and_batch_exchanged, outputs), states

@@ -46,7 +46,7 @@ train: $(VENV)/ready ## train a run and score it: TASK= [DATASET=] [PRESET=] [SE
 	@$(CLI) train $(what) $(call option,dataset,DATASET) $(call option,preset,PRESET) $(call option,data,DATA) \
 		$(call option,data-validation,DATA_VALIDATION) $(call option,data-test,DATA_TEST) $(columns) $(call option,run,RUN)
 
-evaluate: $(VENV)/ready ## score a run on its test split, or on DATA=: TASK= [RUN=|MODEL=] [DATA=file DATA_TEXT= DATA_LABEL=] [OUTPUT=folder]
+evaluate: $(VENV)/ready ## score a run on its test split, or on DATA=: TASK= [RUN=|MODEL=] [DATA=file DATA_TEXT= DATA_LABEL= SET=] [OUTPUT=folder]
 	@$(CLI) evaluate $(what) $(which) $(call option,data,DATA) $(columns) $(call option,output,OUTPUT)
 
 export: $(VENV)/ready ## write a run as a SavedModel: TASK= [RUN=]

@@ -10,13 +10,14 @@ import tensorflow as tf
 from common.classification import ClassificationTask
 from common.data.batching import SequenceBatches
 from common.data.source import Source, SourceInformation
+from common.data.tables import labelled_rows
 from common.embeddings import glove_vectors
 from common.errors import UserError
 from common.serving import Predictor, ServingModule
 from common.task import Example
 from common.text import FIRST_WORD
 from tasks.sentiment.config import SentimentSettings
-from tasks.sentiment.data import SOURCES, labelled_rows, open_sentiment_source
+from tasks.sentiment.data import SOURCES, open_sentiment_source
 from tasks.sentiment.evaluation import score_baselines
 from tasks.sentiment.model import SentimentServing, build_model
 from tasks.sentiment.preprocessing import SentimentPreprocessing

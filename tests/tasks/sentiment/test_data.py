@@ -14,10 +14,10 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from common.data import source
-from common.data.tables import BadRow
+from common.data.tables import BadRow, labelled_rows
 from common.errors import UserError
 from tasks.sentiment import builders
-from tasks.sentiment.data import SOURCES, labelled_rows, open_sentiment_source
+from tasks.sentiment.data import SOURCES, open_sentiment_source
 from tasks.sentiment.treebank import phrases_of, read_phrases, unescape
 
 SETTINGS = {

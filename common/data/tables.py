@@ -93,6 +93,54 @@ def read_rows(
         raise UserError(f"{path} {what}: give a file with at least one row below its column names.")
 
 
+def labelled_rows(
+    path: Path | str,
+    column: str,
+    label_column: str,
+    skip_bad_rows: bool = False,
+    labels: list[str] | None = None,
+    on_bad_row: Callable[[BadRow], None] | None = None,
+    *,
+    feature: str = "text",
+) -> Iterator[dict[str, str]]:
+    """Read a table of strings and their labels.
+
+    Args:
+        path: CSV, TSV or JSON Lines.
+        column: name of the column with the string, which is given as it is.
+        label_column: name of the column with the label, which is given without white space around it.
+        skip_bad_rows: leave bad rows out instead of raising.
+        labels: the labels that may occur; None for any.
+        on_bad_row: told of each row that is left out.
+        feature: what the string is called.
+
+    Yields:
+        {feature, "label", "origin"} for each row; the origin is its file and line.
+
+    Raises:
+        UserError: the file cannot be read or lacks a column.
+        BadRow: a row has the wrong shape, no string, no label, or a label that is not among `labels`.
+    """
+
+    def reject(error: BadRow) -> None:
+        if not skip_bad_rows:
+            raise BadRow(f"{error} To leave bad rows out, set data.skip_bad_rows=true.") from error
+        if on_bad_row is not None:
+            on_bad_row(error)
+
+    for row in read_rows(path, dict.fromkeys((column, label_column)), reject):
+        value, label = row.values[column], row.values[label_column].strip()
+        if not value.strip():
+            reject(BadRow(f"{row.origin}: the {feature} (column {column!r}) is empty: fill it in."))
+        elif not label:
+            reject(BadRow(f"{row.origin}: the label (column {label_column!r}) is empty: fill it in."))
+        elif labels is not None and label not in labels:
+            known = ", ".join(repr(name) for name in labels)
+            reject(BadRow(f"{row.origin}: the label {label!r} was not seen in training: use one of {known}."))
+        else:
+            yield {feature: value, "label": label, "origin": row.origin}
+
+
 def table_columns(path: Path | str) -> list[str]:
     """Read the names of a table's columns: the header, or the keys of the first JSON line.
 

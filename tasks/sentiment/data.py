@@ -4,14 +4,12 @@ Every source gives the same raw features, {"text": string, "label": string}, in 
 and test. Nothing here imports TensorFlow until a source is opened.
 """
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from common.data.packages import PinnedPackage
 from common.data.source import Source, SourceInformation, open_source
-from common.data.tables import BadRow, read_rows
-from common.errors import UserError, unknown_name
+from common.errors import unknown_name
 
 PANG_LEE_2005 = "Pang and Lee, Seeing Stars, ACL 2005"
 SOCHER_2013 = "Socher et al., Recursive Deep Models for Semantic Compositionality, EMNLP 2013"
@@ -140,9 +138,6 @@ def open_sentiment_source(data: Any) -> Source:
     """
     if data.file is None and data.dataset not in SOURCES:
         raise unknown_name("dataset", data.dataset, SOURCES)
-    for name in ("validation_file", "test_file"):
-        if data.file is None and getattr(data, name) is not None:
-            raise UserError(f"data.{name} is set without data.file: give the file to train on as data.file.")
     # Here and not above: the builders need TensorFlow, the list of sources must not.
     from tasks.sentiment import builders
 
@@ -155,7 +150,7 @@ def open_sentiment_source(data: Any) -> Source:
         files = {"train": data.file, "validation": data.validation_file, "test": data.test_file}
         table = builders.TextTable(
             files={split: Path(file) for split, file in files.items() if file is not None},
-            text_column=data.text_column,
+            column=data.text_column,
             label_column=data.label_column,
             skip_bad_rows=data.skip_bad_rows,
             **splitting,
@@ -164,48 +159,3 @@ def open_sentiment_source(data: Any) -> Source:
     if data.dataset == "sst":
         splitting["phrases"] = data.phrases
     return open_source(builders.BUILDERS[data.dataset](**splitting))
-
-
-def labelled_rows(
-    path: Path | str,
-    text_column: str,
-    label_column: str,
-    skip_bad_rows: bool = False,
-    labels: list[str] | None = None,
-    on_bad_row: Callable[[BadRow], None] | None = None,
-) -> Iterator[dict[str, str]]:
-    """Read a table of texts and their labels.
-
-    Args:
-        path: CSV, TSV or JSON Lines.
-        text_column: name of the column with the text, which is given as it is.
-        label_column: name of the column with the label, which is given without white space around it.
-        skip_bad_rows: leave bad rows out instead of raising.
-        labels: the labels that may occur; None for any.
-        on_bad_row: told of each row that is left out.
-
-    Yields:
-        {"text", "label", "origin"} for each row; the origin is its file and line.
-
-    Raises:
-        UserError: the file cannot be read or lacks a column.
-        BadRow: a row has the wrong shape, no text, no label, or a label that is not among `labels`.
-    """
-
-    def reject(error: BadRow) -> None:
-        if not skip_bad_rows:
-            raise BadRow(f"{error} To leave bad rows out, set data.skip_bad_rows=true.") from error
-        if on_bad_row is not None:
-            on_bad_row(error)
-
-    for row in read_rows(path, dict.fromkeys((text_column, label_column)), reject):
-        text, label = row.values[text_column], row.values[label_column].strip()
-        if not text.strip():
-            reject(BadRow(f"{row.origin}: the text (column {text_column!r}) is empty: fill it in."))
-        elif not label:
-            reject(BadRow(f"{row.origin}: the label (column {label_column!r}) is empty: fill it in."))
-        elif labels is not None and label not in labels:
-            known = ", ".join(repr(name) for name in labels)
-            reject(BadRow(f"{row.origin}: the label {label!r} was not seen in training: use one of {known}."))
-        else:
-            yield {"text": text, "label": label, "origin": row.origin}

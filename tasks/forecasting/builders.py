@@ -94,7 +94,7 @@ def open_competition(settings: ForecastingSettings) -> SeriesSource:
         end = len(values) - part.horizon
         start = padding if padding == 0 else max(0, padding - settings.data.look_back)
         start = max(start, round((1 - settings.data.training_share) * (end - part.horizon)))
-        borders.append(Borders(start, end - part.horizon, end, len(values)))
+        borders.append(Borders(start, end - part.horizon, end, len(values), padding))
     found = SeriesSet(series, M4_COLUMNS, part.frequency)
     return SeriesSource(
         information,

@@ -129,6 +129,8 @@ class ForecastingSettings(TaskSettings):
 
     @pydantic.model_validator(mode="after")
     def _whole_segments(self) -> "ForecastingSettings":
+        if self.model.kind == "es_rnn" and self.model.segment_length > self.data.look_back:
+            raise ValueError("model.segment_length is longer than data.look_back: set a shorter one")
         if self.model.kind == "segrnn":
             for name in ("look_back", "horizon"):
                 steps = getattr(self.data, name)

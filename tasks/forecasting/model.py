@@ -4,6 +4,7 @@ import inspect
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -11,6 +12,7 @@ from common.layers.segment_rnn import SegmentRNN
 from common.serving import Endpoint, ServingModule
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.models.encoder_decoder import encoder_decoder
+from tasks.forecasting.models.es_rnn import es_rnn
 from tasks.forecasting.models.steps import make_steps
 from tasks.forecasting.models.window import window
 from tasks.forecasting.preprocessing import ForecastingPreprocessing, WindowShape
@@ -19,16 +21,20 @@ EPSILON = 1e-5
 STEPWISE = {"gru": encoder_decoder, "lstm": encoder_decoder, "window": window}
 
 
-def build_model(settings: ForecastingSettings, shape: WindowShape) -> keras.Model:
+def build_model(
+    settings: ForecastingSettings, shape: WindowShape, factors: list[np.ndarray] | None = None
+) -> keras.Model:
     """Build the forecaster.
 
     Args:
         settings: `model` and `data` are used.
         shape: sizes of what is read and written.
+        factors: of each season, (series + 1, season), that es_rnn starts from.
 
     Returns:
         A model from {"history": (batch, look-back, targets and past columns), "known": (batch, look-back +
-        horizon, known columns), if there are any} to (batch, horizon, targets, outputs), scaled, float32.
+        horizon, known columns), if there are any; es_rnn: "series" and "place", each (batch,) int32} to
+        (batch, horizon, targets, outputs), scaled, float32.
     """
     history = keras.Input((shape.look_back, shape.targets + shape.past), name="history")
     inputs = {"history": history}
@@ -37,6 +43,14 @@ def build_model(settings: ForecastingSettings, shape: WindowShape) -> keras.Mode
         known = inputs["known"] = keras.Input((shape.look_back + shape.horizon, shape.known), name="known")
     values = history[..., : shape.targets]  # (batch, look-back, targets)
     past = history[..., shape.targets :] if shape.past else None
+    if settings.model.kind == "es_rnn":
+        series = inputs["series"] = keras.Input((), dtype="int32", name="series")
+        place = inputs["place"] = keras.Input((), dtype="int32", name="place")
+        outputs = es_rnn(settings, shape, values, series, place)
+        model = keras.Model(inputs, outputs, name="forecasting")
+        if factors:
+            model.get_layer("exponential_smoothing").start_from(factors)
+        return model
     offset, scale = _normalization(settings.model.normalization, values)  # (batch, 1, targets) each
     values = (values - offset) / scale
     if settings.model.kind in STEPWISE:
@@ -138,6 +152,7 @@ class ForecastingServing(ServingModule):
             specs["series"] = tf.TensorSpec([None], tf.string)
         names = list(specs)
 
+        @tf.autograph.experimental.do_not_convert
         def serve(*given: tf.Tensor) -> dict[str, tf.Tensor]:
             return self.serve(**dict(zip(names, given, strict=True)))
 

@@ -17,7 +17,8 @@ from common.task import Answer, Example
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.data import columns_of
 from tasks.forecasting.plots import draw_forecast
-from tasks.forecasting.series import Columns, Series, SeriesSet, calendar_cycles, read_series, step_seconds
+from tasks.forecasting.series import Columns, Series, SeriesSet, read_series, step_seconds
+from tasks.forecasting.windows import reads_clock
 
 PLOT_SUFFIXES = (".png", ".pdf", ".svg")
 # Series and columns that one picture shows, and look-backs of their past.
@@ -82,7 +83,7 @@ def _example(series: Series, found: SeriesSet, settings: ForecastingSettings, pa
         "time": str(series.times[steps - 1]),
         "history": series.values[-data.look_back :].astype(np.float32),
     }
-    if settings.model.calendar and calendar_cycles(step_seconds(found.frequency)):
+    if reads_clock(settings, step_seconds(found.frequency)):
         example["clock"] = int(series.times.asi8[steps - 1])
     if found.columns.known:
         known = series.known[steps - data.look_back : steps + data.horizon]
@@ -109,14 +110,10 @@ def _rows(series: Series, found: SeriesSet, answer: Answer, levels: list[float])
         row[columns.time] = f"{time}{series.zone}"
         for number, target in enumerate(columns.targets):
             row[target] = float(answer["forecast"][step][number])
-            for level, name in enumerate(quantile_names(target, levels)):
-                row[name] = float(answer["quantiles"][step][number][level])
+            for place, level in enumerate(levels):
+                if level != 0.5:  # That is the forecast itself.
+                    row[f"{target}_{level * 100:g}"] = float(answer["quantiles"][step][number][place])
         yield row
-
-
-def quantile_names(target: str, levels: list[float]) -> list[str]:
-    """Columns of a table of forecasts: below `units_10` are 10 % of the values."""
-    return [f"{target}_{level * 100:g}" for level in levels]
 
 
 def _draw(found: SeriesSet, answers: list[Answer], settings: ForecastingSettings, plot: Path) -> None:

@@ -60,6 +60,8 @@ class ForecastingPreprocessing(Preprocessing):
         self.settings = settings
         self.record = record
         self.labels = record["targets"]
+        # What es_rnn's weights start from; not needed once they are learned.
+        self.factors: list[np.ndarray] = []
         self.several = record["names"] != [""]
         # One row more, for a series that is not known.
         self.mean = _table(record["mean"], 0.0)
@@ -78,7 +80,14 @@ class ForecastingPreprocessing(Preprocessing):
     def learn(cls, settings: ForecastingSettings, source: SeriesSource) -> "ForecastingPreprocessing":
         """Take over what the source measured on the training parts."""
         found, columns = source.statistics, source.data.columns
-        return cls(
+        mean, deviation, factors = found.mean, found.deviation, []
+        if settings.model.kind == "es_rnn":
+            source.check_positive()
+            # Ratios are what is smoothed: sizes are divided out, and nothing is taken off.
+            mean, deviation = np.zeros_like(mean), mean
+            seasons = [season for season in source.seasons if 1 < season <= settings.data.look_back]
+            factors = source.seasonal_factors(seasons)
+        preprocessing = cls(
             settings,
             {
                 "names": found.names,
@@ -88,12 +97,14 @@ class ForecastingPreprocessing(Preprocessing):
                 "frequency": source.data.frequency,
                 "step_seconds": source.step_seconds,
                 "seasons": list(source.seasons),
-                "mean": found.mean.tolist(),
-                "deviation": found.deviation.tolist(),
+                "mean": mean.tolist(),
+                "deviation": deviation.tolist(),
                 "known_mean": found.known_mean.tolist(),
                 "known_deviation": found.known_deviation.tolist(),
             },
         )
+        preprocessing.factors = factors
+        return preprocessing
 
     @property
     def shape(self) -> WindowShape:
@@ -104,7 +115,7 @@ class ForecastingPreprocessing(Preprocessing):
             horizon=data.horizon,
             targets=len(self.labels),
             past=len(self.record["past"]),
-            known=len(self.record["known"]) + 2 * len(self._periods),
+            known=0 if self.by_series else len(self.record["known"]) + 2 * len(self._periods),
             outputs=max(1, len(self.settings.model.levels)),
             seasons=tuple(season for season in self.record["seasons"] if 1 < season <= data.look_back),
             series=len(self.record["names"]),
@@ -122,8 +133,13 @@ class ForecastingPreprocessing(Preprocessing):
 
     @property
     def uses_time(self) -> bool:
-        """Whether the calendar is read."""
-        return bool(self._periods)
+        """Whether the clock is read: for the calendar, or to know which season's factor is whose."""
+        return self.by_series or bool(self._periods)
+
+    @property
+    def by_series(self) -> bool:
+        """Whether the model has parameters of each series."""
+        return self.settings.model.kind == "es_rnn"
 
     def inputs(self, raw: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Raw windows to what the model reads, float32.
@@ -139,10 +155,14 @@ class ForecastingPreprocessing(Preprocessing):
         """
         mean, deviation = self._scale(raw)
         inputs = {"history": (raw["history"] - mean) / deviation}
+        if self.by_series:
+            inputs["series"] = self._number(raw)
+            inputs["place"] = tf.cast(raw["time"] // round(self.record["step_seconds"]), tf.int32)
+            return inputs
         known = []
         if self.uses_known:
             known.append((raw["known"] - self.known_mean) / self.known_deviation)
-        if self.uses_time:
+        if self._periods:
             known.append(self._calendar(raw["time"]))
         if known:
             inputs["known"] = tf.concat(known, axis=-1)
@@ -165,14 +185,22 @@ class ForecastingPreprocessing(Preprocessing):
         """Mean and deviation, each (batch or 1, 1, columns)."""
         if not self.several:
             return self.mean[tf.newaxis, :1], self.deviation[tf.newaxis, :1]
-        number = self.table.lookup(raw["series"])
+        number = self._number(raw)
         mean, variance = tf.nn.moments(raw["history"], axes=[1], keepdims=True)
         own = tf.maximum(tf.sqrt(variance), SMALLEST_DEVIATION * (1 + tf.abs(mean)))
+        if self.by_series:
+            mean, own = tf.zeros_like(mean), mean
         trained_on = (number < len(self.record["names"]))[:, tf.newaxis, tf.newaxis]
         return (
             tf.where(trained_on, tf.gather(self.mean, number)[:, tf.newaxis], mean),
             tf.where(trained_on, tf.gather(self.deviation, number)[:, tf.newaxis], own),
         )
+
+    def _number(self, raw: dict[str, tf.Tensor]) -> tf.Tensor:
+        """Number of each window's series, (batch,) int32; one behind the last if it is not known."""
+        if not self.several:
+            return tf.zeros_like(raw["history"][:, 0, 0], tf.int32)
+        return self.table.lookup(raw["series"])
 
     def _calendar(self, time: tf.Tensor) -> tf.Tensor:
         """Place in each cycle, sine and cosine: (batch,) to (batch, look-back + horizon, 2 * cycles)."""

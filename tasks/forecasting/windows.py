@@ -32,12 +32,14 @@ class Borders:
         train_end: first step of the validation part.
         validation_end: first step of the test part.
         end: first step behind it.
+        first: first step that was measured; before it a short series is padded.
     """
 
     train_start: int
     train_end: int
     validation_end: int
     end: int
+    first: int = 0
 
     def part(self, split: str) -> tuple[int, int]:
         """First step of a part, and the first one behind it."""
@@ -65,6 +67,13 @@ def cut_by_shares(series: Series, settings: ForecastingSettings) -> Borders:
         )
     start = round((1 - data.training_share) * train_end)
     return Borders(min(start, train_end - data.look_back - data.horizon), train_end, length - test, length)
+
+
+def reads_clock(settings: ForecastingSettings, step: float) -> bool:
+    """Whether the model is told the time: for the calendar, or to know which season's factor is whose."""
+    if settings.model.kind == "es_rnn":
+        return True
+    return settings.model.calendar and bool(calendar_cycles(step))
 
 
 @dataclass(frozen=True)
@@ -194,11 +203,44 @@ class SeriesSource(ExampleSource):
             "future": series.values[step : step + horizon, :targets].astype(np.float32),
             "scale": np.stack([*scale, statistics.naive_error[number]]),
         }
-        if self.settings.model.calendar and calendar_cycles(self.step_seconds):
+        if reads_clock(self.settings, self.step_seconds):
             example["clock"] = int(series.times.asi8[step - 1])
         if not self.data.columns.known:
             del example["known"]
         return example | (self.extra(number, step) if is_test and self.extra else {})
+
+    def check_positive(self) -> None:
+        """Raise a UserError if a value is not above zero, where the model takes logarithms."""
+        for series in self.data.series:
+            low = np.flatnonzero((series.values[:, : self.targets] <= 0).any(axis=1))
+            if len(low):
+                name = f"The series {series.name!r}" if series.name else f"{self.name}: the series"
+                raise UserError(
+                    f"{name} is not positive at {series.times[low[0]]}: model.kind=es_rnn takes logarithms; "
+                    "choose another kind."
+                )
+
+    def seasonal_factors(self, seasons: list[int]) -> list[np.ndarray]:
+        """Estimate how much of the mean each step of a season is, from the training parts.
+
+        Shorter seasons are taken out before longer ones are looked at. The place of a step is counted as in
+        `ForecastingPreprocessing.inputs`.
+
+        Returns:
+            For each season (series + 1, season), the last row ones, for a series that is not known.
+        """
+        found = [np.ones((len(self.data.series) + 1, season)) for season in seasons]
+        for number, (series, border) in enumerate(zip(self.data.series, self.borders, strict=True)):
+            steps = slice(border.train_start, border.train_end)
+            values = series.values[steps, 0]
+            places = series.times.asi8[steps] // round(self.step_seconds)
+            ratios = values / _moving_average(values, seasons[-1] if seasons else 1)
+            for season, factors in zip(seasons, found, strict=True):
+                sums = np.bincount(places % season, ratios, minlength=season)
+                counts = np.bincount(places % season, minlength=season)
+                factors[number] = np.where(counts > 0, sums / np.maximum(counts, 1), 1.0)
+                ratios = ratios / factors[number][places % season]
+        return found
 
     def _measure(self) -> Statistics:
         columns = [*self.data.columns.targets, *self.data.columns.past]
@@ -208,7 +250,7 @@ class SeriesSource(ExampleSource):
             means.append(part.mean(axis=0))
             deviations.append(part.std(axis=0))
             known.append(series.known[border.train_start : border.train_end])
-            before = series.values[: border.validation_end or len(series), : self.targets]
+            before = series.values[border.first : border.validation_end or len(series), : self.targets]
             errors.append(seasonal_naive_error(before, self.seasons[0]))
             for number in np.flatnonzero(
                 deviations[-1][: self.targets] <= 1e-9 * np.abs(means[-1][: self.targets])
@@ -228,6 +270,13 @@ class SeriesSource(ExampleSource):
             known_deviation=np.where(together.std(axis=0) > 0, together.std(axis=0), 1.0),
             naive_error=np.stack(errors),
         )
+
+
+def _moving_average(values: np.ndarray, steps: int) -> np.ndarray:
+    """Mean of the steps around each step; near the ends, of those that are there."""
+    kernel = np.ones(min(steps, len(values)))
+    counts = np.convolve(np.ones_like(values), kernel, mode="same")
+    return np.convolve(values, kernel, mode="same") / counts
 
 
 class WindowBatches:

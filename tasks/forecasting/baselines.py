@@ -1,57 +1,64 @@
 """What a network has to beat: naive forecasts, classical models, one linear map."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-import keras
 import numpy as np
 from statsforecast.models import MSTL, AutoARIMA, AutoETS, AutoTheta
 
 from common.config import override_settings
-from common.data.batching import choose_buckets
 from common.task import Example
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.evaluation import ForecastScores, chosen_origins
-from tasks.forecasting.model import ForecastingServing, build_model
-from tasks.forecasting.preprocessing import ForecastingPreprocessing, raw_windows
-from tasks.forecasting.windows import SeriesSource, WindowBatches
+from tasks.forecasting.fitting import Forecaster
+from tasks.forecasting.windows import Borders, SeriesSource
 
 # Longer seasons are taken out first: AutoETS does not know them, AutoARIMA takes minutes.
 LONGEST_SEASON_OF_ETS, LONGEST_SEASON_OF_ARIMA = 24, 12
+# Of Zeng et al., "Are transformers effective for time series forecasting?", 2023.
 NLINEAR = {
     "model.kind": "nlinear",
     "model.loss": "mse",
     "model.normalization": "last",
     "model.calendar": False,
+    "train.epochs": 15,
+    "train.early_stopping_patience": 3,
+    "train.optimizer": "adam",
+    "train.learning_rate": 0.002,
+    "train.schedule": "cosine",
 }
-NLINEAR_EPOCHS, NLINEAR_RATE, NLINEAR_PATIENCE, NLINEAR_WINDOWS = 15, 0.002, 3, 64
+NLINEAR_WINDOWS = 64
 WINDOWS_AT_ONCE = 256
+
+Forecast = Callable[[list[Example]], dict[str, np.ndarray]]
 
 
 def score_baselines(
-    settings: ForecastingSettings,
-    source: SeriesSource,
-    preprocessing: ForecastingPreprocessing,
-    examples: Iterable[Example],
+    settings: ForecastingSettings, source: SeriesSource, examples: Iterable[Example]
 ) -> dict[str, dict[str, float]]:
-    """Score every baseline on the test windows, the statistical ones on some of them."""
+    """Score every baseline on the test windows, the statistical ones on some of them.
+
+    With `evaluation.refits` the model itself is among them, trained again on its way.
+    """
     naive = {"naive": 1} | {_season_name(season): season for season in source.seasons if season > 1}
     scores = {name: ForecastScores([]) for name in naive}
-    nlinear = _nlinear(settings, source, preprocessing) if settings.evaluation.nlinear else None
+    windows, given = iter(source.windows("test")), iter(examples)
+    nlinear = _nlinear(settings, source) if settings.evaluation.nlinear else None
     nlinear_scores = ForecastScores([])
-    windows, examples = iter(source.windows("test")), iter(examples)
-    while held := list(islice(examples, WINDOWS_AT_ONCE)):
+    while held := list(islice(given, WINDOWS_AT_ONCE)):
         for example, (number, step) in zip(held, windows, strict=False):
             past = source.data.series[number].values[:step, : source.targets]
             for name, season in naive.items():
                 scores[name].add(example, _repeated(past, season, settings.data.horizon))
         if nlinear is not None:
-            for example, forecast in zip(held, nlinear(held), strict=True):
-                nlinear_scores.add(example, forecast)
+            _score(nlinear_scores, nlinear, held)
     found = {name: score.metrics() for name, score in scores.items()}
     if nlinear is not None:
         found["NLinear"] = nlinear_scores.metrics()
+    if settings.evaluation.refits:
+        found[f"the model, trained {settings.evaluation.refits} times"] = backtest(settings, source)
     return found | _statistical(settings, source)
 
 
@@ -65,47 +72,46 @@ def _repeated(past: np.ndarray, season: int, horizon: int) -> np.ndarray:
     return np.tile(past[-season:], (-(-horizon // season), 1))[:horizon]
 
 
-def _nlinear(
-    settings: ForecastingSettings, source: SeriesSource, preprocessing: ForecastingPreprocessing
-) -> Callable[[list[Example]], np.ndarray]:
-    """Train NLinear on the training part; the epoch is chosen by the validation part.
+def _score(scores: ForecastScores, forecast: Forecast, examples: list[Example]) -> None:
+    answers = forecast(examples)
+    for number, example in enumerate(examples):
+        quantiles = answers["quantiles"][number] if "quantiles" in answers else None
+        scores.add(example, answers["forecast"][number], quantiles)
 
-    Source: Zeng et al., "Are transformers effective for time series forecasting?", 2023.
+
+def _nlinear(settings: ForecastingSettings, source: SeriesSource) -> Forecast:
+    """Train NLinear on the windows that the model was trained on."""
+    windows = {"train.tokens_per_batch": NLINEAR_WINDOWS * settings.data.look_back}
+    return Forecaster(override_settings(settings, NLINEAR | windows), source)
+
+
+def backtest(settings: ForecastingSettings, source: SeriesSource) -> dict[str, float]:
+    """Score the model with a rolling origin: trained anew before each part of the test part, on all before.
+
+    The parts before the origin keep their order: the last steps before it, as many as ever, are validation.
     """
-    keras.utils.set_random_seed(settings.seed)
-    changed = override_settings(settings, NLINEAR)
-    prepared = ForecastingPreprocessing(changed, preprocessing.record)
-    model = build_model(changed, prepared.shape)
-    model.compile(keras.optimizers.Adam(NLINEAR_RATE), loss="mse")
-    batches = {split: WindowBatches(source, split, prepared.example) for split in ("train", "validation")}
-    steps = NLINEAR_WINDOWS * settings.data.look_back
-    buckets = {split: choose_buckets(found.lengths, 1, steps) for split, found in batches.items()}
-    epoch = _Epoch()
-    model.fit(
-        batches["train"].training_batches(buckets["train"], epoch.variable, settings.seed, 1),
-        validation_data=batches["validation"].scoring_batches(buckets["validation"]),
-        epochs=NLINEAR_EPOCHS,
-        callbacks=[
-            epoch,
-            keras.callbacks.EarlyStopping(patience=NLINEAR_PATIENCE, restore_best_weights=True),
-        ],
-        shuffle=False,
-        verbose=0,
-    )
-    serving = ForecastingServing(prepared, model)
-    return lambda examples: serving.serve(**raw_windows(examples))["forecast"].numpy()
+    scores = ForecastScores(settings.model.levels)
+    scale = source.statistics
+    for part in range(settings.evaluation.refits):
+        borders = [_moved(border, part, settings.evaluation.refits) for border in source.borders]
+        moved = SeriesSource(
+            source.information, source.data, borders, settings, {}, source.extra, splits=("train", "test")
+        )
+        forecaster = Forecaster(settings, moved)
+        # Errors are measured by the same scales in every part.
+        moved.statistics = scale
+        examples = moved.examples("test")
+        while held := list(islice(examples, WINDOWS_AT_ONCE)):
+            _score(scores, forecaster, held)
+    return scores.metrics()
 
 
-class _Epoch(keras.callbacks.Callback):
-    """Counts the epochs for the order of the windows."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.variable = keras.Variable(0, dtype="int64", trainable=False).value
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Tell the data the epoch."""
-        self.variable.assign(epoch)
+def _moved(border: Borders, part: int, parts: int) -> Borders:
+    """Borders as they are before one part of the test part."""
+    length = border.end - border.validation_end
+    start, end = (border.validation_end + length * number // parts for number in (part, part + 1))
+    moved = start - border.validation_end
+    return replace(border, train_end=border.train_end + moved, validation_end=start, end=end)
 
 
 def _statistical(settings: ForecastingSettings, source: SeriesSource) -> dict[str, dict[str, float]]:

@@ -116,7 +116,9 @@ class EvaluationSettings(Settings):
     )
     nlinear: bool = Field(True, description="whether NLinear is trained beside the model")
     refits: int = Field(
-        0, ge=0, description="times that the model is trained again on its way through the test part"
+        0,
+        ge=0,
+        description="parts of the test part before each of which the model is trained again; 0: it is not",
     )
 
 

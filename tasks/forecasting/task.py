@@ -10,13 +10,13 @@ import tensorflow as tf
 
 from common.data.source import SourceInformation
 from common.errors import UserError
-from common.losses import PinballLoss
 from common.serving import STEPS_PER_BATCH, Predictor, ServingModule
 from common.task import Answer, Evaluation, Example, Task
 from tasks.forecasting.baselines import score_baselines
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.data import SOURCES, open_series_source
 from tasks.forecasting.evaluation import evaluate_answers
+from tasks.forecasting.fitting import loss_of
 from tasks.forecasting.model import ForecastingServing, build_model
 from tasks.forecasting.prediction import predict_table
 from tasks.forecasting.preprocessing import ForecastingPreprocessing, raw_windows
@@ -24,11 +24,6 @@ from tasks.forecasting.windows import SeriesSource, WindowBatches
 
 # Windows are answered this many at once, whatever their look-back: see `length`.
 WINDOWS_AT_ONCE = 256
-LOSSES = {
-    "mse": keras.losses.MeanSquaredError,
-    "mae": keras.losses.MeanAbsoluteError,
-    "huber": keras.losses.Huber,
-}
 
 
 class ForecastingTask(Task):
@@ -108,9 +103,7 @@ class ForecastingTask(Task):
         self, settings: ForecastingSettings, preprocessing: ForecastingPreprocessing
     ) -> dict[str, Any]:
         """The loss of the settings, on scaled values."""
-        if settings.model.loss == "quantile":
-            return {"loss": PinballLoss(settings.model.quantiles)}
-        return {"loss": LOSSES[settings.model.loss]()}
+        return {"loss": loss_of(settings)}
 
     def build_serving(
         self,
@@ -148,7 +141,7 @@ class ForecastingTask(Task):
         examples: Iterable[Example],
     ) -> dict[str, dict[str, float]]:
         """Naive forecasts, classical models, NLinear."""
-        return score_baselines(settings, source, preprocessing, examples)
+        return score_baselines(settings, source, examples)
 
     def predict_table(
         self,

@@ -251,7 +251,9 @@ class SeriesSource(ExampleSource):
             deviations.append(part.std(axis=0))
             known.append(series.known[border.train_start : border.train_end])
             before = series.values[border.first : border.validation_end or len(series), : self.targets]
-            errors.append(seasonal_naive_error(before, self.seasons[0]))
+            error = seasonal_naive_error(before, self.seasons[0])
+            # A season without any noise has no unit of its own.
+            errors.append(np.where(error > 0, error, seasonal_naive_error(before, 1)))
             for number in np.flatnonzero(
                 deviations[-1][: self.targets] <= 1e-9 * np.abs(means[-1][: self.targets])
             ):

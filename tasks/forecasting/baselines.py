@@ -93,7 +93,7 @@ def backtest(settings: ForecastingSettings, source: SeriesSource) -> dict[str, f
     scores = ForecastScores(settings.model.levels)
     scale = source.statistics
     for part in range(settings.evaluation.refits):
-        borders = [_moved(border, part, settings.evaluation.refits) for border in source.borders]
+        borders = [moved_border(border, part, settings.evaluation.refits) for border in source.borders]
         moved = SeriesSource(
             source.information, source.data, borders, settings, {}, source.extra, splits=("train", "test")
         )
@@ -106,7 +106,7 @@ def backtest(settings: ForecastingSettings, source: SeriesSource) -> dict[str, f
     return scores.metrics()
 
 
-def _moved(border: Borders, part: int, parts: int) -> Borders:
+def moved_border(border: Borders, part: int, parts: int) -> Borders:
     """Borders as they are before one part of the test part."""
     length = border.end - border.validation_end
     start, end = (border.validation_end + length * number // parts for number in (part, part + 1))

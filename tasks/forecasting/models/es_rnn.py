@@ -53,6 +53,11 @@ def es_rnn(settings: ForecastingSettings, shape: WindowShape, values: Any, serie
     )
     whole = shape.look_back // model.segment_length * model.segment_length
     corrections = network(ops.expand_dims(logs[:, -whole:], 1))[:, 0, : shape.horizon]
+    # Beside it a linear map of the longest season: a few steps that are like before need no memory.
+    linear = keras.layers.Dense(
+        shape.horizon * shape.outputs, kernel_initializer="zeros", use_bias=False, name="linear"
+    )(logs[:, -max(shape.seasons, default=shape.look_back) :])
+    corrections = corrections + ops.reshape(linear, (-1, shape.horizon, shape.outputs))
     corrections = keras.layers.Activation("linear", dtype="float32")(corrections)  # (batch, horizon, outputs)
     ahead = level * factors[:, shape.look_back :]
     return ops.expand_dims(ops.expand_dims(ahead, -1) * ops.exp(corrections), 2)

@@ -190,6 +190,27 @@ def test_every_kind_learns_and_answers_in_the_users_units(tmp_path, changes):
     np.testing.assert_allclose(copy(inputs), model(inputs), rtol=1e-5)
 
 
+def test_the_model_is_trained_again_before_each_part_of_the_test_part(tmp_path):
+    overrides = {
+        "data.file": str(write_hourly(tmp_path / "t.csv", steps=400)),
+        "data.time_column": "date",
+        "data.target_columns": ["units"],
+        "data.look_back": 48,
+        "data.horizon": 12,
+        "model.kind": "nlinear",
+        "train.epochs": 2,
+        "evaluation.refits": 2,
+        "evaluation.nlinear": False,
+        "evaluation.origins": 0,
+    }
+    settings = load_settings(ForecastingSettings, TASK.folder, "own_file", overrides)
+    source = open_series_source(settings)
+    found = score_baselines(settings, source, source.examples("test"))
+    refitted = found["the model, trained 2 times"]
+    assert refitted["mase"] < found["naive"]["mase"]
+    assert 0 < refitted["coverage"] <= 1
+
+
 def test_scores_by_hand():
     scores = ForecastScores([0.1, 0.5, 0.9])
     example = {"future": [[10.0], [20.0]], "scale": [[0.0], [2.0], [4.0]], "naive2": [[10.0], [10.0]]}

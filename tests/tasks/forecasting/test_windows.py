@@ -7,10 +7,11 @@ from common.config import load_settings
 from common.data.batching import choose_buckets
 from common.errors import UserError
 from common.task import find_task
+from tasks.forecasting.baselines import moved_border
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.data import SOURCES, columns_of, open_series_source
 from tasks.forecasting.preprocessing import ForecastingPreprocessing, raw_windows
-from tasks.forecasting.windows import WindowBatches
+from tasks.forecasting.windows import Borders, WindowBatches
 
 TASK = find_task("forecasting")
 OWN = {
@@ -173,3 +174,11 @@ def test_official_borders_of_ett(tmp_path, monkeypatch):
     (tmp_path / "ett" / "ETTh1.csv").write_text("date,OT\n")
     with pytest.raises(UserError, match="is not the official file"):
         open_series_source(settings)
+
+
+def test_borders_move_through_the_test_part_without_looking_ahead():
+    border = Borders(train_start=5, train_end=100, validation_end=120, end=161)
+    moved = [moved_border(border, part, 4) for part in range(4)]
+    assert moved[0] == Borders(5, 100, 120, 130)
+    assert [(m.validation_end, m.end) for m in moved] == [(120, 130), (130, 140), (140, 150), (150, 161)]
+    assert all(m.validation_end - m.train_end == 20 for m in moved)

@@ -76,7 +76,7 @@ def export_run(task: Task, run: Run, folder: Path | None = None) -> Path:
                 "task": task.name,
                 "run": run.name,
                 "labels": preprocessing.labels,
-                "settings": settings.model_dump(mode="json"),
+                "settings": preprocessing.complete(settings).model_dump(mode="json"),
             },
         )
         metrics = read_record(run.metrics_file, "metrics", "metric") if run.metrics_file.is_file() else None

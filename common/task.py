@@ -54,6 +54,10 @@ class Preprocessing(abc.ABC):
     def save(self, directory: Path) -> None:
         """Write everything that `Task.load_preprocessing` needs."""
 
+    def complete(self, settings: Any) -> Any:
+        """Write out what the settings left to the training data, for reading more data of the same kind."""
+        return settings
+
 
 class Task(abc.ABC):
     """One kind of problem: what it reads, what it builds, how it answers, how it is judged.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from common.config import override_settings
 from common.errors import UserError
 from common.files import read_record, write_json
 from common.task import Example, Preprocessing
@@ -105,6 +106,11 @@ class ForecastingPreprocessing(Preprocessing):
         )
         preprocessing.factors = factors
         return preprocessing
+
+    def complete(self, settings: ForecastingSettings) -> ForecastingSettings:
+        """Name the time step, so that a table with another one is not answered; and the seasons."""
+        found = {"data.frequency": self.record["frequency"], "data.seasons": self.record["seasons"]}
+        return override_settings(settings, found)
 
     @property
     def shape(self) -> WindowShape:

@@ -79,6 +79,7 @@ def test_what_a_run_leaves(at_home):
 def recent(folder, rows=60, ahead=12):
     table = hourly(rows + ahead, seed=5, start="2024-03-01").astype({"units": object, "warmth": object})
     table.loc[rows:, ["units", "warmth"]] = ""
+    table["day"] = pd.date_range("2024-03-01", periods=rows + ahead, freq="D").strftime("%Y-%m-%d")
     table.to_csv(folder / "recent.csv", index=False)
     return folder / "recent.csv"
 
@@ -109,6 +110,12 @@ def test_predict_writes_times_forecast_interval_and_picture(at_home, tmp_path):
     [
         (40, 12, [], "the series has 40 steps with values; the model reads 48"),
         (60, 5, [], "lacks 7 of the 12 rows ahead: the model needs holiday there"),
+        (
+            60,
+            12,
+            ["--column", "time=day"],
+            "recent.csv:2: the step 2024-03-01 01:00:00 is missing after this",
+        ),
         (60, 12, ["--column", "past=heat"], "there is no column 'heat'"),
         (60, 12, ["--plot", "picture.txt"], "PLOT=picture.txt must end in one of .png, .pdf, .svg"),
     ],

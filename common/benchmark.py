@@ -65,12 +65,13 @@ def recipe_settings(task: Task, recipe: Recipe, seed: int) -> Any:
 
 
 def make_records(task: Task, recipe: Recipe, runs: list[Run]) -> list[dict[str, Any]]:
-    """Sum up the runs of a recipe, one run a seed, in one record a metric; the task's metric comes first."""
+    """Sum up the runs of a recipe, one run a seed, one record a metric; the one that counts first."""
     scores = [read_json(run.metrics_file) for run in runs]
     metrics = [name for name in scores[0]["metrics"] if not name.endswith(INTERVAL_SUFFIXES)]
-    metrics.sort(key=lambda name: name != task.metric)
+    judged_by = task.judged_by(runs[0].settings(task.settings_class))
+    metrics.sort(key=lambda name: name != judged_by)
     shared = _shared_by_metrics(task, recipe, runs, scores)
-    return [_record(task, recipe, metric, scores, shared) for metric in metrics]
+    return [_record(task, recipe, metric, judged_by, scores, shared) for metric in metrics]
 
 
 def save_records(task: str, records: list[dict[str, Any]]) -> None:
@@ -85,7 +86,12 @@ def _key(record: dict[str, Any]) -> tuple[str, str]:
 
 
 def _record(
-    task: Task, recipe: Recipe, metric: str, scores: list[dict[str, Any]], shared: dict[str, Any]
+    task: Task,
+    recipe: Recipe,
+    metric: str,
+    judged_by: str,
+    scores: list[dict[str, Any]],
+    shared: dict[str, Any],
 ) -> dict[str, Any]:
     values = [score["metrics"][metric] for score in scores]
     validation = [score.get(f"best_validation_{metric}") for score in scores]
@@ -94,8 +100,8 @@ def _record(
         "dataset": recipe.dataset,
         "recipe": recipe.name,
         "metric": metric,
-        # What is better, known of the metric that the task is judged by.
-        "metric_mode": task.metric_mode if metric == task.metric else None,
+        # What is better, known of the metric that counts.
+        "metric_mode": task.metric_mode if metric == judged_by else None,
         "value": statistics.fmean(values),
         "spread": statistics.stdev(values) if len(values) > 1 else None,
         "values": values,

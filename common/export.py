@@ -78,7 +78,7 @@ def export_run(task: Task, run: Run, folder: Path | None = None) -> Path:
                 "task": task.name,
                 "run": run.name,
                 "labels": preprocessing.labels,
-                "settings": settings.model_dump(mode="json"),
+                "settings": preprocessing.complete(settings).model_dump(mode="json"),
             }
             write_json(temporary / "task.json", description)
             scored = run.metrics_file.is_file()

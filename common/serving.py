@@ -73,6 +73,7 @@ def run_predictor(task: Task, run: Run) -> Predictor:
         name: tf.function(function, input_signature=signature)
         for name, (function, signature) in module.endpoints().items()
     }
+    settings = preprocessing.complete(settings)
     return Predictor(task, settings, preprocessing.labels, signatures, f"run {run.name}")
 
 

@@ -1,0 +1,69 @@
+"""A model trained in memory, without a run: a baseline, or the model again further on in the test part."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from common.data.batching import choose_buckets
+from common.losses import PinballLoss
+from common.task import Example
+from common.training import build_optimizer, seed_everything
+from tasks.forecasting.config import ForecastingSettings
+from tasks.forecasting.model import ForecastingServing, build_model
+from tasks.forecasting.preprocessing import ForecastingPreprocessing, raw_windows
+from tasks.forecasting.windows import SeriesSource, WindowBatches
+
+LOSSES = {
+    "mse": keras.losses.MeanSquaredError,
+    "mae": keras.losses.MeanAbsoluteError,
+    "huber": keras.losses.Huber,
+}
+
+
+def loss_of(settings: ForecastingSettings) -> keras.losses.Loss:
+    """The loss that the settings name, on scaled values."""
+    if settings.model.loss == "quantile":
+        return PinballLoss(settings.model.quantiles)
+    return LOSSES[settings.model.loss]()
+
+
+class Forecaster:
+    """A trained model that answers raw examples."""
+
+    def __init__(self, settings: ForecastingSettings, source: SeriesSource) -> None:
+        """Train on a source's training part; the epoch is chosen by its validation part.
+
+        Args:
+            settings: `model` and `train` are used.
+            source: of the series.
+        """
+        seed_everything(settings)
+        prepared = ForecastingPreprocessing.learn(settings, source)
+        batches = {split: WindowBatches(source, split, prepared.example) for split in ("train", "validation")}
+        buckets = {
+            split: choose_buckets(found.lengths, 1, settings.train.tokens_per_batch)
+            for split, found in batches.items()
+        }
+        model = build_model(settings, prepared.shape, prepared.factors)
+        model.compile(build_optimizer(settings.train, buckets["train"].steps_per_epoch), loss_of(settings))
+        epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+        counting = keras.callbacks.LambdaCallback(on_epoch_begin=lambda number, _: epoch.assign(number))
+        stopping = keras.callbacks.EarlyStopping(
+            patience=settings.train.early_stopping_patience, restore_best_weights=True
+        )
+        model.fit(
+            batches["train"].training_batches(buckets["train"], epoch, settings.seed, 1),
+            validation_data=batches["validation"].scoring_batches(buckets["validation"]),
+            epochs=settings.train.epochs,
+            callbacks=[counting, stopping],
+            shuffle=False,
+            verbose=0,
+        )
+        self.serving = ForecastingServing(prepared, model)
+
+    def __call__(self, examples: list[Example]) -> dict[str, np.ndarray]:
+        """Answer examples: forecast, and quantiles if there are any."""
+        answers: dict[str, Any] = self.serving.serve(**raw_windows(examples))
+        return {name: value.numpy() for name, value in answers.items()}

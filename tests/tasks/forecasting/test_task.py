@@ -1,0 +1,253 @@
+import json
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from series_case import COLUMNS, SMALL, hourly, write_hourly
+from task_case import invoke, run_task_test
+from typer.testing import CliRunner
+
+from common.cli import app
+from common.config import load_settings
+from common.runs import find_run
+from common.serving import run_predictor
+from common.task import find_task
+from tasks.forecasting.baselines import score_baselines
+from tasks.forecasting.config import ForecastingSettings
+from tasks.forecasting.data import open_series_source
+from tasks.forecasting.evaluation import ForecastScores
+from tasks.forecasting.model import ForecastingServing
+from tasks.forecasting.preprocessing import ForecastingPreprocessing, raw_windows
+
+TASK = find_task("forecasting")
+COLUMN_OPTIONS = [part for column in COLUMNS for part in ("--column", column)]
+
+
+@pytest.fixture(scope="module")
+def forecasting_run(tmp_path_factory):
+    """A small run on a table of its own."""
+    folder = tmp_path_factory.mktemp("forecasting")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("runs", "saved_models", "data"):
+            patch.setenv("TFDS_DATA_DIR" if name == "data" else f"{name.upper()}_DIR", str(folder / name))
+        table = write_hourly(folder / "table.csv")
+        invoke(
+            "train",
+            "--task",
+            "forecasting",
+            "--data",
+            table,
+            *COLUMN_OPTIONS,
+            "--run",
+            "small",
+            "--set",
+            SMALL,
+        )
+        yield folder
+
+
+@pytest.fixture
+def at_home(forecasting_run, monkeypatch):
+    for name in ("runs", "saved_models", "data"):
+        variable = "TFDS_DATA_DIR" if name == "data" else f"{name.upper()}_DIR"
+        monkeypatch.setenv(variable, str(forecasting_run / name))
+    return forecasting_run
+
+
+def test_contract(at_home):
+    settings = find_run("small", "forecasting").settings(ForecastingSettings)
+    source = open_series_source(settings)
+    run_task_test("forecasting", "small", [source.example(0, step) for step in (100, 148, 333, 500)])
+
+
+def test_what_a_run_leaves(at_home):
+    folder = at_home / "runs" / "forecasting" / "small"
+    scores = json.loads((folder / "metrics.json").read_text())
+    assert scores["metric"] == "mase"
+    assert {"mse", "mae", "mase", "smape", "pinball", "coverage"} == scores["metrics"].keys()
+    names = " ".join(scores["baselines"])
+    for name in ("naive", "seasonal naive (24 steps)", "NLinear", "AutoETS", "AutoARIMA", "AutoTheta"):
+        assert name in names
+    assert scores["metrics"]["mase"] < scores["baselines"]["naive"]["mase"]
+    predictions = pd.read_csv(folder / "predictions.csv")
+    assert not predictions.duplicated(["read_until", "step"]).any()
+    assert (predictions["quantile_10"] <= predictions["quantile_90"]).all()
+    assert {path.name for path in (folder / "figures").iterdir()} >= {"forecasts.png", "errors_by_step.png"}
+
+
+def recent(folder, rows=60, ahead=12):
+    table = hourly(rows + ahead, seed=5, start="2024-03-01").astype({"units": object, "warmth": object})
+    table.loc[rows:, ["units", "warmth"]] = ""
+    table["day"] = pd.date_range("2024-03-01", periods=rows + ahead, freq="D").strftime("%Y-%m-%d")
+    table.to_csv(folder / "recent.csv", index=False)
+    return folder / "recent.csv"
+
+
+def test_predict_writes_times_forecast_interval_and_picture(at_home, tmp_path):
+    table = recent(tmp_path)
+    arguments = ["predict", "--task", "forecasting", "--input", table, "--output", tmp_path / "out.csv"]
+    result = invoke(*arguments, "--plot", tmp_path / "out.png")
+    assert "12 steps foretold by run small" in result.output
+    answers = pd.read_csv(tmp_path / "out.csv")
+    assert list(answers.columns) == ["date", "units", "units_10", "units_90"]
+    assert answers["date"][0] == "2024-03-03 12:00:00"
+    assert (answers["units_10"] <= answers["units"]).all()
+    assert (tmp_path / "out.png").read_bytes()[:4] == b"\x89PNG"
+    predictor = run_predictor(TASK, find_run("small", "forecasting"))
+    written = pd.read_csv(table)
+    example = {
+        "series": "",
+        "clock": int(pd.Timestamp("2024-03-03 11:00").timestamp()),
+        "history": written[["units", "warmth"]][12:60].to_numpy(),
+        "known": written[["holiday"]][12:72].to_numpy(),
+    }
+    np.testing.assert_allclose(answers["units"], predictor.answer([example])[0]["forecast"][:, 0], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("rows", "ahead", "options", "message"),
+    [
+        (40, 12, [], "the series has 40 steps with values; the model reads 48"),
+        (60, 5, [], "lacks 7 of the 12 rows ahead: the model needs holiday there"),
+        (
+            60,
+            12,
+            ["--column", "time=day"],
+            "recent.csv:2: the step 2024-03-01 01:00:00 is missing after this",
+        ),
+        (60, 12, ["--column", "past=heat"], "there is no column 'heat'"),
+        (60, 12, ["--plot", "picture.txt"], "PLOT=picture.txt must end in one of .png, .pdf, .svg"),
+    ],
+)
+def test_predict_says_what_is_wrong_in_one_line(at_home, tmp_path, rows, ahead, options, message):
+    table = recent(tmp_path, rows, ahead)
+    output = tmp_path / "out.csv"
+    arguments = ["predict", "--task", "forecasting", "--input", table, "--output", output, *options]
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())
+    assert not output.exists()
+
+
+def test_a_line_of_text_is_no_series(at_home):
+    result = CliRunner().invoke(app, ["predict", "--task", "forecasting", "--text", "1 2 3"])
+    assert (result.exit_code, "answers tables" in result.output) == (2, True)
+
+
+def test_evaluate_a_labelled_table(at_home, tmp_path):
+    table = write_hourly(tmp_path / "later.csv", steps=100, seed=3)
+    result = invoke("evaluate", "--task", "forecasting", "--data", table, "--output", tmp_path / "scores")
+    assert "mase" in result.output
+    assert json.loads((tmp_path / "scores" / "metrics.json").read_text())["examples"] == 9
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model.kind": "lstm", "model.attention": True, "model.channels": "independent"},
+        {"model.kind": "window", "model.window": 6, "model.layers": 2, "model.loss": "huber"},
+        {"model.kind": "segrnn", "model.segment_length": 12, "model.loss": "mae"},
+        {"model.kind": "nlinear", "model.normalization": "reversible", "model.loss": "mse"},
+        {"model.kind": "es_rnn", "model.segment_length": 12, "data.seasons": [24]},
+    ],
+)
+def test_every_kind_learns_and_answers_in_the_users_units(tmp_path, changes):
+    table = pd.concat(
+        [
+            hourly(240, seed=seed, size=size).assign(shop=name)
+            for seed, size, name in ((1, 100, "a"), (2, 900, "b"))
+        ]
+    )
+    table.to_csv(tmp_path / "t.csv", index=False)
+    overrides = {
+        "data.file": str(tmp_path / "t.csv"),
+        "data.time_column": "date",
+        "data.id_column": "shop",
+        "data.target_columns": ["units"] if changes["model.kind"] == "es_rnn" else ["units", "warmth"],
+        "data.known_columns": ["holiday"],
+        "data.look_back": 48,
+        "data.horizon": 12,
+        "model.units": 8,
+    }
+    settings = load_settings(ForecastingSettings, TASK.folder, "own_file", overrides | changes)
+    source = open_series_source(settings)
+    prepared = ForecastingPreprocessing.learn(settings, source)
+    keras.utils.set_random_seed(1)
+    model = TASK.build_model(settings, prepared)
+    model.compile(keras.optimizers.Adam(0.01), **TASK.compile_arguments(settings, prepared))
+    examples = list(source.examples("train"))
+    raw = raw_windows(examples) | {"future": np.stack([example["future"] for example in examples])}
+    inputs, targets = prepared.example(raw)
+    losses = model.fit(inputs, targets, epochs=3, batch_size=64, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    answers = ForecastingServing(prepared, model).serve(**raw_windows(examples))
+    by_shop = {
+        name: np.mean(
+            [a[:, 0] for a, e in zip(answers["forecast"], examples, strict=True) if e["series"] == name]
+        )
+        for name in "ab"
+    }
+    assert by_shop["a"] == pytest.approx(100, abs=30)
+    assert by_shop["b"] == pytest.approx(900, abs=60)
+    if settings.model.loss == "quantile":
+        assert (np.diff(answers["quantiles"], axis=-1) >= 0).all()
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    np.testing.assert_allclose(copy(inputs), model(inputs), rtol=1e-5)
+
+
+def test_the_model_is_trained_again_before_each_part_of_the_test_part(tmp_path):
+    overrides = {
+        "data.file": str(write_hourly(tmp_path / "t.csv", steps=400)),
+        "data.time_column": "date",
+        "data.target_columns": ["units"],
+        "data.look_back": 48,
+        "data.horizon": 12,
+        "model.kind": "nlinear",
+        "train.epochs": 2,
+        "evaluation.refits": 2,
+        "evaluation.nlinear": False,
+        "evaluation.origins": 0,
+    }
+    settings = load_settings(ForecastingSettings, TASK.folder, "own_file", overrides)
+    source = open_series_source(settings)
+    found = score_baselines(settings, source, source.examples("test"))
+    refitted = found["the model, trained 2 times"]
+    assert refitted["mase"] < found["naive"]["mase"]
+    assert 0 < refitted["coverage"] <= 1
+
+
+def test_scores_by_hand():
+    scores = ForecastScores([0.1, 0.5, 0.9])
+    example = {"future": [[10.0], [20.0]], "scale": [[0.0], [2.0], [4.0]], "naive2": [[10.0], [10.0]]}
+    quantiles = np.array([[[8.0, 11.0, 12.0]], [[8.0, 16.0, 18.0]]])
+    scores.add(example, [[11.0], [16.0]], quantiles)
+    found = scores.metrics()
+    assert found["mse"] == pytest.approx((0.5**2 + 2**2) / 2)
+    assert found["mae"] == pytest.approx((0.5 + 2) / 2)
+    assert found["mase"] == pytest.approx((1 + 4) / 2 / 4)
+    assert found["smape"] == pytest.approx((200 / 21 + 200 * 4 / 36) / 2)
+    assert found["coverage"] == 0.5
+    yardstick = {"smape": (0 + 200 * 10 / 30) / 2, "mase": (0 + 10) / 2 / 4}
+    expected = (found["smape"] / yardstick["smape"] + found["mase"] / yardstick["mase"]) / 2
+    assert found["owa"] == pytest.approx(expected)
+
+
+def test_seasonal_naive_is_perfect_where_nothing_but_the_season_happens(tmp_path):
+    table = hourly(300)
+    table["units"] = np.tile(np.arange(24.0), 13)[:300]
+    table.to_csv(tmp_path / "t.csv", index=False)
+    overrides = {
+        "data.file": str(tmp_path / "t.csv"),
+        "data.time_column": "date",
+        "data.target_columns": ["units"],
+        "data.horizon": 36,
+        "evaluation.nlinear": False,
+        "evaluation.origins": 0,
+    }
+    settings = load_settings(ForecastingSettings, TASK.folder, "own_file", overrides)
+    source = open_series_source(settings)
+    found = score_baselines(settings, source, source.examples("test"))
+    assert found["seasonal naive (24 steps)"]["mase"] == 0
+    assert found["naive"]["mase"] > 1

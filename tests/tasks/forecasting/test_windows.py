@@ -1,0 +1,184 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from series_case import hourly, write_hourly
+
+from common.config import load_settings
+from common.data.batching import choose_buckets
+from common.errors import UserError
+from common.task import find_task
+from tasks.forecasting.baselines import moved_border
+from tasks.forecasting.config import ForecastingSettings
+from tasks.forecasting.data import SOURCES, columns_of, open_series_source
+from tasks.forecasting.preprocessing import ForecastingPreprocessing, raw_windows
+from tasks.forecasting.windows import Borders, WindowBatches
+
+TASK = find_task("forecasting")
+OWN = {
+    "data.time_column": "date",
+    "data.target_columns": ["units"],
+    "data.past_columns": ["warmth"],
+    "data.known_columns": ["holiday"],
+    "data.look_back": 48,
+    "data.horizon": 12,
+}
+
+
+def settings_for(path, **changes):
+    changes = {key.replace("__", "."): value for key, value in changes.items()}
+    return load_settings(
+        ForecastingSettings, TASK.folder, "own_file", {**OWN, "data.file": str(path), **changes}
+    )
+
+
+def opened(path, **changes):
+    settings = settings_for(path, **changes)
+    return settings, open_series_source(settings)
+
+
+def test_every_target_step_is_in_one_part_and_no_window_is_lost(tmp_path):
+    _, source = opened(write_hourly(tmp_path / "t.csv", steps=300), evaluation__stride=1)
+    borders = source.borders[0]
+    assert (borders.train_end, borders.validation_end, borders.end) == (240, 270, 300)
+    assert source.windows("train")[:, 1].tolist() == list(range(48, 240 - 12 + 1))
+    assert source.windows("validation")[:, 1].tolist() == list(range(240, 270 - 12 + 1))
+    assert source.windows("test")[:, 1].tolist() == list(range(270, 300 - 12 + 1))
+    batches = WindowBatches(source, "test", ForecastingPreprocessing.learn(source.settings, source).example)
+    counted = sum(
+        len(targets) for _, targets in batches.scoring_batches(choose_buckets(batches.lengths, 1, 48 * 8))
+    )
+    assert counted == source.counts["test"] == 19
+
+
+def test_scales_come_from_the_training_part_alone(tmp_path):
+    table = hourly(300)
+    table.loc[240:, "units"] += 1_000
+    table.to_csv(tmp_path / "t.csv", index=False)
+    _, source = opened(tmp_path / "t.csv")
+    train = table["units"][:240].to_numpy()
+    assert source.statistics.mean[0, 0] == pytest.approx(train.mean())
+    assert source.statistics.deviation[0, 0] == pytest.approx(train.std())
+    before = table["units"][:270].to_numpy()
+    assert source.statistics.naive_error[0, 0] == pytest.approx(np.abs(before[24:] - before[:-24]).mean())
+
+
+def test_batches_hold_what_the_examples_say(tmp_path):
+    settings, source = opened(write_hourly(tmp_path / "t.csv", steps=300))
+    prepared = ForecastingPreprocessing.learn(settings, source)
+    batches = WindowBatches(source, "validation", prepared.example)
+    inputs, targets = next(iter(batches.scoring_batches(choose_buckets(batches.lengths, 1, 48 * 100))))
+    examples = list(source.examples("validation"))
+    expected = prepared.inputs(raw_windows(examples))
+    for name, tensor in expected.items():
+        np.testing.assert_allclose(inputs[name], tensor, rtol=1e-6, atol=1e-6)
+    future = np.stack([example["future"] for example in examples])
+    raw = raw_windows(examples)
+    np.testing.assert_allclose(prepared.unscaled(raw, targets)[..., 0], future, rtol=1e-5)
+    assert inputs["history"].shape[2] == 2
+    assert inputs["known"].shape[1:] == (60, 1 + 12)
+
+
+def test_order_of_training_depends_on_seed_and_epoch_alone(tmp_path):
+    settings, source = opened(write_hourly(tmp_path / "t.csv", steps=300))
+    prepared = ForecastingPreprocessing.learn(settings, source)
+    epoch = tf.Variable(0, dtype=tf.int64)
+
+    def order(number, seed=1):
+        batches = WindowBatches(source, "train", prepared.example)
+        buckets = choose_buckets(batches.lengths, 1, 48 * 16)
+        epoch.assign(number)
+        found = batches.training_batches(buckets, epoch, seed, 1)
+        return np.concatenate([inputs["history"][:, -1, 0] for inputs, _ in found])
+
+    np.testing.assert_array_equal(order(3), order(3))
+    assert not np.array_equal(order(3), order(4))
+    assert not np.array_equal(order(3), order(3, seed=2))
+    np.testing.assert_array_equal(np.sort(order(3)), np.sort(order(4)))
+
+
+def test_calendar_names_hour_and_weekday(tmp_path):
+    settings, source = opened(write_hourly(tmp_path / "t.csv", steps=400))
+    prepared = ForecastingPreprocessing.learn(settings, source)
+    examples = [source.example(0, step) for step in (48, 72, 48 + 168)]
+    known = prepared.inputs(raw_windows(examples))["known"].numpy()
+    day, week = [1 + 1, 1 + 6 + 1], [1 + 3, 1 + 6 + 3]  # Sines of the six cycles, then cosines.
+    np.testing.assert_allclose(known[0][:, day], known[1][:, day], atol=1e-4)
+    np.testing.assert_allclose(known[0][:, week], known[2][:, week], atol=1e-4)
+    assert np.abs(known[0][:, week] - known[1][:, week]).max() > 0.5
+    # 2024-01-01 00:00, a Monday, is the first step of the first window.
+    np.testing.assert_allclose(known[0][0, day + week], [0, 1, 0, 1], atol=1e-4)
+
+
+def test_an_unknown_series_is_scaled_by_its_window(tmp_path):
+    table = hourly(300).assign(shop="a")
+    table.to_csv(tmp_path / "t.csv", index=False)
+    settings, source = opened(tmp_path / "t.csv", data__id_column="shop")
+    prepared = ForecastingPreprocessing.learn(settings, source)
+    example = source.example(0, 100)
+    other = {**example, "series": "b", "history": example["history"] * 1_000}
+    scaled = prepared.inputs(raw_windows([other]))["history"]
+    np.testing.assert_allclose(tf.reduce_mean(scaled, axis=1), np.zeros((1, 2)), atol=1e-4)
+    np.testing.assert_allclose(tf.math.reduce_std(scaled, axis=1), np.ones((1, 2)), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("table", "changes", "message"),
+    [
+        (hourly(60), {}, r"The series has 60 steps: 36 are left .* need 60: set a smaller data.look_back"),
+        (hourly(300).assign(units=5), {}, r"the column 'units' is constant in the training part \(5\)"),
+        (hourly(300), {"data__past_columns": ["units"]}, r"The column 'units' is named twice"),
+        (
+            hourly(300),
+            {"data__target_columns": ["unit"]},
+            r"t.csv:1: there is no column 'unit'. Did you mean",
+        ),
+        (hourly(300), {"data__test_file": "x.csv"}, r"data.test_file is set, but a series is one file"),
+        (hourly(300), {"data__frequency": "often"}, r"data.frequency='often' is no time step"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(tmp_path, table, changes, message):
+    table.to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(UserError, match=message):
+        opened(tmp_path / "t.csv", **changes)
+
+
+def test_an_unknown_data_set_is_named(tmp_path):
+    settings = load_settings(ForecastingSettings, TASK.folder, "default", {"data.dataset": "etth"})
+    with pytest.raises(UserError, match=r"Unknown dataset 'etth'\. Did you mean 'etth"):
+        open_series_source(settings)
+
+
+@pytest.mark.parametrize("dataset", sorted(SOURCES))
+def test_every_data_set_has_columns_of_its_own(dataset):
+    settings = load_settings(ForecastingSettings, TASK.folder, "default", {"data.dataset": dataset})
+    columns = columns_of(settings.data)
+    assert len(set(columns.all)) == len(columns.all) >= 2
+
+
+def test_official_borders_of_ett(tmp_path, monkeypatch):
+    from common.data.source import manual_directory
+
+    if not (manual_directory() / "ett" / "ETTh1.csv.gz").is_file():
+        pytest.skip("the ETT files are not in TFDS's manual directory")
+    settings = load_settings(
+        ForecastingSettings,
+        TASK.folder,
+        "default",
+        {"data.dataset": "etth1", "data.look_back": 720, "data.horizon": 96, "data.stride": 1},
+    )
+    source = open_series_source(settings)
+    assert source.counts == {"train": 8640 - 720 - 96 + 1, "validation": 2880 - 95, "test": 2880 - 95}
+    assert len(source.data.columns.targets) == 7
+    monkeypatch.setenv("TFDS_MANUAL_DIR", str(tmp_path))
+    (tmp_path / "ett").mkdir()
+    (tmp_path / "ett" / "ETTh1.csv").write_text("date,OT\n")
+    with pytest.raises(UserError, match="is not the official file"):
+        open_series_source(settings)
+
+
+def test_borders_move_through_the_test_part_without_looking_ahead():
+    border = Borders(train_start=5, train_end=100, validation_end=120, end=161)
+    moved = [moved_border(border, part, 4) for part in range(4)]
+    assert moved[0] == Borders(5, 100, 120, 130)
+    assert [(m.validation_end, m.end) for m in moved] == [(120, 130), (130, 140), (140, 150), (150, 161)]
+    assert all(m.validation_end - m.train_end == 20 for m in moved)

@@ -98,7 +98,7 @@ def _calls(task: Task, target: Path, signature: dict[str, Any]) -> list[str]:
         "",
         "```python",
         "import tensorflow as tf",
-        f'serve = tf.saved_model.load("{target.parent.name}/{target.name}").signatures["serving_default"]',
+        f'serve = tf.saved_model.load("{target.parent.name}/{target.name}").serve',
         f'serve({name}=tf.constant(["..."]))',
         "```",
         "",

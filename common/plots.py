@@ -1,5 +1,6 @@
 """Pictures of training and of scores."""
 
+import functools
 import warnings
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pandas as pd
 from common.files import whole_file
 
 matplotlib.use("Agg")
+from matplotlib import font_manager
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -21,6 +23,21 @@ CELL_STYLES = (
     {"color": "tab:orange", "linestyle": "--"},
     {"color": "tab:blue", "linestyle": "-."},
     {"color": "tab:green", "linestyle": ":"},
+)
+
+
+# Fonts with Chinese characters, as systems have them.
+CHINESE_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Source Han Sans SC",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "Droid Sans Fallback",
+    "PingFang SC",
+    "Heiti SC",
+    "Microsoft YaHei",
+    "SimHei",
 )
 
 
@@ -76,6 +93,36 @@ def confusion_matrix(counts: np.ndarray, labels: list[str]) -> Figure:
             colour = "white" if shares[row, column] > 0.5 else "black"
             panel.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", color=colour)
     return figure
+
+
+def attention_matrix(weights: np.ndarray, sources: list[str], steps: list[str]) -> Figure:
+    """Draw what was looked at (columns) at each step (rows), the darker the more.
+
+    Args:
+        weights: (steps, sources), each row's sum at most 1.
+        sources: names of the columns.
+        steps: names of the rows.
+    """
+    width = min(max(3.0, 0.35 * len(sources) + 1.5), LARGEST_SIDE)
+    height = min(max(2.5, 0.3 * len(steps) + 1.2), LARGEST_SIDE)
+    with plt.rc_context({"font.family": text_fonts()}):
+        figure, panel = plt.subplots(figsize=(width, height))
+        panel.imshow(weights, cmap="Greys", vmin=0, vmax=1, aspect="auto")
+        # A name may hold signs that would begin a formula.
+        names = [[name.replace("$", r"\$") for name in side] for side in (sources, steps)]
+        panel.set_xticks(range(len(sources)), names[0], rotation=60, ha="left")
+        panel.set_yticks(range(len(steps)), names[1])
+        panel.xaxis.tick_top()
+        panel.set(xlabel="read", ylabel="written")
+        panel.xaxis.set_label_position("top")
+    return figure
+
+
+@functools.cache
+def text_fonts() -> list[str]:
+    """Fonts for words of any script: Matplotlib's own, and behind it those installed that know Chinese."""
+    installed = set(font_manager.get_font_names())
+    return ["DejaVu Sans", *(name for name in CHINESE_FONTS if name in installed)]
 
 
 def gradient_flow(norms: pd.DataFrame, solved: pd.DataFrame, traced_length: int, path: Path) -> None:

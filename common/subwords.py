@@ -261,9 +261,7 @@ def split_chunks(texts: tf.Tensor, lowercase: bool = False) -> tf.RaggedTensor:
     texts = tf.where(tf.equal(texts, ""), "", tf.strings.join([" ", texts]))
     texts = tf.strings.regex_replace(texts, _SIGNS, rf"{_SEPARATOR}\1{_SEPARATOR}")
     texts = tf.strings.regex_replace(texts, " ", f"{_SEPARATOR}{BLANK_MARK}")
-    texts = tf.strings.regex_replace(
-        texts, f"([^{_SEPARATOR}]{{{_LONGEST_CHUNK}}})", rf"\1{_SEPARATOR}"
-    )
+    texts = tf.strings.regex_replace(texts, f"([^{_SEPARATOR}]{{{_LONGEST_CHUNK}}})", rf"\1{_SEPARATOR}")
     chunks = tf.strings.split(texts, _SEPARATOR)
     return tf.ragged.boolean_mask(chunks, tf.not_equal(chunks, ""))
 

@@ -141,11 +141,15 @@ def beam_search(
         return t + 1, all_over, carry, Records.write(arrays, t, record)
 
     scalar = tf.TensorShape([])
+    last, moved, *hypotheses = carry
+    # How many there are of them may hang on a tensor.
+    counted = tf.nest.map_structure(lambda value: tf.TensorShape([None] * value.shape.rank), hypotheses)
+    shapes = (tf.TensorShape([None] * last.shape.rank), open_rows(moved), *counted)
     time, _, carry, arrays = tf.while_loop(
         lambda t, all_over, *_: ~all_over,
         body,
         (1, all_over, carry, arrays),
-        (scalar, scalar, open_rows(carry), Records.invariants(arrays)),
+        (scalar, scalar, shapes, Records.invariants(arrays)),
     )
     *_, ended = carry
     tokens = ended.tokens[:, :, :time]

@@ -33,8 +33,10 @@ else:
 folder, inputs, outputs = sys.argv[1:]
 loaded = tf.saved_model.load(folder)
 given = np.load(inputs)
-answers = loaded.serve(**{name: tf.constant(given[name].tolist() if given[name].dtype.kind in "SU" else given[name])
-                           for name in given.files})
+answers = loaded.serve(**{
+    name: tf.constant(given[name].tolist() if given[name].dtype.kind in "SU" else given[name])
+    for name in given.files
+})
 np.savez(outputs, **{name: value.numpy().astype("S") if value.dtype == tf.string else value.numpy()
                      for name, value in answers.items()})
 """

@@ -92,14 +92,16 @@ def _scores(metrics: dict[str, Any] | None) -> list[str]:
 
 def _calls(task: Task, target: Path, signature: dict[str, Any]) -> list[str]:
     name = next(iter(signature["inputs"]))
-    body = json.dumps({"instances": ["..."]})
+    # Rows know nothing of inputs that are left out.
+    request = {"inputs": {name: ["..."]}} if len(signature["inputs"]) > 1 else {"instances": ["..."]}
+    body = json.dumps(request)
     return [
         "From Python, with TensorFlow alone:",
         "",
         "```python",
         "import tensorflow as tf",
-        f'serve = tf.saved_model.load("{target.parent.name}/{target.name}").serve',
-        f'serve({name}=tf.constant(["..."]))',
+        f'model = tf.saved_model.load("{target.parent.name}/{target.name}")',
+        f'model.serve({name}=tf.constant(["..."]))',
         "```",
         "",
         "With TensorFlow Serving's REST API:",

@@ -347,8 +347,8 @@ def _train_pieces(counts: Counter[str], settings: SubwordSettings) -> tuple[list
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise UserError(
-            f"vocabulary_size={settings.vocabulary_size} does not go with the training texts ({reason}); give "
-            "a larger one, or a smaller character_coverage."
+            f"vocabulary_size={settings.vocabulary_size} does not go with the training texts ({reason}); "
+            "give a larger one, or a smaller character_coverage."
         ) from None
     processor = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
     numbers = range(1, processor.get_piece_size())

@@ -48,7 +48,7 @@ class Pairs(SequenceBuilder):
         raise NotImplementedError
 
     def raw_examples(self, download_manager: tfds.download.DownloadManager) -> Iterator[RawExample]:
-        """Yield the pairs that are worth learning from, and all of the official validation and test splits."""
+        """Yield the pairs that are worth learning from, and all of official validation and test splits."""
         for example in self.pairs():
             reason = None
             if example.split in (None, "train"):

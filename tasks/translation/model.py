@@ -3,14 +3,12 @@
 from typing import Any
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 from common.layers.attention_decoder import AttentionDecoder
 from common.layers.sequence_pooling import SequencePooling
 from common.layers.stacked_rnn import StackedRNN
 from common.layers.word_dropout import WordDropout
-from common.subwords import BOUNDARY
 from common.text import PADDING, UNKNOWN
 from tasks.translation.config import ModelSettings, TranslationSettings
 
@@ -23,8 +21,8 @@ class Translator(keras.Model):
     a_t = decoder(vector of y_{t-1}, s_{t-1}, attention over h), see AttentionDecoder
     z_t = E (W a_t) + b, with the matrix E of the vectors of the target, if it is tied
 
-    Input: {"source": (batch, pieces), "written": (batch, steps)} int32, padded with 0 at the end; `written` is
-    what stands before each step, the boundary first.
+    Input: {"source": (batch, pieces), "written": (batch, steps)} int32, padded with 0 at the end; `written`
+    is what stands before each step, the boundary first.
     Output: logits (batch, steps, target size) float32.
 
     A search calls `encode` once, and `step` for each step.

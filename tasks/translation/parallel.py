@@ -23,7 +23,7 @@ def file_names(file: Path | str) -> list[Path]:
         path = check_file(file)
         if not is_table(path):
             raise UserError(
-                f"{path}: give a table of pairs (.tsv, .csv, .jsonl), or two files with a comma between them: "
+                f"{path}: give a table of pairs (.tsv, .csv, .jsonl), or two files with a comma between: "
                 f"{path},TRANSLATIONS."
             )
         return [path]

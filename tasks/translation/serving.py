@@ -158,11 +158,11 @@ class TranslationServing(ServingModule):
 
     def endpoints(self) -> dict[str, Endpoint]:
         """`serve` for translations, `attention` for where they come from, `tokens` for what is read."""
+        usual_beam, only_best = tf.constant(self.search_settings.beam), tf.constant(1)
 
+        # Defaults are tensors, so that the signature carries them.
         def serve(
-            sentence: tf.Tensor,
-            beam: tf.Tensor = tf.constant(self.search_settings.beam),
-            n_best: tf.Tensor = tf.constant(1),
+            sentence: tf.Tensor, beam: tf.Tensor = usual_beam, n_best: tf.Tensor = only_best
         ) -> dict[str, tf.Tensor]:
             return self.translate(sentence, beam, n_best)
 

@@ -124,8 +124,8 @@ class TranslationTask(Task):
             for side in ("source", "target"):
                 if getattr(first, side).vocabulary != getattr(other, side).vocabulary:
                     raise UserError(
-                        f"The runs were not trained with the same pieces of the {side}, so they cannot answer "
-                        "as one; train them on the same data with the same text settings."
+                        f"The runs were not trained with the same pieces of the {side}, so they cannot "
+                        "answer as one; train them on the same data with the same text settings."
                     )
         return TranslationServing(first, models, settings.search)
 

@@ -54,22 +54,27 @@ def train(task: Task, settings: Any, source: Any, preprocessing: Any, run: Run) 
         run, epoch, monitor=f"val_{task.metric}", mode=task.metric_mode, train=settings.train
     )
     checkpoint.restore(model)
+    validation_batches = _scoring_batches(validation, settings.train)
+    score = task.validation_scores(settings, source, preprocessing, model)
     if not checkpoint.ended:
         model.fit(
             training.training_batches(buckets, epoch, settings.seed, settings.train.shuffle_buffer),
-            validation_data=_scoring_batches(validation, settings.train),
+            validation_data=validation_batches,
             initial_epoch=checkpoint.epochs_done,
             epochs=settings.train.epochs,
-            callbacks=[
-                *_callbacks(
-                    run, settings.train, task.validation_scores(settings, source, preprocessing, model)
-                ),
-                checkpoint,
-            ],
+            callbacks=[*_callbacks(run, settings.train, score), checkpoint],
             shuffle=False,  # The batches come in a new order each epoch already.
             verbose=1 if sys.stdout.isatty() else 2,
         )
-    checkpoint.restore_best(model)
+    averaged = 1
+    if len(checkpoint.kept) > 1:
+        checkpoint.restore_mean(model)
+        scores = model.evaluate(validation_batches, verbose=0, return_dict=True)
+        scores |= score() if score is not None else {}
+        if checkpoint.is_better(scores[task.metric]):
+            checkpoint.best, averaged = float(scores[task.metric]), len(checkpoint.kept)
+    if averaged == 1:
+        checkpoint.restore_best(model)
     with whole_file(run.model_file) as path:
         model.save(path)
     write_json(
@@ -78,6 +83,7 @@ def train(task: Task, settings: Any, source: Any, preprocessing: Any, run: Run) 
             "parameters": int(model.count_params()),
             "epochs": checkpoint.epochs_done,
             "best_epoch": checkpoint.best_epoch,
+            "averaged_epochs": averaged,
             f"best_validation_{task.metric}": checkpoint.best,
             "train_seconds": round(checkpoint.seconds, 1),
             "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
@@ -190,6 +196,8 @@ class Checkpoint(keras.callbacks.Callback):
         self.history: list[dict[str, float]] = []
         self.best: float | None = None
         self.best_epoch = 0
+        # Score and number of the best epochs, of which the weights are on disk; the best first.
+        self.kept: list[tuple[float, int]] = []
         self.epochs_since_best = 0
         self.epochs_since_rate_cut = 0
         self.seconds = 0.0
@@ -211,6 +219,14 @@ class Checkpoint(keras.callbacks.Callback):
         """Weights after the best epoch."""
         return self.run.checkpoints_folder / "best.npz"
 
+    def epoch_file(self, epoch: int) -> Path:
+        """Weights after one of the best epochs, if several are averaged at the end."""
+        return self.run.checkpoints_folder / f"epoch_{epoch}.npz"
+
+    def is_better(self, score: float) -> bool:
+        """Whether a validation score is above (or below, where less is better) the best one so far."""
+        return self.best is None or self.sign * score > self.sign * self.best
+
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Tell the data the epoch, before it draws the order."""
         self.started = time.monotonic()
@@ -226,21 +242,35 @@ class Checkpoint(keras.callbacks.Callback):
         logs["learning_rate"] = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
         self.history.append({"epoch": epoch + 1, **{key: float(value) for key, value in logs.items()}})
         self.seconds += time.monotonic() - self.started
-        if self.best is None or self.sign * logs[self.monitor] > self.sign * self.best:
+        if self.is_better(logs[self.monitor]):
             self.best, self.best_epoch = float(logs[self.monitor]), epoch + 1
             self.epochs_since_best = self.epochs_since_rate_cut = 0
             _save_arrays(self.best_file, _scored_weights(self.model))
         else:
             self.epochs_since_best += 1
             self.epochs_since_rate_cut += 1
+        dropped = self._keep_for_mean(float(logs[self.monitor]), epoch + 1)
         self._cut_rate_on_plateau()
         self.ended = (
             self.epochs_since_best >= self.train.early_stopping_patience or epoch + 1 == self.train.epochs
         )
         _save_arrays(self.last_file, _state(self.model), self._memory())
+        # Not before: a run that is killed here still finds what its last state names.
+        for number in dropped:
+            self.epoch_file(number).unlink(missing_ok=True)
         write_text(self.run.folder / "history.csv", pd.DataFrame(self.history).to_csv(index=False))
         learning_curves(self.history, self.run.folder / "figures" / "learning_curves.png")
         self.model.stop_training = self.ended
+
+    def _keep_for_mean(self, score: float, epoch: int) -> list[int]:
+        """Keep the weights of an epoch that is among the best; return the epochs that no longer are."""
+        if self.train.averaged_epochs == 1:
+            return []
+        ranked = sorted([*self.kept, (score, epoch)], key=lambda entry: (-self.sign * entry[0], entry[1]))
+        self.kept, dropped = ranked[: self.train.averaged_epochs], ranked[self.train.averaged_epochs :]
+        if (score, epoch) in self.kept:
+            _save_arrays(self.epoch_file(epoch), _scored_weights(self.model))
+        return [number for _, number in dropped if number != epoch]
 
     def _cut_rate_on_plateau(self) -> None:
         if self.train.schedule == "plateau" and self.epochs_since_rate_cut >= max(
@@ -254,6 +284,7 @@ class Checkpoint(keras.callbacks.Callback):
             "history",
             "best",
             "best_epoch",
+            "kept",
             "epochs_since_best",
             "epochs_since_rate_cut",
             "seconds",
@@ -273,6 +304,18 @@ class Checkpoint(keras.callbacks.Callback):
         _assign(_state_variables(model), arrays, self.last_file)
         for name, value in memory.items():
             setattr(self, name, value)
+        self.kept = [(score, epoch) for score, epoch in self.kept]
+
+    def restore_mean(self, model: keras.Model) -> None:
+        """Put the mean of the kept epochs' weights into the model."""
+        every = [_load_arrays(self.epoch_file(epoch))[0] for _, epoch in self.kept]
+        mean = [np.mean(arrays, axis=0, dtype=np.float64) for arrays in zip(*every, strict=True)]
+        # The states of random generators are whole numbers and have no mean.
+        arrays = [
+            first if np.issubdtype(first.dtype, np.integer) else average.astype(first.dtype)
+            for first, average in zip(every[0], mean, strict=True)
+        ]
+        _assign(model.weights, arrays, self.epoch_file(self.kept[0][1]))
 
     def restore_best(self, model: keras.Model) -> None:
         """Put the best epoch's weights into the model."""

@@ -8,6 +8,9 @@ import matplotlib
 import numpy as np
 import pandas as pd
 
+from common.data.packages import PinnedPackage, fetch_package
+from common.data.source import announce, data_directory
+from common.errors import UserError
 from common.files import whole_file
 
 matplotlib.use("Agg")
@@ -39,6 +42,17 @@ CHINESE_FONTS = (
     "Microsoft YaHei",
     "SimHei",
 )
+
+
+CHINESE_FONT = PinnedPackage(
+    name="cvttf-notosanscjk-regular",
+    version="1.0",
+    sha256="0a99bbb933cc4237895d3dbd95de65f7b508607872471f1f51d0eb91a5fe7766",
+    download_bytes=27_408_933,
+    licence="OFL-1.1 (the font)",
+    citation="Google and Adobe, Noto Sans CJK, https://github.com/notofonts/noto-cjk",
+)
+CHINESE_FONT_FILE = "cvttf_NotoSansCJK_Regular/NotoSansCJKtc-Regular.otf"
 
 
 def save_figure(figure: Figure, path: Path) -> None:
@@ -105,7 +119,7 @@ def attention_matrix(weights: np.ndarray, sources: list[str], steps: list[str]) 
     """
     width = min(max(3.0, 0.35 * len(sources) + 1.5), LARGEST_SIDE)
     height = min(max(2.5, 0.3 * len(steps) + 1.2), LARGEST_SIDE)
-    with plt.rc_context({"font.family": text_fonts()}):
+    with plt.rc_context({"font.family": text_fonts([*sources, *steps])}):
         figure, panel = plt.subplots(figsize=(width, height))
         panel.imshow(weights, cmap="Greys", vmin=0, vmax=1, aspect="auto")
         # A name may hold signs that would begin a formula.
@@ -118,11 +132,27 @@ def attention_matrix(weights: np.ndarray, sources: list[str], steps: list[str]) 
     return figure
 
 
+def text_fonts(names: list[str]) -> list[str]:
+    """Fonts for words of any script: Matplotlib's own, and behind it one for Chinese if it is needed."""
+    if not any("\u2e80" <= character <= "\uffef" for name in names for character in name):
+        return ["DejaVu Sans"]
+    return ["DejaVu Sans", *_chinese_fonts()]
+
+
 @functools.cache
-def text_fonts() -> list[str]:
-    """Fonts for words of any script: Matplotlib's own, and behind it those installed that know Chinese."""
+def _chinese_fonts() -> list[str]:
+    """A font of this system, or one from the Python registry; none if that cannot be reached."""
     installed = set(font_manager.get_font_names())
-    return ["DejaVu Sans", *(name for name in CHINESE_FONTS if name in installed)]
+    found = [name for name in CHINESE_FONTS if name in installed]
+    if found:
+        return found[:1]
+    try:
+        path = fetch_package(CHINESE_FONT, data_directory()) / CHINESE_FONT_FILE
+    except UserError as error:
+        announce(f"Chinese characters are drawn as boxes. {error}")
+        return []
+    font_manager.fontManager.addfont(path)
+    return [font_manager.FontProperties(fname=path).get_name()]
 
 
 def gradient_flow(norms: pd.DataFrame, solved: pd.DataFrame, traced_length: int, path: Path) -> None:

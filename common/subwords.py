@@ -162,10 +162,14 @@ class SubwordText(tf.Module):
 
     def _likeliest(self, chunks: tf.Tensor) -> tf.RaggedTensor:
         """Cut chunks (n,) by the largest sum of scores (Viterbi, 1967); (n, pieces)."""
-        characters = tf.strings.unicode_split(chunks, "UTF-8").to_tensor("")  # (n, longest)
+        # One character more than there is, so that there is one even without any chunk.
+        nothing = tf.fill([tf.size(chunks), 1], "")
+        characters = tf.strings.unicode_split(chunks, "UTF-8").to_tensor("")
+        characters = tf.concat([characters, nothing], axis=1)  # (n, longest)
         count, longest = tf.shape(characters)[0], tf.shape(characters)[1]
         scores, grams = self._scores_of_grams(characters)  # (n, longest, _LONGEST_PIECE), by start and length
-        lengths = tf.range(1, _LONGEST_PIECE + 1)
+        # Of equally good cuts the one with the longer last piece, as the library does.
+        lengths = tf.range(_LONGEST_PIECE, 0, -1)
 
         def advance(end: tf.Tensor, best: tf.Tensor, taken: tf.TensorArray) -> tuple[Any, ...]:
             starts = tf.maximum(end - lengths, 0)  # (_LONGEST_PIECE,)
@@ -174,7 +178,7 @@ class SubwordText(tf.Module):
             before = tf.gather(best, starts)  # (_LONGEST_PIECE, n)
             totals = tf.where((lengths <= end)[:, tf.newaxis], before + ending, float("-inf"))
             best = tf.tensor_scatter_nd_update(best, [[end]], [tf.reduce_max(totals, axis=0)])
-            taken = taken.write(end - 1, tf.argmax(totals, axis=0, output_type=tf.int32) + 1)
+            taken = taken.write(end - 1, tf.gather(lengths, tf.argmax(totals, axis=0)))
             return end + 1, best, taken
 
         best = tf.zeros([longest + 1, count])  # At each place, the largest sum of the pieces before it.

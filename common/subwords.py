@@ -111,6 +111,8 @@ class SubwordText(tf.Module):
             return chunks
         # Most chunks of a batch are there more than once.
         different, places = tf.unique(chunks.flat_values)
+        # One more, so that there is one to cut even where every text is empty.
+        different = tf.concat([different, [BLANK_MARK]], axis=0)
         pieces = tf.gather(cut[self.settings.units](different), places)  # (chunks, pieces)
         return chunks.with_flat_values(pieces).merge_dims(1, 2)
 
@@ -162,19 +164,17 @@ class SubwordText(tf.Module):
 
     def _likeliest(self, chunks: tf.Tensor) -> tf.RaggedTensor:
         """Cut chunks (n,) by the largest sum of scores (Viterbi, 1967); (n, pieces)."""
-        # One character more than there is, so that there is one even without any chunk.
-        nothing = tf.fill([tf.size(chunks), 1], "")
-        characters = tf.strings.unicode_split(chunks, "UTF-8").to_tensor("")
-        characters = tf.concat([characters, nothing], axis=1)  # (n, longest)
+        characters = tf.strings.unicode_split(chunks, "UTF-8").to_tensor("")  # (n, longest)
         count, longest = tf.shape(characters)[0], tf.shape(characters)[1]
         scores, grams = self._scores_of_grams(characters)  # (n, longest, _LONGEST_PIECE), by start and length
+        scores = tf.transpose(scores, [1, 2, 0])
         # Of equally good cuts the one with the longer last piece, as the library does.
         lengths = tf.range(_LONGEST_PIECE, 0, -1)
 
         def advance(end: tf.Tensor, best: tf.Tensor, taken: tf.TensorArray) -> tuple[Any, ...]:
             starts = tf.maximum(end - lengths, 0)  # (_LONGEST_PIECE,)
             places = tf.stack([starts, lengths - 1], axis=1)
-            ending = tf.gather_nd(tf.transpose(scores, [1, 2, 0]), places)  # (_LONGEST_PIECE, n)
+            ending = tf.gather_nd(scores, places)  # (_LONGEST_PIECE, n)
             before = tf.gather(best, starts)  # (_LONGEST_PIECE, n)
             totals = tf.where((lengths <= end)[:, tf.newaxis], before + ending, float("-inf"))
             best = tf.tensor_scatter_nd_update(best, [[end]], [tf.reduce_max(totals, axis=0)])

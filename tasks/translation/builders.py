@@ -164,6 +164,8 @@ class Multi30k(Pairs):
 class CataloguePairs(Pairs):
     """A data set of the TFDS catalogue, staged again for this project's splits and duplicates."""
 
+    splits: tuple[str, ...] = ("train", "validation", "test")
+
     def pairs(self) -> Iterator[RawExample]:
         """Yield the pairs of the catalogue's splits; what is not official there is cut from train."""
         name = self.information.name
@@ -181,13 +183,16 @@ class CataloguePairs(Pairs):
         # A feature is named for its language, with "_" between two.
         features = {feature.replace("_", ""): feature for feature in catalogue.info.features}
         source, target = (features[language] for language in self.languages)
-        official = len(catalogue.info.splits) > 1
-        for split in catalogue.info.splits:
+        for split in self.splits:
             examples = catalogue.as_dataset(split=split, shuffle_files=False, read_config=reading)
             for number, example in enumerate(examples.as_numpy_iterator()):
                 texts = [example[feature].decode().strip() for feature in (source, target)]
                 if all(texts):
-                    yield pair_example(*texts, f"{name}/{split}:{number}", split if official else None)
+                    yield pair_example(*texts, f"{name}/{split}:{number}", self.official(split))
+
+    def official(self, split: str) -> str | None:
+        """Name our split of one of the catalogue's; None where ours are cut from the only one."""
+        return split if len(self.splits) > 1 else None
 
 
 class OwnPairs(Pairs):
@@ -237,7 +242,10 @@ class OwnPairs(Pairs):
 
 def _catalogue_builder(source: SourceInformation) -> type[Pairs]:
     words = source.name.replace("/", "_").split("_")
-    return type("".join(word.title() for word in words), (CataloguePairs,), {"information": source})
+    members: dict[str, Any] = {"information": source}
+    if source.name.startswith("opus/"):
+        members["splits"] = ("train",)
+    return type("".join(word.title() for word in words), (CataloguePairs,), members)
 
 
 BUILDERS: dict[str, type[Pairs]] = {

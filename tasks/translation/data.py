@@ -97,7 +97,7 @@ SOURCES: dict[str, SourceInformation] = {
             "hsk",
             "Everyday sentences for learners of Chinese, with English translations.",
             "https://pypi.org/project/hsk-sentences-audio/",
-            {"train": 3479, "validation": 435, "test": 435},
+            {"train": 3467, "validation": 434, "test": 434},
         ),
         _packaged(
             "bible",

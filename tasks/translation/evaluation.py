@@ -38,8 +38,9 @@ def _metrics(references: list[str]) -> dict[str, Any]:
     # What sacrebleu itself asks for in Chinese; 13a knows no words there.
     tokenizer = "zh" if _is_chinese(references) else "13a"
     return {
-        "bleu": BLEU(tokenize=tokenizer),
-        "bleu_lc": BLEU(tokenize=tokenizer, lowercase=True),
+        # force: no warning where sentences look tokenised, as those of some data sets are.
+        "bleu": BLEU(tokenize=tokenizer, force=True),
+        "bleu_lc": BLEU(tokenize=tokenizer, lowercase=True, force=True),
         "chrf": CHRF(),
         "chrf_lc": CHRF(lowercase=True),
     }

@@ -128,8 +128,10 @@ def draw_attention(outputs: dict[str, np.ndarray]) -> Figure:
     Args:
         outputs: of the endpoint `attention`, for one sentence.
     """
-    sources = [piece.decode().replace(BLANK_MARK, " ").strip() or "_" for piece in outputs["source_pieces"]]
-    written = [piece.decode().replace(BLANK_MARK, " ").strip() or "_" for piece in outputs["pieces"] if piece]
+    sources, written = (
+        [piece.decode().replace(BLANK_MARK, " ").strip() or "_" for piece in outputs[name] if piece]
+        for name in ("source_pieces", "pieces")
+    )
     steps = [*written, "(end)"][: len(outputs["attention"])]
     return attention_matrix(outputs["attention"][: len(steps), : len(sources)], sources, steps)
 

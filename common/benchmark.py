@@ -11,10 +11,12 @@ from rich.console import Console
 
 from common.config import choose_preset, load_settings, parse_overrides
 from common.errors import UserError, unknown_name
+from common.evaluation import evaluate_split
 from common.files import read_json, write_json
 from common.recipes import Recipe, choose_recipes, read_records, records_file
 from common.results_page import write_results_page
 from common.runs import PROJECT_FOLDER, Run, environment, list_runs, runs_folder
+from common.serving import ensemble_predictor
 from common.task import Task
 
 console = Console(highlight=False, soft_wrap=True, markup=False)
@@ -46,7 +48,10 @@ def run_recipes(task: Task, dataset: str | None, recipe: str | None) -> None:
             _run_seed(task, recipe_of_task, settings, baselines=number == 0)
             for number, settings in enumerate(settings_of_seeds)
         ]
-        save_records(task.name, make_records(task, recipe_of_task, runs))
+        records = make_records(task, recipe_of_task, runs)
+        if recipe_of_task.ensemble:
+            records += ensemble_records(task, recipe_of_task, runs, records[0])
+        save_records(task.name, records)
         path = write_results_page()
         console.print(f"Recipe {recipe_of_task.name} is recorded in {records_file(task.name)} and {path}")
 
@@ -74,6 +79,37 @@ def make_records(task: Task, recipe: Recipe, runs: list[Run]) -> list[dict[str, 
     return [_record(task, recipe, metric, judged_by, scores, shared) for metric in metrics]
 
 
+def ensemble_records(
+    task: Task, recipe: Recipe, runs: list[Run], like: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Score the runs of a recipe as one model, and record each metric as `<metric>_of_all_seeds`.
+
+    Args:
+        task: of the recipe.
+        recipe: whose seeds are joined.
+        runs: one a seed.
+        like: a record of the recipe, for what the ensemble shares with its members.
+    """
+    folder = runs_folder() / task.name / f"benchmark-{recipe.name}-ensemble"
+    metrics = evaluate_split(task, ensemble_predictor(task, runs), folder)["metrics"]
+    totals = {name: like[name] * len(runs) for name in ("parameters", "train_seconds")}
+    return [
+        {
+            **like,
+            **totals,
+            "metric": f"{name}_of_all_seeds",
+            "metric_mode": None,
+            "value": value,
+            "spread": None,
+            "values": [value],
+            "validation_value": None,
+            "baselines": {},
+        }
+        for name, value in metrics.items()
+        if not name.endswith(INTERVAL_SUFFIXES)
+    ]
+
+
 def save_records(task: str, records: list[dict[str, Any]]) -> None:
     """Put records into the task's file, in place of older ones of the same data set and recipe."""
     replaced = {_key(record) for record in records}
@@ -97,7 +133,7 @@ def _record(
     validation = [score.get(f"best_validation_{metric}") for score in scores]
     return {
         "task": task.name,
-        "dataset": recipe.dataset,
+        "dataset": recipe.data,
         "recipe": recipe.name,
         "metric": metric,
         # What is better, known of the metric that counts.

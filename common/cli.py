@@ -38,7 +38,9 @@ ColumnOption = Annotated[
     list[str] | None, typer.Option("--column", help="column of your file: text=review_body label=stars")
 ]
 RunOption = Annotated[str, typer.Option("--run", help="name of a run; the newest finished one if not given")]
-ModelOption = Annotated[str, typer.Option("--model", help="folder of an export, instead of a run")]
+ModelOption = Annotated[
+    str, typer.Option("--model", help="folder of an export, or several runs that answer as one: run1,run2")
+]
 
 
 @app.command()
@@ -143,11 +145,13 @@ def predict(
     text: Annotated[
         str | None, typer.Option(help="one text; lines are read from standard input if not given")
     ] = None,
-    input_: Annotated[str, typer.Option("--input", help="a table of which every row is answered")] = "",
-    output: Annotated[str, typer.Option(help="where the answered table goes: .csv, .tsv or .jsonl")] = "",
+    input_: Annotated[
+        str, typer.Option("--input", help="a table, or a file of lines, of which each is answered")
+    ] = "",
+    output: Annotated[str, typer.Option(help="where the answers go; of a table: .csv, .tsv or .jsonl")] = "",
     column: ColumnOption = None,
     format_: Annotated[str, typer.Option("--format", help="text | json")] = "text",
-    plot: Annotated[str, typer.Option(help="where a picture of the answers goes: .png, .pdf or .svg")] = "",
+    plot: Annotated[str, typer.Option(help="where a picture of the answer goes: .png, .pdf or .svg")] = "",
 ) -> None:
     """Answer one text, a table, or lines on standard input."""
     if text is not None and not text.strip():
@@ -159,13 +163,19 @@ def predict(
     if input_ and not output:
         raise UserError("INPUT is given without OUTPUT; name the table to write: OUTPUT=answers.csv.")
     if input_ and not Path(input_).is_file():
-        raise UserError(f"{input_} is not a file; give a table as INPUT.")
-    if plot and not input_:
-        raise UserError("PLOT is given without INPUT; name the table whose answers are drawn.")
+        raise UserError(f"{input_} is not a file; give a table, or a file of lines, as INPUT.")
+    if plot and text is None and not input_:
+        raise UserError("PLOT is given without TEXT or INPUT; give what is to be answered and drawn.")
     found, predictor, _ = _predictor(task, run, model)
-    from common.prediction import predict_lines
+    from common.data.tables import is_table
+    from common.prediction import draw_answer, predict_file, predict_lines
 
-    if input_:
+    if input_ and found.line_feature is not None and not is_table(input_):
+        if plot or _column_overrides(found, column):
+            raise UserError(f"{input_} is no table but a file of lines; leave out PLOT and the columns.")
+        count = predict_file(predictor, Path(input_), Path(output))
+        typer.echo(f"{count:,} lines answered by {predictor.source}: {output}")
+    elif input_:
         settings = _with_overrides(predictor.settings, _column_overrides(found, column))
         picture = Path(plot) if plot else None
         done = found.predict_table(predictor, Path(input_), Path(output), settings, picture)
@@ -175,6 +185,9 @@ def predict(
     else:
         if text is not None:
             predict_lines(predictor, [_checked_text(text)], format_, sys.stdout)
+            if plot:
+                draw_answer(predictor, _checked_text(text), Path(plot))
+                typer.echo(f"Drawn: {plot}", err=True)
         elif sys.stdin.isatty():
             typer.echo("One text a line; end with Ctrl-D.", err=True)
             predict_lines(predictor, _lines_of_stdin(), format_, sys.stdout, window=1)
@@ -349,6 +362,8 @@ def _task_and_run(task: str, run: str) -> tuple["Task", Any]:
 def _predictor(task: str, run: str, model: str) -> tuple["Task", "Predictor", Any]:
     if run and model:
         raise UserError("RUN and MODEL are both given; which of them answers? Give one.")
+    if "," in model:
+        return _ensemble(task, [name.strip() for name in model.split(",") if name.strip()])
     if model:
         import_tensorflow_quietly()
         from common.export import find_export
@@ -362,6 +377,18 @@ def _predictor(task: str, run: str, model: str) -> tuple["Task", "Predictor", An
     from common.serving import run_predictor
 
     return found, run_predictor(found, trained), trained
+
+
+def _ensemble(task: str, names: list[str]) -> tuple["Task", "Predictor", Any]:
+    from common.runs import find_run
+
+    runs = [find_run(name, task or None) for name in names]
+    found = _find_task(runs[0].task)
+    if {run.task for run in runs} != {found.name}:
+        raise UserError(f"MODEL={','.join(names)} are runs of several tasks; name runs of one.")
+    from common.serving import ensemble_predictor
+
+    return found, ensemble_predictor(found, runs), None
 
 
 def _evaluate_run(task: "Task", run: Any, baselines: bool = True) -> None:

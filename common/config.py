@@ -72,6 +72,11 @@ class TrainSettings(Settings):
     weight_average: float | None = Field(
         None, gt=0, lt=1, description="momentum of the moving average of the weights that is scored and kept"
     )
+    averaged_epochs: int = Field(
+        1,
+        ge=1,
+        description="best epochs whose mean weights are kept if they score better than the best alone",
+    )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="probability spread evenly over all classes")
     mixed_precision: Literal["none", "bfloat16", "float16"] = Field(
         "none", description="none | bfloat16 | float16 products (for GPUs; slower on most CPUs)"

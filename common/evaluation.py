@@ -1,6 +1,7 @@
 """Scores on labelled examples: answers through the serving graph, baselines beside, files for later."""
 
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def evaluate_run(task: Task, run: Run, predictor: Predictor, with_baselines: boo
         "split": "test",
         "examples": source.counts["test"],
         "metric": task.judged_by(settings),
-        "metrics": evaluation.metrics,
+        "metrics": _all_metrics(evaluation),
         "baselines": baselines,
         **read_record(run.training_file),
     }
@@ -86,7 +87,7 @@ def evaluate_file(
         "dataset": str(path),
         "examples": count,
         "metric": task.judged_by(settings),
-        "metrics": evaluation.metrics,
+        "metrics": _all_metrics(evaluation),
         "model": predictor.source,
     }
     if output is not None:
@@ -105,7 +106,7 @@ def evaluate_split(task: Task, predictor: Predictor, output: Path | None) -> dic
         "split": "test",
         "examples": source.counts["test"],
         "metric": task.judged_by(predictor.settings),
-        "metrics": evaluation.metrics,
+        "metrics": _all_metrics(evaluation),
         "model": predictor.source,
     }
     if output is not None:
@@ -116,8 +117,32 @@ def evaluate_split(task: Task, predictor: Predictor, output: Path | None) -> dic
 
 def evaluate(task: Task, predictor: Predictor, examples: Iterable[Example], count: int) -> Evaluation:
     """Answer examples through the serving graph and compare the answers with the truth."""
-    scored = track(predictor.answer_all(examples), "Answering", total=count, console=console, transient=True)
-    return task.evaluate(predictor.settings, predictor.labels, scored)
+    settings = predictor.settings
+    variants = task.variants(settings)
+    if variants or task.examples_drawn:
+        examples = list(examples)
+
+    def scored(options: dict[str, Any] | None = None) -> Evaluation:
+        answered = predictor.answer_all(examples, options)
+        shown = track(answered, "Answering", total=count, console=console, transient=True)
+        return task.evaluate(settings, predictor.labels, shown)
+
+    evaluation = scored()
+    for name, options in variants.items():
+        evaluation.variants[name] = scored(options).metrics
+    for number, example in enumerate(islice(examples, task.examples_drawn), 1):
+        evaluation.figures[f"example_{number}.png"] = task.draw(example, predictor)
+    return evaluation
+
+
+def _all_metrics(evaluation: Evaluation) -> dict[str, float]:
+    """The metrics, and those of the variants with the variant's name behind."""
+    of_variants = {
+        f"{metric}_{name}": value
+        for name, metrics in evaluation.variants.items()
+        for metric, value in metrics.items()
+    }
+    return evaluation.metrics | of_variants
 
 
 def write_evaluation(evaluation: Evaluation, record: dict[str, Any], folder: Path) -> None:
@@ -141,8 +166,9 @@ def report(evaluation: Evaluation, record: dict[str, Any], name: str) -> None:
     scores.add_row(
         f"[bold]{escape(name)}[/bold]", *(_with_interval(evaluation.metrics, metric) for metric in shown)
     )
-    for baseline, metrics in record.get("baselines", {}).items():
-        scores.add_row(escape(baseline), *(_number(metrics.get(metric)) for metric in shown))
+    others = evaluation.variants | record.get("baselines", {})
+    for other, metrics in others.items():
+        scores.add_row(escape(other), *(_number(metrics.get(metric)) for metric in shown))
     console.print(scores)
     for title, rows in evaluation.tables.items():
         table = Table(title=title)

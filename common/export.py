@@ -1,5 +1,6 @@
 """Exports: a SavedModel that answers raw inputs, checked without this project, with a card beside it."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -30,10 +31,12 @@ except ImportError:
 else:
     sys.exit("the check can import this project")
 folder, inputs, outputs = sys.argv[1:]
-serve = tf.saved_model.load(folder).signatures["serving_default"]
+loaded = tf.saved_model.load(folder)
 given = np.load(inputs)
-answers = serve(**{name: tf.constant(given[name].tolist() if given[name].dtype.kind in "SU" else given[name])
-                   for name in given.files})
+answers = loaded.serve(**{
+    name: tf.constant(given[name].tolist() if given[name].dtype.kind in "SU" else given[name])
+    for name in given.files
+})
 np.savez(outputs, **{name: value.numpy().astype("S") if value.dtype == tf.string else value.numpy()
                      for name, value in answers.items()})
 """
@@ -73,7 +76,7 @@ def export_run(task: Task, run: Run, folder: Path | None = None) -> Path:
         target = _next_version(versions)
         with whole_file(target) as temporary:
             write_saved_model(module, temporary)
-            signature = _check_without_project(task, run, temporary, examples)
+            signature = _check_without_project(task, run, module, temporary, examples)
             description = {
                 "task": task.name,
                 "run": run.name,
@@ -97,7 +100,9 @@ def write_saved_model(module: ServingModule, folder: Path) -> None:
     archive.write_out(str(folder), verbose=False)
 
 
-def _check_without_project(task: Task, run: Run, folder: Path, examples: list[Example]) -> dict[str, Any]:
+def _check_without_project(
+    task: Task, run: Run, module: ServingModule, folder: Path, examples: list[Example]
+) -> dict[str, Any]:
     """Load the export in a process that cannot import this project and compare its answers with the run's.
 
     Returns:
@@ -122,13 +127,25 @@ def _check_without_project(task: Task, run: Run, folder: Path, examples: list[Ex
     return {
         "inputs": {
             name: _describe(value.dtype.name, ["batch", *value.shape[1:]]) for name, value in request.items()
-        },
+        }
+        | _optional_inputs(module),
         "outputs": {
             name: _describe(
                 "string" if value.dtype == object else value.dtype.name, ["batch", *value.shape[1:]]
             )
             for name, value in expected.items()
         },
+    }
+
+
+def _optional_inputs(module: ServingModule) -> dict[str, str]:
+    """Describe the inputs that have a default."""
+    function, _ = next(iter(module.endpoints().values()))
+    return {
+        name: f"{_describe(parameter.default.dtype.name, list(parameter.default.shape))}; "
+        f"{parameter.default.numpy()} if not given"
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is not parameter.empty
     }
 
 

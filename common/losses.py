@@ -36,6 +36,38 @@ class SmoothedCrossEntropy(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
+class SequenceCrossEntropy(keras.losses.Loss):
+    """Mean smoothed cross-entropy of the steps of sequences, without the steps of padding.
+
+    E = -sum_t sum_k q_tk log softmax(z_t)_k / number of t, over the t whose target is not 0, with
+    q_t = (1 - smoothing) onehot(y_t) + smoothing / K.
+
+    Targets: (batch, time) class numbers, 0 for padding. Predictions: (batch, time, classes) logits.
+
+    Source: smoothing: Szegedy et al., "Rethinking the Inception architecture", 2016.
+    """
+
+    def __init__(self, smoothing: float = 0.0, name: str = "sequence_cross_entropy", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.smoothing = smoothing
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Loss of each step, (batch, time), scaled so that their mean is that of the steps that count."""
+        targets = ops.cast(y_true, "int32")
+        losses = keras.losses.sparse_categorical_crossentropy(targets, y_pred, from_logits=True)
+        if self.smoothing > 0:
+            # (1 - s) (L - z_y) + s (L - mean z), with L = log sum exp z: nothing is one-hot, which is wide.
+            chosen = ops.take_along_axis(y_pred, ops.expand_dims(targets, -1), axis=-1)[..., 0]
+            losses += self.smoothing * (chosen - ops.mean(y_pred, axis=-1))
+        counts = ops.cast(ops.not_equal(targets, 0), losses.dtype)
+        return losses * counts / ops.maximum(ops.mean(counts), 1e-9)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return super().get_config() | {"smoothing": self.smoothing}
+
+
+@keras.saving.register_keras_serializable(package="rnn_task_suite")
 class CRFNegativeLogLikelihood(keras.losses.Loss):
     """Negative logarithm of the probability that a conditional random field gives to the true tags.
 

@@ -1,5 +1,6 @@
 """Pictures of training and of scores."""
 
+import functools
 import warnings
 from pathlib import Path
 
@@ -7,9 +8,13 @@ import matplotlib
 import numpy as np
 import pandas as pd
 
+from common.data.packages import PinnedPackage, fetch_package
+from common.data.source import announce, data_directory
+from common.errors import UserError
 from common.files import whole_file
 
 matplotlib.use("Agg")
+from matplotlib import font_manager
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,6 +27,32 @@ CELL_STYLES = (
     {"color": "tab:blue", "linestyle": "-."},
     {"color": "tab:green", "linestyle": ":"},
 )
+
+
+# Fonts with Chinese characters, as systems have them.
+CHINESE_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Source Han Sans SC",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "Droid Sans Fallback",
+    "PingFang SC",
+    "Heiti SC",
+    "Microsoft YaHei",
+    "SimHei",
+)
+
+
+CHINESE_FONT = PinnedPackage(
+    name="cvttf-notosanscjk-regular",
+    version="1.0",
+    sha256="0a99bbb933cc4237895d3dbd95de65f7b508607872471f1f51d0eb91a5fe7766",
+    download_bytes=27_408_933,
+    licence="OFL-1.1 (the font)",
+    citation="Google and Adobe, Noto Sans CJK, https://github.com/notofonts/noto-cjk",
+)
+CHINESE_FONT_FILE = "cvttf_NotoSansCJK_Regular/NotoSansCJKtc-Regular.otf"
 
 
 def save_figure(figure: Figure, path: Path) -> None:
@@ -76,6 +107,52 @@ def confusion_matrix(counts: np.ndarray, labels: list[str]) -> Figure:
             colour = "white" if shares[row, column] > 0.5 else "black"
             panel.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", color=colour)
     return figure
+
+
+def attention_matrix(weights: np.ndarray, sources: list[str], steps: list[str]) -> Figure:
+    """Draw what was looked at (columns) at each step (rows), the darker the more.
+
+    Args:
+        weights: (steps, sources), each row's sum at most 1.
+        sources: names of the columns.
+        steps: names of the rows.
+    """
+    width = min(max(3.0, 0.35 * len(sources) + 1.5), LARGEST_SIDE)
+    height = min(max(2.5, 0.3 * len(steps) + 1.2), LARGEST_SIDE)
+    with plt.rc_context({"font.family": text_fonts([*sources, *steps])}):
+        figure, panel = plt.subplots(figsize=(width, height))
+        panel.imshow(weights, cmap="Greys", vmin=0, vmax=1, aspect="auto")
+        # A name may hold signs that would begin a formula.
+        names = [[name.replace("$", r"\$") for name in side] for side in (sources, steps)]
+        panel.set_xticks(range(len(sources)), names[0], rotation=60, ha="left")
+        panel.set_yticks(range(len(steps)), names[1])
+        panel.xaxis.tick_top()
+        panel.set(xlabel="read", ylabel="written")
+        panel.xaxis.set_label_position("top")
+    return figure
+
+
+def text_fonts(names: list[str]) -> list[str]:
+    """Fonts for words of any script: Matplotlib's own, and behind it one for Chinese if it is needed."""
+    if not any("\u2e80" <= character <= "\uffef" for name in names for character in name):
+        return ["DejaVu Sans"]
+    return ["DejaVu Sans", *_chinese_fonts()]
+
+
+@functools.cache
+def _chinese_fonts() -> list[str]:
+    """A font of this system, or one from the Python registry; none if that cannot be reached."""
+    installed = set(font_manager.get_font_names())
+    found = [name for name in CHINESE_FONTS if name in installed]
+    if found:
+        return found[:1]
+    try:
+        path = fetch_package(CHINESE_FONT, data_directory()) / CHINESE_FONT_FILE
+    except UserError as error:
+        announce(f"Chinese characters are drawn as boxes. {error}")
+        return []
+    font_manager.fontManager.addfont(path)
+    return [font_manager.FontProperties(fname=path).get_name()]
 
 
 def gradient_flow(norms: pd.DataFrame, solved: pd.DataFrame, traced_length: int, path: Path) -> None:

@@ -13,6 +13,7 @@ from common.data.batching import ordered_answers
 from common.data.tables import Row, read_rows, table_columns
 from common.errors import UserError, unknown_name
 from common.files import whole_file
+from common.plots import save_figure
 from common.serving import STEPS_PER_BATCH, Predictor
 from common.task import Answer, Example
 
@@ -21,6 +22,7 @@ notes = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 FORMATS = ("text", "json")
 OUTPUT_SUFFIXES = (".csv", ".tsv", ".jsonl")
+PICTURE_SUFFIXES = (".png", ".pdf", ".svg")
 # Examples among which like lengths are sought.
 LINES_AT_ONCE = 2_048
 # Notices of one kind beyond this number are counted, not printed.
@@ -80,6 +82,48 @@ def predict_lines(
         output.flush()
 
 
+def predict_file(predictor: Predictor, path: Path, output: Path) -> int:
+    """Answer every line of a text file, and write as many lines.
+
+    Args:
+        predictor: from a run or an export.
+        path: one raw example a line, in UTF-8.
+        output: one answer a line; empty where the line is.
+
+    Returns:
+        The number of lines.
+
+    Raises:
+        UserError: if the task answers no lines, the file is not UTF-8, or the output has no place.
+    """
+    check_output(output, path)
+    count = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal count
+        with path.open("rb") as file:
+            for count, line in enumerate(file, 1):
+                try:
+                    yield line.decode("utf-8-sig" if count == 1 else "utf-8")
+                except UnicodeDecodeError:
+                    raise UserError(f"{path}:{count}: not UTF-8; convert the file first.") from None
+
+    with whole_file(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        predict_lines(predictor, lines(), "text", file)
+    return count
+
+
+def draw_answer(predictor: Predictor, text: str, path: Path) -> None:
+    """Draw how a text was answered.
+
+    Raises:
+        UserError: if the task draws nothing, or the picture has no place or no known kind.
+    """
+    if path.suffix not in PICTURE_SUFFIXES:
+        raise UserError(f"PLOT={path} must end in one of {', '.join(PICTURE_SUFFIXES)}.")
+    save_figure(predictor.task.draw({predictor.task.line_feature: text}, predictor), path)
+
+
 def predict_table(predictor: Predictor, path: Path, output: Path, settings: Any) -> int:
     """Answer every row of a table and write the table with the answers' columns added.
 
@@ -95,7 +139,7 @@ def predict_table(predictor: Predictor, path: Path, output: Path, settings: Any)
     Raises:
         UserError: if the table cannot be read, lacks the column, or the output's format is unknown.
     """
-    check_output(output, path)
+    check_table_output(output, path)
     feature = predictor.task.line_feature
     column = getattr(settings.data, predictor.task.column_settings[feature])
     columns = dict.fromkeys(table_columns(path))
@@ -116,7 +160,7 @@ def predict_table(predictor: Predictor, path: Path, output: Path, settings: Any)
     return count
 
 
-def check_output(output: Path, path: Path) -> None:
+def check_table_output(output: Path, path: Path) -> None:
     """Check that a table of answers can be written, before anything is answered.
 
     Raises:
@@ -124,6 +168,15 @@ def check_output(output: Path, path: Path) -> None:
     """
     if output.suffix not in OUTPUT_SUFFIXES:
         raise UserError(f"OUTPUT={output} must end in one of {', '.join(OUTPUT_SUFFIXES)}.")
+    check_output(output, path)
+
+
+def check_output(output: Path, path: Path) -> None:
+    """Check that answers have a place, before anything is answered.
+
+    Raises:
+        UserError: the folder is missing, or it is the user's file itself.
+    """
     if not output.resolve().parent.is_dir():
         raise UserError(
             f"OUTPUT={output}: the folder {output.resolve().parent} does not exist; make it first."

@@ -27,16 +27,23 @@ class Recipe(Entry):
 
     name: str = Field(pattern=r"^[a-z0-9_]+$", description="unique within the task")
     dataset: str = Field(description="as in DATASET=")
+    part: str = Field("", description="what of a data set that has several, e.g. a pair of languages")
     preset: str = Field(description="as in PRESET=")
     seeds: list[int] = Field(min_length=1, description="one run each")
     set: str = Field("", description='settings to change, as in SET="model.units=128"')
+    ensemble: bool = Field(False, description="whether the seeds' runs are scored as one model, too")
     description: str = Field(description="one line: what is tried and how long it takes")
+
+    @property
+    def data(self) -> str:
+        """Name of the data that the results are of."""
+        return f"{self.dataset} {self.part}".strip()
 
 
 class Reference(Entry):
     """A number that somebody else has published."""
 
-    dataset: str = Field(description="name of the data set here")
+    dataset: str = Field(description="name of the data set here, with its part if it has several")
     metric: str = Field(description="name of the metric here")
     value: float = Field(description="on this project's scale: a share, not per cent")
     model: str = Field(description="as the paper calls it")

@@ -85,7 +85,7 @@ def render_results_page() -> str:
                 _dataset_section(
                     task,
                     dataset,
-                    [recipe for recipe in recipes if recipe.dataset == dataset],
+                    [recipe for recipe in recipes if recipe.data == dataset],
                     [record for record in records if record["dataset"] == dataset],
                     [reference for reference in references if reference.dataset == dataset],
                 )
@@ -126,7 +126,7 @@ def _datasets(recipes: list[Recipe], records: list[dict[str, Any]], references: 
     return list(
         dict.fromkeys(
             [
-                *(recipe.dataset for recipe in recipes),
+                *(recipe.data for recipe in recipes),
                 *(record["dataset"] for record in records),
                 *(reference.dataset for reference in references),
             ]

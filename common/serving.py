@@ -1,7 +1,7 @@
 """Preprocessing, model and decoding joined in one graph; what answers, whether from a run or an export."""
 
 import abc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,14 +49,21 @@ class Predictor:
     signatures: dict[str, Callable[..., dict[str, tf.Tensor]]]
     source: str
 
-    def answer(self, examples: list[Example]) -> list[Answer]:
-        """Answer a batch of raw examples."""
-        outputs = self.signatures["serve"](**self.task.request(examples))
+    def answer(self, examples: list[Example], options: Mapping[str, Any] | None = None) -> list[Answer]:
+        """Answer a batch of raw examples; `options` are optional inputs of the signature, by name."""
+        given = {name: tf.constant(value) for name, value in (options or {}).items()}
+        outputs = self.signatures["serve"](**self.task.request(examples), **given)
         return self.task.answers({name: value.numpy() for name, value in outputs.items()}, self.labels)
 
-    def answer_all(self, examples: Iterable[Example]) -> Iterator[tuple[Example, Answer]]:
+    def answer_all(
+        self, examples: Iterable[Example], options: Mapping[str, Any] | None = None
+    ) -> Iterator[tuple[Example, Answer]]:
         """Answer any number of examples, in batches of like length, in their order."""
-        yield from ordered_answers(iter(examples), self.answer, self.task.length, STEPS_PER_BATCH)
+
+        def answer(batch: list[Example]) -> list[Answer]:
+            return self.answer(batch, options)
+
+        yield from ordered_answers(iter(examples), answer, self.task.length, STEPS_PER_BATCH)
 
 
 def run_predictor(task: Task, run: Run) -> Predictor:
@@ -69,12 +76,34 @@ def run_predictor(task: Task, run: Run) -> Predictor:
     settings = run.settings(task.settings_class)
     preprocessing = task.load_preprocessing(settings, run.preprocessing_folder)
     module = task.build_serving(settings, preprocessing, load_model(run))
-    signatures = {
+    settings = preprocessing.complete(settings)
+    return Predictor(task, settings, preprocessing.labels, _functions(module), f"run {run.name}")
+
+
+def ensemble_predictor(task: Task, runs: list[Run]) -> Predictor:
+    """Load the models of several runs, which answer as one; settings are those of the first.
+
+    Raises:
+        UserError: if a run has not ended or is damaged, or these runs make no ensemble.
+    """
+    for run in runs:
+        run.check_finished()
+    every = [run.settings(task.settings_class) for run in runs]
+    preprocessings = [
+        task.load_preprocessing(settings, run.preprocessing_folder)
+        for settings, run in zip(every, runs, strict=True)
+    ]
+    module = task.build_ensemble(every[0], preprocessings, [load_model(run) for run in runs])
+    names = ", ".join(run.name for run in runs)
+    settings = preprocessings[0].complete(every[0])
+    return Predictor(task, settings, preprocessings[0].labels, _functions(module), f"runs {names}")
+
+
+def _functions(module: ServingModule) -> dict[str, Callable[..., dict[str, tf.Tensor]]]:
+    return {
         name: tf.function(function, input_signature=signature)
         for name, (function, signature) in module.endpoints().items()
     }
-    settings = preprocessing.complete(settings)
-    return Predictor(task, settings, preprocessing.labels, signatures, f"run {run.name}")
 
 
 def load_model(run: Run) -> keras.Model:
@@ -108,8 +137,10 @@ def saved_model_predictor(find_task: Callable[[str], Task], folder: Path) -> Pre
     except (OSError, ValueError, tf.errors.OpError) as error:
         first_line = str(error).strip().partition("\n")[0]
         raise UserError(f"{folder} is damaged ({first_line}); export the run again.") from error
-    # The loaded object must outlive its functions.
-    signatures = {name: _keep_alive(loaded, loaded.signatures[name]) for name in loaded.signatures}
+    # The functions and not the signatures of the same names: these know no optional inputs. The loaded object
+    # must outlive its functions.
+    names = [name for name in loaded.signatures if name != "serving_default"]
+    signatures = {name: _keep_alive(loaded, getattr(loaded, name)) for name in names}
     return Predictor(task, settings, description["labels"], signatures, str(folder))
 
 

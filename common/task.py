@@ -13,9 +13,11 @@ from common.errors import UserError, unknown_name
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
+    from matplotlib.figure import Figure
 
     from common.data.batching import Batches
     from common.data.source import ExampleSource, SourceInformation
+    from common.serving import Predictor
 
 TASKS_FOLDER = Path(__file__).resolve().parent.parent / "tasks"
 
@@ -33,12 +35,14 @@ class Evaluation:
         tables: title -> rows, for the terminal and the model card.
         figures: file name -> matplotlib figure.
         predictions: one row an example, for predictions.csv.
+        variants: name of another way to answer -> its metrics.
     """
 
     metrics: dict[str, float]
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     figures: dict[str, Any] = field(default_factory=dict)
     predictions: list[dict[str, Any]] = field(default_factory=list)
+    variants: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 class Preprocessing(abc.ABC):
@@ -80,6 +84,8 @@ class Task(abc.ABC):
     line_feature: ClassVar[str | None] = None
     # What to type after training.
     predict_example: ClassVar[str] = "TEXT=..."
+    # Test examples whose answers `evaluate` draws, by `draw`.
+    examples_drawn: ClassVar[int] = 0
 
     @property
     def folder(self) -> Path:
@@ -131,9 +137,29 @@ class Task(abc.ABC):
     def compile_arguments(self, settings: Any, preprocessing: Any) -> dict[str, Any]:
         """Loss and metrics for `keras.Model.compile`; the task's `metric` among the metrics."""
 
+    def validation_scores(
+        self, settings: Any, source: "ExampleSource", preprocessing: Any, model: "keras.Model"
+    ) -> Callable[[], dict[str, float]] | None:
+        """Give a function that scores the model, as it then is, on the validation split after each epoch.
+
+        For scores that are no mean over batches; the task's `metric` may be among them instead of those of
+        `compile_arguments`.
+        """
+        return None
+
     @abc.abstractmethod
     def build_serving(self, settings: Any, preprocessing: Any, model: "keras.Model") -> "tf.Module":
         """Join preprocessing, model and decoding: a `common.serving.ServingModule`."""
+
+    def build_ensemble(
+        self, settings: Any, preprocessings: list[Any], models: list["keras.Model"]
+    ) -> "tf.Module":
+        """Join the models of several runs to a `common.serving.ServingModule` that answers as one.
+
+        Raises:
+            UserError: if the task has no ensembles, or these runs make none.
+        """
+        raise UserError(f"The task {self.name} has no ensembles of runs; name one run with RUN=.")
 
     @abc.abstractmethod
     def request(self, examples: list[Example]) -> dict[str, "tf.Tensor"]:
@@ -152,6 +178,18 @@ class Task(abc.ABC):
         self, settings: Any, labels: list[str], scored: Iterable[tuple[Example, Answer]]
     ) -> Evaluation:
         """Compare answers with the truth."""
+
+    def variants(self, settings: Any) -> dict[str, dict[str, Any]]:
+        """Other ways to answer that `evaluate` scores too: name -> optional inputs of the signature."""
+        return {}
+
+    def draw(self, example: Example, predictor: "Predictor") -> "Figure":
+        """Draw how an example was answered.
+
+        Raises:
+            UserError: if there is nothing to draw in this task.
+        """
+        raise UserError(f"The task {self.name} draws no pictures of its answers; leave out PLOT.")
 
     @abc.abstractmethod
     def baselines(

@@ -6,6 +6,7 @@ import resource
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -53,17 +54,27 @@ def train(task: Task, settings: Any, source: Any, preprocessing: Any, run: Run) 
         run, epoch, monitor=f"val_{task.monitor}", mode=task.metric_mode, train=settings.train
     )
     checkpoint.restore(model)
+    validation_batches = _scoring_batches(validation, settings.train)
+    score = task.validation_scores(settings, source, preprocessing, model)
     if not checkpoint.ended:
         model.fit(
             training.training_batches(buckets, epoch, settings.seed, settings.train.shuffle_buffer),
-            validation_data=_scoring_batches(validation, settings.train),
+            validation_data=validation_batches,
             initial_epoch=checkpoint.epochs_done,
             epochs=settings.train.epochs,
-            callbacks=[*_callbacks(run, settings.train), checkpoint],
+            callbacks=[*_callbacks(run, settings.train, score), checkpoint],
             shuffle=False,  # The batches come in a new order each epoch already.
             verbose=1 if sys.stdout.isatty() else 2,
         )
-    checkpoint.restore_best(model)
+    averaged = 1
+    if len(checkpoint.kept) > 1:
+        checkpoint.restore_mean(model)
+        scores = model.evaluate(validation_batches, verbose=0, return_dict=True)
+        scores |= score() if score is not None else {}
+        if checkpoint.is_better(scores[task.metric]):
+            checkpoint.best, averaged = float(scores[task.metric]), len(checkpoint.kept)
+    if averaged == 1:
+        checkpoint.restore_best(model)
     with whole_file(run.model_file) as path:
         model.save(path)
     write_json(
@@ -73,6 +84,7 @@ def train(task: Task, settings: Any, source: Any, preprocessing: Any, run: Run) 
             "epochs": checkpoint.epochs_done,
             "best_epoch": checkpoint.best_epoch,
             f"best_validation_{task.monitor}": checkpoint.best,
+            "averaged_epochs": averaged,
             "train_seconds": round(checkpoint.seconds, 1),
             "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
             "padding_share": round(buckets.padding_share, 4),
@@ -183,6 +195,8 @@ class Checkpoint(keras.callbacks.Callback):
         self.history: list[dict[str, float]] = []
         self.best: float | None = None
         self.best_epoch = 0
+        # Score and number of the best epochs, of which the weights are on disk; the best first.
+        self.kept: list[tuple[float, int]] = []
         self.epochs_since_best = 0
         self.epochs_since_rate_cut = 0
         self.seconds = 0.0
@@ -204,6 +218,14 @@ class Checkpoint(keras.callbacks.Callback):
         """Weights after the best epoch."""
         return self.run.checkpoints_folder / "best.npz"
 
+    def epoch_file(self, epoch: int) -> Path:
+        """Weights after one of the best epochs, if several are averaged at the end."""
+        return self.run.checkpoints_folder / f"epoch_{epoch}.npz"
+
+    def is_better(self, score: float) -> bool:
+        """Whether a validation score is above (or below, where less is better) the best one so far."""
+        return self.best is None or self.sign * score > self.sign * self.best
+
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Tell the data the epoch, before it draws the order."""
         self.started = time.monotonic()
@@ -219,21 +241,35 @@ class Checkpoint(keras.callbacks.Callback):
         logs["learning_rate"] = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
         self.history.append({"epoch": epoch + 1, **{key: float(value) for key, value in logs.items()}})
         self.seconds += time.monotonic() - self.started
-        if self.best is None or self.sign * logs[self.monitor] > self.sign * self.best:
+        if self.is_better(logs[self.monitor]):
             self.best, self.best_epoch = float(logs[self.monitor]), epoch + 1
             self.epochs_since_best = self.epochs_since_rate_cut = 0
             _save_arrays(self.best_file, _scored_weights(self.model))
         else:
             self.epochs_since_best += 1
             self.epochs_since_rate_cut += 1
+        dropped = self._keep_for_mean(float(logs[self.monitor]), epoch + 1)
         self._cut_rate_on_plateau()
         self.ended = (
             self.epochs_since_best >= self.train.early_stopping_patience or epoch + 1 == self.train.epochs
         )
         _save_arrays(self.last_file, _state(self.model), self._memory())
+        # Not before: a run that is killed here still finds what its last state names.
+        for number in dropped:
+            self.epoch_file(number).unlink(missing_ok=True)
         write_text(self.run.folder / "history.csv", pd.DataFrame(self.history).to_csv(index=False))
         learning_curves(self.history, self.run.folder / "figures" / "learning_curves.png")
         self.model.stop_training = self.ended
+
+    def _keep_for_mean(self, score: float, epoch: int) -> list[int]:
+        """Keep the weights of an epoch that is among the best; return the epochs that no longer are."""
+        if self.train.averaged_epochs == 1:
+            return []
+        ranked = sorted([*self.kept, (score, epoch)], key=lambda entry: (-self.sign * entry[0], entry[1]))
+        self.kept, dropped = ranked[: self.train.averaged_epochs], ranked[self.train.averaged_epochs :]
+        if (score, epoch) in self.kept:
+            _save_arrays(self.epoch_file(epoch), _scored_weights(self.model))
+        return [number for _, number in dropped if number != epoch]
 
     def _cut_rate_on_plateau(self) -> None:
         if self.train.schedule == "plateau" and self.epochs_since_rate_cut >= max(
@@ -247,6 +283,7 @@ class Checkpoint(keras.callbacks.Callback):
             "history",
             "best",
             "best_epoch",
+            "kept",
             "epochs_since_best",
             "epochs_since_rate_cut",
             "seconds",
@@ -266,6 +303,18 @@ class Checkpoint(keras.callbacks.Callback):
         _assign(_state_variables(model), arrays, self.last_file)
         for name, value in memory.items():
             setattr(self, name, value)
+        self.kept = [(score, epoch) for score, epoch in self.kept]
+
+    def restore_mean(self, model: keras.Model) -> None:
+        """Put the mean of the kept epochs' weights into the model."""
+        every = [_load_arrays(self.epoch_file(epoch))[0] for _, epoch in self.kept]
+        mean = [np.mean(arrays, axis=0, dtype=np.float64) for arrays in zip(*every, strict=True)]
+        # The states of random generators are whole numbers and have no mean.
+        arrays = [
+            first if np.issubdtype(first.dtype, np.integer) else average.astype(first.dtype)
+            for first, average in zip(every[0], mean, strict=True)
+        ]
+        _assign(model.weights, arrays, self.epoch_file(self.kept[0][1]))
 
     def restore_best(self, model: keras.Model) -> None:
         """Put the best epoch's weights into the model."""
@@ -273,11 +322,28 @@ class Checkpoint(keras.callbacks.Callback):
         _assign(model.weights, arrays, self.best_file)
 
 
-def _callbacks(run: Run, train: TrainSettings) -> list[keras.callbacks.Callback]:
-    callbacks: list[keras.callbacks.Callback] = [
-        FiniteLoss(),
-        keras.callbacks.TensorBoard(run.folder / "tensorboard", write_graph=False),
-    ]
+class ValidationScores(keras.callbacks.Callback):
+    """Adds scores that are no mean over batches to those of the validation split."""
+
+    def __init__(self, score: Callable[[], dict[str, float]]) -> None:
+        super().__init__()
+        self.score = score
+        self.scores: dict[str, float] = {}
+
+    def on_test_end(self, logs: dict[str, float] | None = None) -> None:
+        """Score now: the weights' moving average, if one is kept, is still in place."""
+        self.scores = self.score()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Tell the callbacks that come after this one."""
+        logs.update({f"val_{name}": value for name, value in self.scores.items()})
+
+
+def _callbacks(
+    run: Run, train: TrainSettings, score: Callable[[], dict[str, float]] | None
+) -> list[keras.callbacks.Callback]:
+    callbacks: list[keras.callbacks.Callback] = [] if score is None else [ValidationScores(score)]
+    callbacks += [FiniteLoss(), keras.callbacks.TensorBoard(run.folder / "tensorboard", write_graph=False)]
     if train.weight_average is not None:
         callbacks.append(keras.callbacks.SwapEMAWeights())
     return callbacks

@@ -92,14 +92,27 @@ class SequenceBatches:
     does not grow with the data.
     """
 
-    def __init__(self, examples: tf.data.Dataset, cache_file: Path) -> None:
-        """Take examples (sequence (time, ...), target) and a path that the cache may use."""
+    def __init__(
+        self,
+        examples: tf.data.Dataset,
+        cache_file: Path,
+        length: Callable[..., tf.Tensor] = lambda sequence, target: tf.shape(sequence)[0],
+        pad_to_boundary: bool = True,
+    ) -> None:
+        """Take examples and a path that the cache may use.
+
+        Args:
+            examples: (sequence (time, ...), target); where `length` is given, any (inputs, targets).
+            cache_file: path that the cache may use.
+            length: of an example, in the steps that are counted.
+            pad_to_boundary: whether sequences are padded to the length of their bucket, so that there are few
+                shapes; if not, to the longest of their batch, each of an example's sequences for itself.
+        """
         cache_file.parent.mkdir(parents=True, exist_ok=True)
         self.examples = _in_fixed_order(examples.cache(str(cache_file)))
-        self.lengths = np.fromiter(
-            self.examples.map(lambda sequence, target: tf.shape(sequence)[0]).as_numpy_iterator(),
-            dtype=np.int64,
-        )
+        self.length = length
+        self.pad_to_boundary = pad_to_boundary
+        self.lengths = np.fromiter(self.examples.map(length).as_numpy_iterator(), dtype=np.int64)
 
     def training_batches(
         self, buckets: LengthBuckets, epoch: tf.Variable, seed: int, shuffle_buffer: int
@@ -130,11 +143,11 @@ class SequenceBatches:
 
     def _bucketed(self, examples: tf.data.Dataset, buckets: LengthBuckets) -> tf.data.Dataset:
         return examples.bucket_by_sequence_length(
-            lambda sequence, target: tf.shape(sequence)[0],
+            self.length,
             # The library's boundaries are exclusive, and its last bucket has none: it would pad by the batch.
             bucket_boundaries=[boundary + 1 for boundary in buckets.boundaries],
             bucket_batch_sizes=[*buckets.batch_sizes, 1],
-            pad_to_bucket_boundary=True,
+            pad_to_bucket_boundary=self.pad_to_boundary,
         )
 
 

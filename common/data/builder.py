@@ -6,6 +6,7 @@ import json
 import shutil
 import sqlite3
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -72,7 +73,7 @@ class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             **options,
         }
         self._digests: dict[str, str] = {}
-        self._rows_skipped = 0
+        self._left_out: Counter[str] = Counter(rows_skipped=0)
         self._staging: StagingTable | None = None
         identity = hashlib.sha256(json.dumps(self.options, sort_keys=True).encode()).hexdigest()[:16]
         config = tfds.core.BuilderConfig(name=f"options_{identity}", description=json.dumps(self.options))
@@ -92,7 +93,11 @@ class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def skip_row(self, error: UserError) -> None:
         """Count a bad row that is left out."""
-        self._rows_skipped += 1
+        self.leave_out("rows_skipped")
+
+    def leave_out(self, reason: str) -> None:
+        """Count something that is left out, under the name that the source's report gives it."""
+        self._left_out[reason] += 1
 
     def manual_file(self, relative: str) -> Path:
         """Find a file in the manual directory and note its digest.
@@ -195,7 +200,7 @@ class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         if TRAIN not in counts:
             raise UserError(f"{self.information.name}: there is no example left to train on: give more data.")
         self.check_staged(staging)
-        self.info.metadata["report"] = {**asdict(staging.report), "rows_skipped": self._rows_skipped}
+        self.info.metadata["report"] = {**asdict(staging.report), **self._left_out}
         self.info.metadata["digests"] = self._digests
         self.info.metadata["options"] = self.options
         return {split: self._generate_examples(split) for split in SPLITS if split in counts}

@@ -157,6 +157,14 @@ def table_columns(path: Path | str) -> list[str]:
         return _header(lines, reader)
 
 
+def is_table(path: Path | str) -> bool:
+    """Whether a file's name is that of a table that can be read."""
+    try:
+        return bool(_kind(Path(path)))
+    except UserError:
+        return False
+
+
 def check_table(path: Path | str) -> Path:
     """Check that a file is there and of a kind that can be read, without reading it.
 
@@ -165,6 +173,16 @@ def check_table(path: Path | str) -> Path:
     """
     path = Path(path).expanduser()
     _kind(path)
+    return check_file(path)
+
+
+def check_file(path: Path | str) -> Path:
+    """Check that a file is there and can be opened.
+
+    Raises:
+        UserError: it is not.
+    """
+    path = Path(path).expanduser()
     _open(path).close()
     return path
 

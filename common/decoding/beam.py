@@ -25,8 +25,8 @@ def beam_search(
     start_tokens: Any,
     end_token: int,
     maximum_lengths: Any,
-    beam: int,
-    n_best: int = 1,
+    beam: Any,
+    n_best: Any = 1,
     length_penalty: float = 0.0,
     coverage_penalty: float = 0.0,
     source_mask: Any = None,
@@ -51,8 +51,8 @@ def beam_search(
         start_tokens: (batch,), what the first step is given.
         end_token: after which a sentence is over.
         maximum_lengths: (batch,), steps after which a sentence is over without it.
-        beam: beginnings that are kept for each sentence.
-        n_best: sequences that are returned for each sentence, at most `beam`.
+        beam: beginnings that are kept for each sentence; a number, or a tensor () int32.
+        n_best: sequences that are returned for each sentence, at most `beam`; likewise.
         length_penalty: 0 for none; the larger, the longer the sentences.
         coverage_penalty: 0 for none; else the step's record is its attention weights (rows, source).
         source_mask: (batch, source), which sources are to be covered; all, without it.
@@ -62,12 +62,12 @@ def beam_search(
         The n best of each sentence. Where fewer were found, the others score minus infinity.
 
     Raises:
-        ValueError: if n_best is above beam, or a penalty below 0.
+        ValueError: if n_best is above beam (where both are numbers), or a penalty below 0.
 
     Source: penalties: Wu et al., "Google's neural machine translation system", 2016; no repeated n-gram:
     Paulus, Xiong and Socher, "A deep reinforced model for abstractive summarization", 2018.
     """
-    if not 1 <= n_best <= beam:
+    if isinstance(beam, int) and isinstance(n_best, int) and not 1 <= n_best <= beam:
         raise ValueError(f"n_best is between 1 and the beam of {beam}, not {n_best}")
     if length_penalty < 0 or coverage_penalty < 0:
         raise ValueError("the length penalty and the coverage penalty are at least 0")
@@ -141,11 +141,15 @@ def beam_search(
         return t + 1, all_over, carry, Records.write(arrays, t, record)
 
     scalar = tf.TensorShape([])
+    last, moved, *hypotheses = carry
+    # How many there are of them may hang on a tensor.
+    counted = tf.nest.map_structure(lambda value: tf.TensorShape([None] * value.shape.rank), hypotheses)
+    shapes = (tf.TensorShape([None] * last.shape.rank), open_rows(moved), *counted)
     time, _, carry, arrays = tf.while_loop(
         lambda t, all_over, *_: ~all_over,
         body,
         (1, all_over, carry, arrays),
-        (scalar, scalar, open_rows(carry), Records.invariants(arrays)),
+        (scalar, scalar, shapes, Records.invariants(arrays)),
     )
     *_, ended = carry
     tokens = ended.tokens[:, :, :time]
@@ -181,10 +185,10 @@ def without_repeats(log_probabilities: Any, history: Any, t: Any, n: int) -> Any
 def _best_of(some: _Hypotheses, others: _Hypotheses) -> _Hypotheses:
     """Return the best of both, as many as there are of the first."""
     both = _Hypotheses(*(tf.concat(pair, axis=1) for pair in zip(some, others, strict=True)))
-    return both.take(tf.math.top_k(both.scores, some.scores.shape[1]).indices)
+    return both.take(tf.math.top_k(both.scores, tf.shape(some.scores)[1]).indices)
 
 
-def _uncovered(attended: Any, source_mask: Any, beam: int) -> Any:
+def _uncovered(attended: Any, source_mask: Any, beam: Any) -> Any:
     """Sum (rows,) of the logarithms of the attention (rows, source) so far, each at most 1."""
     logarithms = tf.math.log(tf.clip_by_value(attended, 1e-9, 1.0))
     if source_mask is not None:

@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 from common.errors import UserError
 from common.files import whole_file
 from common.plots import save_figure
-from common.prediction import check_output
+from common.prediction import check_table_output
 from common.serving import Predictor
 from common.task import Answer, Example
 from tasks.forecasting.config import ForecastingSettings
@@ -44,7 +44,7 @@ def predict_table(
     Raises:
         UserError: a table cannot be read or written, or is too short.
     """
-    check_output(output, path)
+    check_table_output(output, path)
     if plot is not None and plot.suffix not in PLOT_SUFFIXES:
         raise UserError(f"PLOT={plot} must end in one of {', '.join(PLOT_SUFFIXES)}.")
     data = settings.data

@@ -1,0 +1,1 @@
+"""Translation: sentences of one language to sentences of another."""

@@ -1,0 +1,97 @@
+"""Settings of the translation task."""
+
+from typing import Literal
+
+import pydantic
+from pydantic import Field
+
+from common.config import DataSettings, Settings, TaskSettings
+from common.subwords import SubwordSettings
+
+
+class TranslationDataSettings(DataSettings):
+    """Where the pairs of sentences come from."""
+
+    pair: str = Field(
+        "", description="languages, from-to, as in en-de; empty: the first that the data set has"
+    )
+    source_column: str = Field("source", description="column of the user's table with the sentence")
+    target_column: str = Field("target", description="column of the user's table with its translation")
+    maximum_words: int = Field(100, ge=1, description="words of either side above which a pair is left out")
+    maximum_ratio: float = Field(
+        9.0, gt=1, description="words of one side for each of the other above which a pair is left out"
+    )
+    keep_copies: bool = Field(False, description="whether pairs whose two sides are equal are learned from")
+
+
+class TextSettings(Settings):
+    """How the sentences of both languages become numbers."""
+
+    source: SubwordSettings
+    target: SubwordSettings
+    joint: bool = Field(False, description="whether both languages share one vocabulary, that of the source")
+
+
+class ModelSettings(Settings):
+    """Encoder, decoder and attention."""
+
+    embedding_dimension: int = Field(256, ge=1, description="numbers that stand for a piece")
+    tied_embeddings: Literal["none", "target", "all"] = Field(
+        "target",
+        description="vectors that are the same: none | target (read and written) | all (of the source too)",
+    )
+    cell: Literal["elman", "lstm", "gru"] = Field("gru", description="elman | lstm | gru")
+    encoder_units: int = Field(256, ge=1, description="hidden units of each direction of each layer")
+    encoder_layers: int = Field(1, ge=1, description="bidirectional layers on top of one another")
+    decoder_units: int = Field(256, ge=1, description="hidden units of each layer of the decoder")
+    decoder_layers: int = Field(1, ge=1, description="layers of the decoder")
+    attention: Literal["bahdanau", "dot", "general", "scaled"] = Field(
+        "bahdanau", description="bahdanau | dot | general | scaled (the last three are Luong's)"
+    )
+    input_feeding: bool = Field(False, description="whether a step also sees the output of the one before")
+    word_dropout: float = Field(0.0, ge=0, lt=1, description="share of the source's pieces made unknown")
+    embedding_dropout: float = Field(
+        0.0, ge=0, lt=1, description="share of a vector's numbers dropped, the same in a whole sentence"
+    )
+    recurrent_dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share dropped before each recurrent layer of the decoder, and between "
+        "those of the encoder, the same in a whole sentence",
+    )
+    memory_dropout: float = Field(0.0, ge=0, lt=1, description="share of the encoder's outputs dropped")
+    output_dropout: float = Field(0.0, ge=0, lt=1, description="share dropped before the pieces are chosen")
+    scheduled_sampling: float = Field(
+        0.0, ge=0, lt=1, description="share of the steps that are given the model's own piece in training"
+    )
+
+
+class SearchSettings(Settings):
+    """How translations are sought."""
+
+    beam: int = Field(5, ge=1, description="beginnings kept at each step; 1: greedy search")
+    length_penalty: float = Field(0.6, ge=0, description="the larger, the longer the translations")
+    coverage_penalty: float = Field(
+        0.0, ge=0, description="the larger, the more of the source must have been looked at"
+    )
+    no_repeat_ngram: int = Field(0, ge=0, description="no so many pieces in a row occur twice; 0: they may")
+    length_ratio: float = Field(
+        2.0, gt=0, description="pieces of a translation at most, for each of its source's"
+    )
+    length_extra: int = Field(10, ge=0, description="pieces that are allowed beside those")
+
+
+class TranslationSettings(TaskSettings):
+    """All settings of a translation run."""
+
+    data: TranslationDataSettings
+    text: TextSettings
+    model: ModelSettings
+    search: SearchSettings
+
+    @pydantic.model_validator(mode="after")
+    def _shared_vectors_need_a_shared_vocabulary(self) -> "TranslationSettings":
+        if self.model.tied_embeddings == "all" and not self.text.joint:
+            raise ValueError("model.tied_embeddings=all needs text.joint=true")
+        return self

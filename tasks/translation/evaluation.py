@@ -1,0 +1,189 @@
+"""How translations are judged, and the baselines beside them."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from matplotlib.figure import Figure
+from sacrebleu.metrics import BLEU, CHRF
+from scipy import sparse
+from sklearn.feature_extraction.text import CountVectorizer
+
+from common.data.source import Source
+from common.plots import attention_matrix
+from common.serving import dataset_examples
+from common.subwords import BLANK_MARK
+from common.task import Answer, Evaluation, Example
+from common.text import PADDING, normalize, split_words
+from tasks.translation.parallel import WORD
+from tasks.translation.preprocessing import SENTENCES_AT_ONCE, TranslationPreprocessing
+from tasks.translation.serving import TranslationServing
+
+# Words of the source up to which sentences are scored together.
+LENGTHS = (5, 10, 15, 20, 30, 50, 10_000)
+# Enough to tell epochs apart; a large validation split would take longer than the epoch.
+SENTENCES_VALIDATED = 2_000
+
+
+def translation_metrics(translations: list[str], references: list[str]) -> dict[str, float]:
+    """BLEU and chrF of sacrebleu, from 0 to 100, as they are and in small letters (`_lc`)."""
+    return {
+        name: float(metric.corpus_score(translations, [references]).score)
+        for name, metric in _metrics(references).items()
+    }
+
+
+def _metrics(references: list[str]) -> dict[str, Any]:
+    # What sacrebleu itself asks for in Chinese; 13a knows no words there.
+    tokenizer = "zh" if _is_chinese(references) else "13a"
+    return {
+        # force: no warning where sentences look tokenised, as those of some data sets are.
+        "bleu": BLEU(tokenize=tokenizer, force=True),
+        "bleu_lc": BLEU(tokenize=tokenizer, lowercase=True, force=True),
+        "chrf": CHRF(),
+        "chrf_lc": CHRF(lowercase=True),
+    }
+
+
+def _is_chinese(sentences: list[str]) -> bool:
+    sample = "".join("".join(sentences[:200]).split())
+    return sum("\u4e00" <= character <= "\u9fff" for character in sample) > len(sample) / 2
+
+
+def evaluate_answers(scored: Iterable[tuple[Example, Answer]]) -> Evaluation:
+    """Compare translations with their references."""
+    predictions = [
+        {
+            "source": example["source"],
+            "target": example["target"],
+            "translation": answer["translation"],
+            "score": answer["score"],
+        }
+        for example, answer in scored
+    ]
+    translations = [row["translation"] for row in predictions]
+    references = [row["target"] for row in predictions]
+    metrics = _metrics(references)
+    values = {name: metric.corpus_score(translations, [references]) for name, metric in metrics.items()}
+    return Evaluation(
+        metrics={name: float(value.score) for name, value in values.items()},
+        tables={
+            "BLEU by words of the source": list(_by_length(predictions)),
+            "Signatures of sacrebleu": [
+                {"metric": name, "signature": str(metric.get_signature())} for name, metric in metrics.items()
+            ],
+        },
+        predictions=predictions,
+    )
+
+
+def _by_length(predictions: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    lengths = np.array([len(WORD.findall(row["source"])) for row in predictions])
+    shortest = 0
+    for longest in LENGTHS:
+        rows = [predictions[place] for place in np.flatnonzero((lengths >= shortest) & (lengths <= longest))]
+        if rows:
+            scores = translation_metrics(
+                [row["translation"] for row in rows], [row["target"] for row in rows]
+            )
+            name = f"{shortest} to {longest}" if longest < LENGTHS[-1] else f"{shortest} and more"
+            yield {"words": name, **scores, "sentences": len(rows)}
+        shortest = longest + 1
+
+
+class ValidationBleu:
+    """BLEU of greedy translations of the validation split, by the model as it is when this is called."""
+
+    def __init__(
+        self,
+        serving: TranslationServing,
+        preprocessing: TranslationPreprocessing,
+        validation: tf.data.Dataset,
+    ) -> None:
+        self.greedy = tf.function(serving.greedy, input_signature=[tf.TensorSpec([None, None], tf.int32)])
+        validation = validation.take(SENTENCES_VALIDATED)
+        numbers = [inputs["source"] for inputs, _ in preprocessing.examples(validation).as_numpy_iterator()]
+        references = [example["target"] for example in dataset_examples(validation)]
+        # Like lengths stand together: the longest of a batch keeps the others waiting.
+        order = sorted(range(len(numbers)), key=lambda place: len(numbers[place]))
+        self.numbers = [numbers[place] for place in order]
+        self.references = [references[place] for place in order]
+
+    def __call__(self) -> dict[str, float]:
+        """Translate, and score."""
+        translations: list[str] = []
+        for start in range(0, len(self.numbers), SENTENCES_AT_ONCE):
+            rows = tf.ragged.constant(
+                [row.tolist() for row in self.numbers[start : start + SENTENCES_AT_ONCE]], tf.int32
+            )
+            batch = rows.to_tensor(PADDING)
+            translations += [text.decode() for text in self.greedy(batch).numpy()]
+        return {"bleu": translation_metrics(translations, self.references)["bleu"]}
+
+
+def draw_attention(outputs: dict[str, np.ndarray]) -> Figure:
+    """Draw the attention of one sentence.
+
+    Args:
+        outputs: of the endpoint `attention`, for one sentence.
+    """
+    sources, written = (
+        [piece.decode().replace(BLANK_MARK, " ").strip() or "_" for piece in outputs[name] if piece]
+        for name in ("source_pieces", "pieces")
+    )
+    steps = [*written, "(end)"][: len(outputs["attention"])]
+    return attention_matrix(outputs["attention"][: len(steps), : len(sources)], sources, steps)
+
+
+def score_baselines(source: Source, examples: Iterable[Example]) -> dict[str, dict[str, float]]:
+    """Score the source as it is, and word by word with a dictionary from the training split.
+
+    The dictionary gives for each word of the source the word of the target that goes along with it best: the
+    largest Dice coefficient 2 n(s, t) / (n(s) + n(t)) of the numbers of pairs that hold them (Dice, 1945).
+    """
+    examples = list(examples)
+    references = [example["target"] for example in examples]
+    train = list(dataset_examples(source.dataset("train")))
+    sources = _words([example["source"] for example in train], lowercase=True)
+    targets = _words([example["target"] for example in train], lowercase=False)
+    dictionary = co_occurrence_dictionary(sources, targets)
+    blank = "" if _is_chinese(references) else " "
+    word_by_word = [
+        blank.join(dictionary.get(word.lower(), word) for word in words)
+        for words in _words([example["source"] for example in examples], lowercase=False)
+    ]
+    return {
+        "copy": translation_metrics([example["source"] for example in examples], references),
+        "word by word": translation_metrics(word_by_word, references),
+    }
+
+
+def co_occurrence_dictionary(sources: list[list[str]], targets: list[list[str]]) -> dict[str, str]:
+    """The target word of the largest Dice coefficient for each source word.
+
+    Args:
+        sources: words of each sentence.
+        targets: words of each translation.
+    """
+    counters = [CountVectorizer(analyzer=lambda words: words, binary=True) for _ in range(2)]
+    source_counts, target_counts = (
+        counter.fit_transform(side).astype(np.float32)
+        for counter, side in zip(counters, (sources, targets), strict=True)
+    )  # (pairs, words)
+    source_names, target_names = (counter.get_feature_names_out() for counter in counters)
+    source_totals = np.asarray(source_counts.sum(axis=0)).ravel()
+    target_totals = np.asarray(target_counts.sum(axis=0)).ravel()
+    together = sparse.csr_matrix(source_counts.T @ target_counts)  # (source words, target words)
+    rows, columns = together.nonzero()
+    together.data = 2 * together.data / (source_totals[rows] + target_totals[columns])
+    best = np.asarray(together.argmax(axis=1)).ravel()
+    return dict(zip(source_names.tolist(), target_names[best].tolist(), strict=True))
+
+
+def _words(texts: list[str], lowercase: bool) -> list[list[str]]:
+    words: list[list[str]] = []
+    for start in range(0, len(texts), SENTENCES_AT_ONCE):
+        batch = split_words(normalize(tf.constant(texts[start : start + SENTENCES_AT_ONCE]), lowercase))
+        words += [[word.decode() for word in row] for row in batch.to_list()]
+    return words

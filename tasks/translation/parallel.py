@@ -1,0 +1,159 @@
+"""Pairs of sentences read from a user's files, and which of them are worth learning from."""
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from common.data.tables import COMPRESSIONS, BadRow, check_file, is_table, read_rows
+from common.errors import UserError
+
+# A word, or a character of a script without blanks.
+WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\s\u3040-\u30ff\u3400-\u9fff]+")
+
+
+def file_names(file: Path | str) -> list[Path]:
+    """The files that DATA= names: a table, or two line-aligned files parted by a comma.
+
+    Raises:
+        UserError: a file is missing, or of no kind that can be read.
+    """
+    if Path(file).expanduser().exists() or "," not in str(file):
+        path = check_file(file)
+        if not is_table(path):
+            raise UserError(
+                f"{path}: give a table of pairs (.tsv, .csv, .jsonl), or two files with a comma between: "
+                f"{path},TRANSLATIONS."
+            )
+        return [path]
+    names = str(file).split(",")
+    if len(names) != 2:
+        raise UserError(f"{file}: give two line-aligned files, one of each language, not {len(names)}.")
+    return [check_file(name.strip()) for name in names]
+
+
+def read_pairs(
+    file: Path | str,
+    source_column: str,
+    target_column: str,
+    skip_bad_rows: bool = False,
+    on_bad_row: Callable[[UserError], None] | None = None,
+) -> Iterator[dict[str, str]]:
+    """Read pairs of sentences.
+
+    Args:
+        file: a table, or two line-aligned files parted by a comma. A .tsv holds quotes as they are, and needs
+            no header: without one its two columns are the sentence and its translation.
+        source_column: name of the column with the sentence.
+        target_column: name of the column with its translation.
+        skip_bad_rows: leave bad rows out instead of raising.
+        on_bad_row: told of each row that is left out.
+
+    Yields:
+        {"source", "target", "origin"} for each pair; the origin is its file and line.
+
+    Raises:
+        UserError: a file cannot be read or lacks a column, or two files are not of one length.
+        BadRow: a row has not two columns, or one side is empty.
+    """
+
+    def reject(error: BadRow) -> None:
+        if not skip_bad_rows:
+            raise BadRow(f"{error} To leave bad rows out, set data.skip_bad_rows=true.") from error
+        if on_bad_row is not None:
+            on_bad_row(error)
+
+    paths = file_names(file)
+    if len(paths) == 2:
+        pairs = _aligned(*paths, reject)
+    elif ".tsv" in paths[0].suffixes:
+        pairs = _tab_separated(paths[0], source_column, target_column, reject)
+    else:
+        rows = read_rows(paths[0], dict.fromkeys((source_column, target_column)), reject)
+        pairs = ((row.origin, row.values[source_column], row.values[target_column]) for row in rows)
+    for origin, source, target in pairs:
+        if not source.strip() or not target.strip():
+            side = "translation" if source.strip() else "sentence"
+            reject(BadRow(f"{origin}: the {side} is empty: fill it in."))
+        else:
+            yield {"source": source.strip(), "target": target.strip(), "origin": origin}
+
+
+def _aligned(
+    sources: Path, targets: Path, reject: Callable[[BadRow], None]
+) -> Iterator[tuple[str, str, str]]:
+    counts = [0, 0]
+    for lines in zip_longest(_lines(sources), _lines(targets)):
+        for side, line in enumerate(lines):
+            counts[side] += line is not None
+        if None in lines:
+            continue
+        bad = next((line for line in lines if isinstance(line, BadRow)), None)
+        if bad is not None:
+            reject(bad)
+        else:
+            yield f"{sources}:{counts[0]}", *lines
+    if counts[0] != counts[1]:
+        raise UserError(
+            f"{sources} has {counts[0]:,} lines, {targets} {counts[1]:,}: line-aligned files have as many, "
+            "and each line is the translation of the one beside it."
+        )
+
+
+def _tab_separated(
+    path: Path, source_column: str, target_column: str, reject: Callable[[BadRow], None]
+) -> Iterator[tuple[str, str, str]]:
+    columns, places = 2, (0, 1)
+    for number, line in enumerate(_lines(path), 1):
+        if isinstance(line, BadRow):
+            reject(line)
+            continue
+        fields = line.split("\t")
+        if number == 1 and {source_column, target_column} <= {field.strip() for field in fields}:
+            names = [field.strip() for field in fields]
+            columns, places = len(names), (names.index(source_column), names.index(target_column))
+        elif number == 1 and (source_column, target_column) != ("source", "target"):
+            raise UserError(f"{path}:1: there are no columns {source_column!r} and {target_column!r}.")
+        elif len(fields) == columns:
+            yield f"{path}:{number}", fields[places[0]], fields[places[1]]
+        elif line.strip():
+            what = "column" if len(fields) == 1 else "columns"
+            reject(
+                BadRow(
+                    f"{path}:{number}: has {len(fields)} {what}, not {columns}: write the sentence, one tab, "
+                    "its translation."
+                )
+            )
+
+
+def _lines(path: Path) -> Iterator[str | BadRow]:
+    """Lines of a text file in UTF-8 without their ends; bad ones as errors, so that none is lost."""
+    open_file: Any = COMPRESSIONS.get(path.suffix.lower(), Path.open)
+    number = 0
+    try:
+        with open_file(path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    yield line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+                except UnicodeDecodeError:
+                    yield BadRow(f"{path}:{number}: is not UTF-8 text: save the file with that encoding.")
+    except (OSError, EOFError) as error:
+        raise UserError(f"{path}:{number + 1}: the file is damaged ({error}): fetch it again.") from error
+
+
+def reason_to_leave_out(
+    source: str, target: str, maximum_words: int, maximum_ratio: float, keep_copies: bool
+) -> str | None:
+    """Say why a pair is not worth learning from, in the words of the data's report; None if it is.
+
+    Words are counted, and in scripts without blanks characters.
+    """
+    words, others = len(WORD.findall(source)), len(WORD.findall(target))
+    if max(words, others) > maximum_words:
+        return "pairs_too_long"
+    if max(words, others) > maximum_ratio * min(words, others):
+        return "pairs_of_unlike_length"
+    if not keep_copies and source == target:
+        return "translations_equal_to_their_source"
+    return None

@@ -1,0 +1,92 @@
+"""How pairs of sentences become model inputs: numbers of pieces, learned from the training split."""
+
+from pathlib import Path
+
+import tensorflow as tf
+
+from common.data.source import Source
+from common.subwords import BOUNDARY, SubwordText
+from common.task import Preprocessing
+from tasks.translation.config import TranslationSettings
+
+# Sentences cut at once: enough for the graph to be quick.
+SENTENCES_AT_ONCE = 256
+
+SOURCE_FILE = "source_pieces.tsv"
+TARGET_FILE = "target_pieces.tsv"
+
+
+class TranslationPreprocessing(Preprocessing):
+    """Sentences of both languages to numbers.
+
+    Attributes:
+        source: pieces of the language that is read.
+        target: pieces of the language that is written.
+        labels: none; a translation has no classes.
+    """
+
+    def __init__(self, source: SubwordText, target: SubwordText) -> None:
+        self.source = source
+        self.target = target
+        self.labels: list[str] = []
+
+    @classmethod
+    def learn(cls, settings: TranslationSettings, source: Source) -> "TranslationPreprocessing":
+        """Learn the pieces of both languages from the training split alone."""
+        batches = source.dataset("train").batch(SENTENCES_AT_ONCE)
+        texts = {side: batches.map(lambda example, side=side: example[side]) for side in ("source", "target")}
+        text = settings.text
+        if text.joint:
+            both = SubwordText.learn(texts["source"].concatenate(texts["target"]), text.source)
+            return cls(both, SubwordText(both.vocabulary, both.scores, text.target))
+        return cls(
+            SubwordText.learn(texts["source"], text.source), SubwordText.learn(texts["target"], text.target)
+        )
+
+    def examples(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        """Raw examples to ({"source": (pieces,), "written": (steps,)}, (steps,)), all int32.
+
+        `written` is what stands before each step, the boundary first; the targets are what the step is to
+        write, the boundary last.
+        """
+
+        def to_numbers(example: dict[str, tf.Tensor]) -> tuple[dict[str, tf.RaggedTensor], tf.RaggedTensor]:
+            target = self.target(example["target"])
+            boundary = tf.fill([target.nrows(), 1], BOUNDARY)
+            inputs = {
+                "source": self.source(example["source"]),
+                "written": tf.concat([boundary, target], axis=1),
+            }
+            return inputs, tf.concat([target, boundary], axis=1)
+
+        def to_tensors(
+            inputs: dict[str, tf.Tensor], targets: tf.Tensor
+        ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+            # One row of a ragged tensor is a plain tensor, which the type does not say yet.
+            return {name: tf.ensure_shape(row, [None]) for name, row in inputs.items()}, tf.ensure_shape(
+                targets, [None]
+            )
+
+        return (
+            dataset.batch(SENTENCES_AT_ONCE)
+            .map(to_numbers, num_parallel_calls=2, deterministic=True)
+            .unbatch()
+            .map(to_tensors)
+        )
+
+    def save(self, directory: Path) -> None:
+        """Write the pieces of both languages."""
+        self.source.save(directory / SOURCE_FILE)
+        self.target.save(directory / TARGET_FILE)
+
+    @classmethod
+    def load(cls, settings: TranslationSettings, directory: Path) -> "TranslationPreprocessing":
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: if a file is missing or damaged.
+        """
+        return cls(
+            SubwordText.load(directory / SOURCE_FILE, settings.text.source),
+            SubwordText.load(directory / TARGET_FILE, settings.text.target),
+        )

@@ -71,8 +71,8 @@ def train(task: Task, settings: Any, source: Any, preprocessing: Any, run: Run) 
         checkpoint.restore_mean(model)
         scores = model.evaluate(validation_batches, verbose=0, return_dict=True)
         scores |= score() if score is not None else {}
-        if checkpoint.is_better(scores[task.metric]):
-            checkpoint.best, averaged = float(scores[task.metric]), len(checkpoint.kept)
+        if checkpoint.is_better(scores[task.monitor]):
+            checkpoint.best, averaged = float(scores[task.monitor]), len(checkpoint.kept)
     if averaged == 1:
         checkpoint.restore_best(model)
     with whole_file(run.model_file) as path:

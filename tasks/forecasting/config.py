@@ -96,6 +96,11 @@ class ModelSettings(Settings):
         return self
 
     @property
+    def reads_steps(self) -> bool:
+        """Whether the network is told of each step its calendar and the columns known ahead."""
+        return self.kind in ("gru", "lstm", "window")
+
+    @property
     def levels(self) -> list[float]:
         """Levels of the outputs; none with a loss that knows the forecast alone."""
         return self.quantiles if self.loss == "quantile" else []

@@ -69,11 +69,19 @@ def cut_by_shares(series: Series, settings: ForecastingSettings) -> Borders:
     return Borders(min(start, train_end - data.look_back - data.horizon), train_end, length - test, length)
 
 
-def reads_clock(settings: ForecastingSettings, step: float) -> bool:
-    """Whether the model is told the time: for the calendar, or to know which season's factor is whose."""
-    if settings.model.kind == "es_rnn":
-        return True
-    return settings.model.calendar and bool(calendar_cycles(step))
+def told_ahead(settings: ForecastingSettings, series: Series, step: int, frequency: str) -> dict[str, Any]:
+    """What a model that is told of each step is told of the window whose first target step is this one.
+
+    Returns:
+        known: (look-back + horizon, known columns), fewer where the series ends before; clock: seconds since
+        1970 of the last step that is read; each only where it is used.
+    """
+    data, told = settings.data, {}
+    if settings.model.reads_steps and series.known.shape[1]:
+        told["known"] = series.known[step - data.look_back : step + data.horizon].astype(np.float32)
+    if settings.model.reads_steps and settings.model.calendar and calendar_cycles(step_seconds(frequency)):
+        told["clock"] = int(series.times.asi8[step - 1])
+    return told
 
 
 @dataclass(frozen=True)
@@ -150,7 +158,7 @@ class SeriesSource(ExampleSource):
                     f"{settings.data.horizon:,} to foretell fits into the {split} part: set a smaller "
                     "data.look_back or data.horizon."
                 )
-        options = settings.data.model_dump(mode="json") | {"test_stride": settings.evaluation.stride}
+        options = settings.data.model_dump(mode="json") | {"evaluation_stride": settings.evaluation.stride}
         identity = json.dumps([self.name, dict(digests), options], sort_keys=True)
         self.fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:32]
 
@@ -164,15 +172,15 @@ class SeriesSource(ExampleSource):
         """Mean length of a time step."""
         return step_seconds(self.data.frequency)
 
-    def windows(self, split: str, stride: int | None = None) -> np.ndarray:
+    def windows(self, split: str) -> np.ndarray:
         """Series number and first target step of each window of a split: (windows, 2)."""
-        self_stride = self.settings.evaluation.stride if split == "test" else self.settings.data.stride
+        stride = self.settings.evaluation.stride if split == "test" else self.settings.data.stride
         look_back, horizon = self.settings.data.look_back, self.settings.data.horizon
         found = []
         for number, border in enumerate(self.borders):
             start, end = border.part(split)
             first = start + look_back if split == "train" else max(start, look_back)
-            steps = np.arange(first, end - horizon + 1, stride or self_stride)
+            steps = np.arange(first, end - horizon + 1, stride)
             found.append(np.stack([np.full_like(steps, number), steps], axis=1))
         return np.concatenate(found)
 
@@ -181,9 +189,8 @@ class SeriesSource(ExampleSource):
 
         Yields:
             series: name; step: number of the first one that is foretold; time: of the last one that is read;
-            clock: the same in seconds since 1970, if the calendar is used; history: (look-back, targets and
-            past columns); known: (look-back + horizon, known columns), if there are any; future: (horizon,
-            targets), the truth; scale: (3, targets), mean, deviation and naive error of the part before.
+            history: (look-back, targets and past columns); future: (horizon, targets), the truth; scale: (3,
+            targets), mean, deviation and naive error of the part before; and what `told_ahead` gives.
         """
         self.check_split(split)
         for number, step in self.windows(split):
@@ -199,14 +206,10 @@ class SeriesSource(ExampleSource):
             "step": step,
             "time": str(series.times[step - 1]),
             "history": series.values[step - look_back : step].astype(np.float32),
-            "known": series.known[step - look_back : step + horizon].astype(np.float32),
             "future": series.values[step : step + horizon, :targets].astype(np.float32),
             "scale": np.stack([*scale, statistics.naive_error[number]]),
         }
-        if reads_clock(self.settings, self.step_seconds):
-            example["clock"] = int(series.times.asi8[step - 1])
-        if not self.data.columns.known:
-            del example["known"]
+        example |= told_ahead(self.settings, series, step, self.data.frequency)
         return example | (self.extra(number, step) if is_test and self.extra else {})
 
     def check_positive(self) -> None:
@@ -219,28 +222,6 @@ class SeriesSource(ExampleSource):
                     f"{name} is not positive at {series.times[low[0]]}: model.kind=es_rnn takes logarithms; "
                     "choose another kind."
                 )
-
-    def seasonal_factors(self, seasons: list[int]) -> list[np.ndarray]:
-        """Estimate how much of the mean each step of a season is, from the training parts.
-
-        Shorter seasons are taken out before longer ones are looked at. The place of a step is counted as in
-        `ForecastingPreprocessing.inputs`.
-
-        Returns:
-            For each season (series + 1, season), the last row ones, for a series that is not known.
-        """
-        found = [np.ones((len(self.data.series) + 1, season)) for season in seasons]
-        for number, (series, border) in enumerate(zip(self.data.series, self.borders, strict=True)):
-            steps = slice(border.train_start, border.train_end)
-            values = series.values[steps, 0]
-            places = series.times.asi8[steps] // round(self.step_seconds)
-            ratios = values / _moving_average(values, seasons[-1] if seasons else 1)
-            for season, factors in zip(seasons, found, strict=True):
-                sums = np.bincount(places % season, ratios, minlength=season)
-                counts = np.bincount(places % season, minlength=season)
-                factors[number] = np.where(counts > 0, sums / np.maximum(counts, 1), 1.0)
-                ratios = ratios / factors[number][places % season]
-        return found
 
     def _measure(self) -> Statistics:
         columns = [*self.data.columns.targets, *self.data.columns.past]
@@ -272,13 +253,6 @@ class SeriesSource(ExampleSource):
             known_deviation=np.where(together.std(axis=0) > 0, together.std(axis=0), 1.0),
             naive_error=np.stack(errors),
         )
-
-
-def _moving_average(values: np.ndarray, steps: int) -> np.ndarray:
-    """Mean of the steps around each step; near the ends, of those that are there."""
-    kernel = np.ones(min(steps, len(values)))
-    counts = np.convolve(np.ones_like(values), kernel, mode="same")
-    return np.convolve(values, kernel, mode="same") / counts
 
 
 class WindowBatches:

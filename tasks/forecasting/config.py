@@ -85,6 +85,11 @@ class ModelSettings(Settings):
     loss: Literal["mse", "mae", "huber", "quantile"] = Field(
         "quantile", description="mse | mae | huber | quantile (an interval beside the forecast)"
     )
+    weighting: Literal["none", "owa"] = Field(
+        "none",
+        description="of the series in the loss: none (all alike, scaled) | owa (half alike, half by the size "
+        "of their seasonal naive error, as M4 counts them)",
+    )
     quantiles: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
         [0.1, 0.5, 0.9], description="levels that the quantile loss asks for; 0.5, the forecast, among them"
     )

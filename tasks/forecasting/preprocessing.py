@@ -54,7 +54,7 @@ class ForecastingPreprocessing(Preprocessing):
     Attributes:
         labels: names of the target columns.
         record: all that was learned, as it is written: names, mean, deviation, known_mean, known_deviation,
-            targets, past, known, frequency, step_seconds, seasons.
+            targets, past, known, frequency, step_seconds, seasons, weights.
     """
 
     def __init__(self, settings: ForecastingSettings, record: dict[str, Any]) -> None:
@@ -96,6 +96,7 @@ class ForecastingPreprocessing(Preprocessing):
                 "seasons": list(source.seasons),
                 "mean": mean.tolist(),
                 "deviation": deviation.tolist(),
+                "weights": _weights(deviation[:, : len(columns.targets)], found.naive_error),
                 "known_mean": found.known_mean.tolist(),
                 "known_deviation": found.known_deviation.tolist(),
             },
@@ -170,12 +171,19 @@ class ForecastingPreprocessing(Preprocessing):
             inputs["known"] = tf.concat(known, axis=-1)
         return inputs
 
-    def example(self, raw: dict[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        """Raw windows to inputs and targets of the model, targets (batch, horizon, targets, 1) scaled."""
+    def example(self, raw: dict[str, tf.Tensor]) -> tuple[Any, ...]:
+        """Raw windows to inputs and targets of the model, and weights if the series have them.
+
+        Targets are scaled, (batch, horizon, targets, 1); weights (batch, 1, 1).
+        """
         mean, deviation = self._scale(raw)
         targets = len(self.labels)
         future = (raw["future"] - mean[..., :targets]) / deviation[..., :targets]
-        return self.inputs(raw), future[..., tf.newaxis]
+        example = self.inputs(raw), future[..., tf.newaxis]
+        if self.settings.model.weighting == "none":
+            return example
+        weight = tf.gather(tf.constant(self.record["weights"], tf.float32), self._number(raw))
+        return (*example, weight[:, tf.newaxis, tf.newaxis])
 
     def unscaled(self, raw: dict[str, tf.Tensor], outputs: tf.Tensor) -> tf.Tensor:
         """Outputs of the model (batch, horizon, targets, outputs) in the user's units."""
@@ -231,6 +239,15 @@ class ForecastingPreprocessing(Preprocessing):
         if np.shape(record["mean"]) != np.shape(record["deviation"]) or not record["names"]:
             raise UserError(f"{directory / FILE} is damaged: its scales do not fit; train the run again.")
         return cls(settings, record)
+
+
+def _weights(deviation: np.ndarray, naive_error: np.ndarray) -> list[float]:
+    """Weights of the series in M4's OWA, with mean 1, of errors that are divided by these deviations.
+
+    MASE divides an error by the naive error of its series, sMAPE by its size.
+    """
+    by_naive_error = (deviation / naive_error).mean(axis=1)
+    return ((1 + by_naive_error / by_naive_error.mean()) / 2).tolist()
 
 
 def _table(rows: list[list[float]], unknown: float) -> tf.Tensor:

@@ -266,15 +266,15 @@ class WindowBatches:
         self,
         source: SeriesSource,
         split: str,
-        prepare: Callable[[dict[str, tf.Tensor]], tuple[dict[str, tf.Tensor], tf.Tensor]],
+        prepare: Callable[[dict[str, tf.Tensor]], tuple[Any, ...]],
     ) -> None:
         """Take the windows of a split.
 
         Args:
             source: of the series.
             split: name of the split.
-            prepare: from a batch of raw windows (series, time, history, known, future) to inputs and targets
-                of the model.
+            prepare: from a batch of raw windows (series, time, history, known, future) to inputs, targets
+                and maybe weights.
         """
         data = source.settings.data
         self.prepare = prepare
@@ -310,8 +310,8 @@ class WindowBatches:
     def _batches(self, windows: tf.data.Dataset, buckets: LengthBuckets) -> tf.data.Dataset:
         return windows.batch(buckets.batch_sizes[0]).map(self._cut, num_parallel_calls=2)
 
-    def _cut(self, windows: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        """Windows (batch, 2) to inputs and targets of the model."""
+    def _cut(self, windows: tf.Tensor) -> tuple[Any, ...]:
+        """Windows (batch, 2) to what `prepare` makes of them."""
         first = tf.gather(tf.constant(self.starts), windows[:, 0]) + windows[:, 1]  # (batch,)
         rows = first[:, tf.newaxis] + tf.range(-self.look_back, self.horizon, dtype=tf.int64)
         values = tf.gather(self.values, rows)  # (batch, look-back + horizon, columns)

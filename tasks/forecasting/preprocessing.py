@@ -81,7 +81,7 @@ class ForecastingPreprocessing(Preprocessing):
         found, columns = source.statistics, source.data.columns
         mean, deviation = found.mean, found.deviation
         if settings.model.kind == "es_rnn":
-            source.check_positive()
+            source.check_ratios()
             # Ratios are what is smoothed: sizes are divided out, and nothing is taken off.
             mean, deviation = np.zeros_like(mean), mean
         return cls(

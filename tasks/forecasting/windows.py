@@ -212,8 +212,13 @@ class SeriesSource(ExampleSource):
         example |= told_ahead(self.settings, series, step, self.data.frequency)
         return example | (self.extra(number, step) if is_test and self.extra else {})
 
-    def check_positive(self) -> None:
-        """Raise a UserError if a value is not above zero, where the model takes logarithms."""
+    def check_ratios(self) -> None:
+        """Raise a UserError if the series are none that es_rnn can smooth: one column, above zero."""
+        if self.targets > 1:
+            raise UserError(
+                f"{self.name}: model.kind=es_rnn forecasts one column, not {self.targets}: name one as "
+                "data.target_columns, or give the table in long format."
+            )
         for series in self.data.series:
             low = np.flatnonzero((series.values[:, : self.targets] <= 0).any(axis=1))
             if len(low):

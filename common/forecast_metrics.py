@@ -1,7 +1,6 @@
 """Errors of forecasts, as the M4 competition and the papers on long horizons define them."""
 
 import numpy as np
-from statsmodels.tsa.seasonal import seasonal_decompose
 
 # Two-sided 90 % of the normal distribution, as in the competition's test for a season.
 SEASONALITY_QUANTILE = 1.645
@@ -67,6 +66,9 @@ def naive2(history: np.ndarray, season: int, horizon: int) -> np.ndarray:
     """
     if not has_season(history, season):
         return np.full(horizon, history[-1])
+    # Here and not above: it takes a second to import, which only this function needs.
+    from statsmodels.tsa.seasonal import seasonal_decompose
+
     factors = seasonal_decompose(history, model="multiplicative", period=season).seasonal
     steps = len(history) + np.arange(horizon)
     return history[-1] / factors[-1] * factors[steps % season]

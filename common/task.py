@@ -49,7 +49,7 @@ class Preprocessing(abc.ABC):
     """What was learned from the training split to turn raw examples into model inputs, in the graph.
 
     Attributes:
-        labels: names of the classes, if there are classes.
+        labels: names of the classes, or of the columns that are foretold.
     """
 
     labels: list[str]

@@ -6,7 +6,6 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from statsforecast.models import MSTL, AutoARIMA, AutoETS, AutoTheta
 
 from common.config import override_settings
 from common.task import Example
@@ -134,6 +133,9 @@ def _statistical(settings: ForecastingSettings, source: SeriesSource) -> dict[st
 
 def _models(seasons: list[int]) -> Iterator[tuple[str, Any]]:
     """The classical models; those that cannot take the seasons themselves get them taken out first."""
+    # Here and not above: they take seconds to import, which `predict` does not need.
+    from statsforecast.models import MSTL, AutoARIMA, AutoETS, AutoTheta
+
     longest = seasons[-1]
     known = [season for season in seasons if season > 1] or [1]
     if longest <= LONGEST_SEASON_OF_ETS:

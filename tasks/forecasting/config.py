@@ -85,6 +85,11 @@ class ModelSettings(Settings):
     loss: Literal["mse", "mae", "huber", "quantile"] = Field(
         "quantile", description="mse | mae | huber | quantile (an interval beside the forecast)"
     )
+    weighting: Literal["none", "owa"] = Field(
+        "none",
+        description="of the series in the loss: none (all alike, scaled) | owa (half alike, half by the size "
+        "of their seasonal naive error, as M4 counts them)",
+    )
     quantiles: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
         [0.1, 0.5, 0.9], description="levels that the quantile loss asks for; 0.5, the forecast, among them"
     )
@@ -94,6 +99,11 @@ class ModelSettings(Settings):
         if 0.5 not in self.quantiles or sorted(set(self.quantiles)) != self.quantiles:
             raise ValueError("model.quantiles must rise and hold 0.5, e.g. [0.1, 0.5, 0.9]")
         return self
+
+    @property
+    def reads_steps(self) -> bool:
+        """Whether the network is told of each step its calendar and the columns known ahead."""
+        return self.kind in ("gru", "lstm", "window")
 
     @property
     def levels(self) -> list[float]:

@@ -209,6 +209,11 @@ def open_series_source(settings: Any) -> ExampleSource:
                 f"data.{name} is set, but a series is one file that is cut by time: put all of it into "
                 "data.file; data.validation_fraction and data.test_fraction say how it is cut."
             )
+    if settings.evaluation.metric == "owa" and (data.file is not None or data.dataset not in M4):
+        raise UserError(
+            f"evaluation.metric=owa is for the M4 series ({', '.join(M4)}), whose Naive2 it measures by: "
+            "choose mase."
+        )
     # Here and not above: the builders need TensorFlow, the list of sources must not.
     from tasks.forecasting import builders
 

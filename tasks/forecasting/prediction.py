@@ -17,8 +17,8 @@ from common.task import Answer, Example
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.data import columns_of
 from tasks.forecasting.plots import draw_forecast
-from tasks.forecasting.series import Columns, Series, SeriesSet, read_series, step_seconds
-from tasks.forecasting.windows import reads_clock
+from tasks.forecasting.series import Columns, Series, SeriesSet, read_series
+from tasks.forecasting.windows import told_ahead
 
 PLOT_SUFFIXES = (".png", ".pdf", ".svg")
 # Series and columns that one picture shows, and look-backs of their past.
@@ -83,18 +83,14 @@ def _example(series: Series, found: SeriesSet, settings: ForecastingSettings, pa
         "time": str(series.times[steps - 1]),
         "history": series.values[-data.look_back :].astype(np.float32),
     }
-    if reads_clock(settings, step_seconds(found.frequency)):
-        example["clock"] = int(series.times.asi8[steps - 1])
-    if found.columns.known:
-        known = series.known[steps - data.look_back : steps + data.horizon]
-        if len(known) < data.look_back + data.horizon:
-            missing = data.look_back + data.horizon - len(known)
-            raise UserError(
-                f"{path}: {name} lacks {missing:,} of the {data.horizon:,} rows ahead: the model needs "
-                f"{', '.join(found.columns.known)} there; add rows with {found.columns.time} and these "
-                "columns, and leave the other cells empty."
-            )
-        example["known"] = known.astype(np.float32)
+    example |= told_ahead(settings, series, steps, found.frequency)
+    missing = data.look_back + data.horizon - len(example.get("known", ()))
+    if "known" in example and missing:
+        raise UserError(
+            f"{path}: {name} lacks {missing:,} of the {data.horizon:,} rows ahead: the model needs "
+            f"{', '.join(found.columns.known)} there; add rows with {found.columns.time} and these columns, "
+            "and leave the other cells empty."
+        )
     return example
 
 

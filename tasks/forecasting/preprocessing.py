@@ -54,15 +54,13 @@ class ForecastingPreprocessing(Preprocessing):
     Attributes:
         labels: names of the target columns.
         record: all that was learned, as it is written: names, mean, deviation, known_mean, known_deviation,
-            targets, past, known, frequency, step_seconds, seasons.
+            targets, past, known, frequency, step_seconds, seasons, weights.
     """
 
     def __init__(self, settings: ForecastingSettings, record: dict[str, Any]) -> None:
         self.settings = settings
         self.record = record
         self.labels = record["targets"]
-        # What es_rnn's weights start from; not needed once they are learned.
-        self.factors: list[np.ndarray] = []
         self.several = record["names"] != [""]
         # One row more, for a series that is not known.
         self.mean = _table(record["mean"], 0.0)
@@ -81,14 +79,12 @@ class ForecastingPreprocessing(Preprocessing):
     def learn(cls, settings: ForecastingSettings, source: SeriesSource) -> "ForecastingPreprocessing":
         """Take over what the source measured on the training parts."""
         found, columns = source.statistics, source.data.columns
-        mean, deviation, factors = found.mean, found.deviation, []
+        mean, deviation = found.mean, found.deviation
         if settings.model.kind == "es_rnn":
-            source.check_positive()
+            source.check_ratios()
             # Ratios are what is smoothed: sizes are divided out, and nothing is taken off.
             mean, deviation = np.zeros_like(mean), mean
-            seasons = [season for season in source.seasons if 1 < season <= settings.data.look_back]
-            factors = source.seasonal_factors(seasons)
-        preprocessing = cls(
+        return cls(
             settings,
             {
                 "names": found.names,
@@ -100,12 +96,11 @@ class ForecastingPreprocessing(Preprocessing):
                 "seasons": list(source.seasons),
                 "mean": mean.tolist(),
                 "deviation": deviation.tolist(),
+                "weights": _weights(deviation[:, : len(columns.targets)], found.naive_error),
                 "known_mean": found.known_mean.tolist(),
                 "known_deviation": found.known_deviation.tolist(),
             },
         )
-        preprocessing.factors = factors
-        return preprocessing
 
     def complete(self, settings: ForecastingSettings) -> ForecastingSettings:
         """Name the time step, so that a table with another one is not answered; and the seasons."""
@@ -121,26 +116,30 @@ class ForecastingPreprocessing(Preprocessing):
             horizon=data.horizon,
             targets=len(self.labels),
             past=len(self.record["past"]),
-            known=0 if self.by_series else len(self.record["known"]) + 2 * len(self._periods),
+            known=len(self.record["known"]) * self.uses_known + 2 * len(self._periods),
             outputs=max(1, len(self.settings.model.levels)),
             seasons=tuple(season for season in self.record["seasons"] if 1 < season <= data.look_back),
             series=len(self.record["names"]),
         )
 
     @property
+    def _reads_calendar(self) -> bool:
+        return self.settings.model.reads_steps and self.settings.model.calendar
+
+    @property
     def _periods(self) -> list[float]:
         """Lengths in seconds of the cycles of the calendar that are read."""
-        return calendar_cycles(self.record["step_seconds"]) if self.settings.model.calendar else []
+        return calendar_cycles(self.record["step_seconds"]) if self._reads_calendar else []
 
     @property
     def uses_known(self) -> bool:
         """Whether there are known columns that the user has to give."""
-        return bool(self.record["known"])
+        return self.settings.model.reads_steps and bool(self.record["known"])
 
     @property
     def uses_time(self) -> bool:
-        """Whether the clock is read: for the calendar, or to know which season's factor is whose."""
-        return self.by_series or bool(self._periods)
+        """Whether the calendar is read."""
+        return bool(self._periods)
 
     @property
     def by_series(self) -> bool:
@@ -163,8 +162,6 @@ class ForecastingPreprocessing(Preprocessing):
         inputs = {"history": (raw["history"] - mean) / deviation}
         if self.by_series:
             inputs["series"] = self._number(raw)
-            inputs["place"] = tf.cast(raw["time"] // round(self.record["step_seconds"]), tf.int32)
-            return inputs
         known = []
         if self.uses_known:
             known.append((raw["known"] - self.known_mean) / self.known_deviation)
@@ -174,12 +171,19 @@ class ForecastingPreprocessing(Preprocessing):
             inputs["known"] = tf.concat(known, axis=-1)
         return inputs
 
-    def example(self, raw: dict[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        """Raw windows to inputs and targets of the model, targets (batch, horizon, targets, 1) scaled."""
+    def example(self, raw: dict[str, tf.Tensor]) -> tuple[Any, ...]:
+        """Raw windows to inputs and targets of the model, and weights if the series have them.
+
+        Targets are scaled, (batch, horizon, targets, 1); weights (batch, 1, 1).
+        """
         mean, deviation = self._scale(raw)
         targets = len(self.labels)
         future = (raw["future"] - mean[..., :targets]) / deviation[..., :targets]
-        return self.inputs(raw), future[..., tf.newaxis]
+        example = self.inputs(raw), future[..., tf.newaxis]
+        if self.settings.model.weighting == "none":
+            return example
+        weight = tf.gather(tf.constant(self.record["weights"], tf.float32), self._number(raw))
+        return (*example, weight[:, tf.newaxis, tf.newaxis])
 
     def unscaled(self, raw: dict[str, tf.Tensor], outputs: tf.Tensor) -> tf.Tensor:
         """Outputs of the model (batch, horizon, targets, outputs) in the user's units."""
@@ -235,6 +239,15 @@ class ForecastingPreprocessing(Preprocessing):
         if np.shape(record["mean"]) != np.shape(record["deviation"]) or not record["names"]:
             raise UserError(f"{directory / FILE} is damaged: its scales do not fit; train the run again.")
         return cls(settings, record)
+
+
+def _weights(deviation: np.ndarray, naive_error: np.ndarray) -> list[float]:
+    """Weights of the series in M4's OWA, with mean 1, of errors that are divided by these deviations.
+
+    MASE divides an error by the naive error of its series, sMAPE by its size.
+    """
+    by_naive_error = (deviation / naive_error).mean(axis=1)
+    return ((1 + by_naive_error / by_naive_error.mean()) / 2).tolist()
 
 
 def _table(rows: list[list[float]], unknown: float) -> tf.Tensor:

@@ -69,11 +69,19 @@ def cut_by_shares(series: Series, settings: ForecastingSettings) -> Borders:
     return Borders(min(start, train_end - data.look_back - data.horizon), train_end, length - test, length)
 
 
-def reads_clock(settings: ForecastingSettings, step: float) -> bool:
-    """Whether the model is told the time: for the calendar, or to know which season's factor is whose."""
-    if settings.model.kind == "es_rnn":
-        return True
-    return settings.model.calendar and bool(calendar_cycles(step))
+def told_ahead(settings: ForecastingSettings, series: Series, step: int, frequency: str) -> dict[str, Any]:
+    """What a model that is told of each step is told of the window whose first target step is this one.
+
+    Returns:
+        known: (look-back + horizon, known columns), fewer where the series ends before; clock: seconds since
+        1970 of the last step that is read; each only where it is used.
+    """
+    data, told = settings.data, {}
+    if settings.model.reads_steps and series.known.shape[1]:
+        told["known"] = series.known[step - data.look_back : step + data.horizon].astype(np.float32)
+    if settings.model.reads_steps and settings.model.calendar and calendar_cycles(step_seconds(frequency)):
+        told["clock"] = int(series.times.asi8[step - 1])
+    return told
 
 
 @dataclass(frozen=True)
@@ -150,7 +158,7 @@ class SeriesSource(ExampleSource):
                     f"{settings.data.horizon:,} to foretell fits into the {split} part: set a smaller "
                     "data.look_back or data.horizon."
                 )
-        options = settings.data.model_dump(mode="json") | {"test_stride": settings.evaluation.stride}
+        options = settings.data.model_dump(mode="json") | {"evaluation_stride": settings.evaluation.stride}
         identity = json.dumps([self.name, dict(digests), options], sort_keys=True)
         self.fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:32]
 
@@ -164,15 +172,15 @@ class SeriesSource(ExampleSource):
         """Mean length of a time step."""
         return step_seconds(self.data.frequency)
 
-    def windows(self, split: str, stride: int | None = None) -> np.ndarray:
+    def windows(self, split: str) -> np.ndarray:
         """Series number and first target step of each window of a split: (windows, 2)."""
-        self_stride = self.settings.evaluation.stride if split == "test" else self.settings.data.stride
+        stride = self.settings.evaluation.stride if split == "test" else self.settings.data.stride
         look_back, horizon = self.settings.data.look_back, self.settings.data.horizon
         found = []
         for number, border in enumerate(self.borders):
             start, end = border.part(split)
             first = start + look_back if split == "train" else max(start, look_back)
-            steps = np.arange(first, end - horizon + 1, stride or self_stride)
+            steps = np.arange(first, end - horizon + 1, stride)
             found.append(np.stack([np.full_like(steps, number), steps], axis=1))
         return np.concatenate(found)
 
@@ -181,9 +189,8 @@ class SeriesSource(ExampleSource):
 
         Yields:
             series: name; step: number of the first one that is foretold; time: of the last one that is read;
-            clock: the same in seconds since 1970, if the calendar is used; history: (look-back, targets and
-            past columns); known: (look-back + horizon, known columns), if there are any; future: (horizon,
-            targets), the truth; scale: (3, targets), mean, deviation and naive error of the part before.
+            history: (look-back, targets and past columns); future: (horizon, targets), the truth; scale: (3,
+            targets), mean, deviation and naive error of the part before; and what `told_ahead` gives.
         """
         self.check_split(split)
         for number, step in self.windows(split):
@@ -199,18 +206,19 @@ class SeriesSource(ExampleSource):
             "step": step,
             "time": str(series.times[step - 1]),
             "history": series.values[step - look_back : step].astype(np.float32),
-            "known": series.known[step - look_back : step + horizon].astype(np.float32),
             "future": series.values[step : step + horizon, :targets].astype(np.float32),
             "scale": np.stack([*scale, statistics.naive_error[number]]),
         }
-        if reads_clock(self.settings, self.step_seconds):
-            example["clock"] = int(series.times.asi8[step - 1])
-        if not self.data.columns.known:
-            del example["known"]
+        example |= told_ahead(self.settings, series, step, self.data.frequency)
         return example | (self.extra(number, step) if is_test and self.extra else {})
 
-    def check_positive(self) -> None:
-        """Raise a UserError if a value is not above zero, where the model takes logarithms."""
+    def check_ratios(self) -> None:
+        """Raise a UserError if the series are none that es_rnn can smooth: one column, above zero."""
+        if self.targets > 1:
+            raise UserError(
+                f"{self.name}: model.kind=es_rnn forecasts one column, not {self.targets}: name one as "
+                "data.target_columns, or give the table in long format."
+            )
         for series in self.data.series:
             low = np.flatnonzero((series.values[:, : self.targets] <= 0).any(axis=1))
             if len(low):
@@ -219,28 +227,6 @@ class SeriesSource(ExampleSource):
                     f"{name} is not positive at {series.times[low[0]]}: model.kind=es_rnn takes logarithms; "
                     "choose another kind."
                 )
-
-    def seasonal_factors(self, seasons: list[int]) -> list[np.ndarray]:
-        """Estimate how much of the mean each step of a season is, from the training parts.
-
-        Shorter seasons are taken out before longer ones are looked at. The place of a step is counted as in
-        `ForecastingPreprocessing.inputs`.
-
-        Returns:
-            For each season (series + 1, season), the last row ones, for a series that is not known.
-        """
-        found = [np.ones((len(self.data.series) + 1, season)) for season in seasons]
-        for number, (series, border) in enumerate(zip(self.data.series, self.borders, strict=True)):
-            steps = slice(border.train_start, border.train_end)
-            values = series.values[steps, 0]
-            places = series.times.asi8[steps] // round(self.step_seconds)
-            ratios = values / _moving_average(values, seasons[-1] if seasons else 1)
-            for season, factors in zip(seasons, found, strict=True):
-                sums = np.bincount(places % season, ratios, minlength=season)
-                counts = np.bincount(places % season, minlength=season)
-                factors[number] = np.where(counts > 0, sums / np.maximum(counts, 1), 1.0)
-                ratios = ratios / factors[number][places % season]
-        return found
 
     def _measure(self) -> Statistics:
         columns = [*self.data.columns.targets, *self.data.columns.past]
@@ -274,13 +260,6 @@ class SeriesSource(ExampleSource):
         )
 
 
-def _moving_average(values: np.ndarray, steps: int) -> np.ndarray:
-    """Mean of the steps around each step; near the ends, of those that are there."""
-    kernel = np.ones(min(steps, len(values)))
-    counts = np.convolve(np.ones_like(values), kernel, mode="same")
-    return np.convolve(values, kernel, mode="same") / counts
-
-
 class WindowBatches:
     """Batches of windows of one split, cut from the series as they are needed.
 
@@ -292,15 +271,15 @@ class WindowBatches:
         self,
         source: SeriesSource,
         split: str,
-        prepare: Callable[[dict[str, tf.Tensor]], tuple[dict[str, tf.Tensor], tf.Tensor]],
+        prepare: Callable[[dict[str, tf.Tensor]], tuple[Any, ...]],
     ) -> None:
         """Take the windows of a split.
 
         Args:
             source: of the series.
             split: name of the split.
-            prepare: from a batch of raw windows (series, time, history, known, future) to inputs and targets
-                of the model.
+            prepare: from a batch of raw windows (series, time, history, known, future) to inputs, targets
+                and maybe weights.
         """
         data = source.settings.data
         self.prepare = prepare
@@ -336,8 +315,8 @@ class WindowBatches:
     def _batches(self, windows: tf.data.Dataset, buckets: LengthBuckets) -> tf.data.Dataset:
         return windows.batch(buckets.batch_sizes[0]).map(self._cut, num_parallel_calls=2)
 
-    def _cut(self, windows: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        """Windows (batch, 2) to inputs and targets of the model."""
+    def _cut(self, windows: tf.Tensor) -> tuple[Any, ...]:
+        """Windows (batch, 2) to what `prepare` makes of them."""
         first = tf.gather(tf.constant(self.starts), windows[:, 0]) + windows[:, 1]  # (batch,)
         rows = first[:, tf.newaxis] + tf.range(-self.look_back, self.horizon, dtype=tf.int64)
         values = tf.gather(self.values, rows)  # (batch, look-back + horizon, columns)

@@ -149,7 +149,7 @@ def test_evaluate_a_labelled_table(at_home, tmp_path):
         {"model.kind": "window", "model.window": 6, "model.layers": 2, "model.loss": "huber"},
         {"model.kind": "segrnn", "model.segment_length": 12, "model.loss": "mae"},
         {"model.kind": "nlinear", "model.normalization": "reversible", "model.loss": "mse"},
-        {"model.kind": "es_rnn", "model.segment_length": 12, "data.seasons": [24]},
+        {"model.kind": "es_rnn", "model.segment_length": 12, "model.weighting": "owa"},
     ],
 )
 def test_every_kind_learns_and_answers_in_the_users_units(tmp_path, changes):
@@ -178,8 +178,9 @@ def test_every_kind_learns_and_answers_in_the_users_units(tmp_path, changes):
     model.compile(keras.optimizers.Adam(0.01), **TASK.compile_arguments(settings, prepared))
     examples = list(source.examples("train"))
     raw = raw_windows(examples) | {"future": np.stack([example["future"] for example in examples])}
-    inputs, targets = prepared.example(raw)
-    losses = model.fit(inputs, targets, epochs=3, batch_size=64, verbose=0).history["loss"]
+    inputs, targets, *weights = prepared.example(raw)
+    options = {"sample_weight": weights[0]} if weights else {}
+    losses = model.fit(inputs, targets, epochs=3, batch_size=64, verbose=0, **options).history["loss"]
     assert losses[-1] < losses[0]
     answers = ForecastingServing(prepared, model).serve(**raw_windows(examples))
     by_shop = {

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from series_case import hourly, write_hourly
@@ -133,6 +134,7 @@ def test_an_unknown_series_is_scaled_by_its_window(tmp_path):
             r"t.csv:1: there is no column 'unit'. Did you mean",
         ),
         (hourly(300), {"data__test_file": "x.csv"}, r"data.test_file is set, but a series is one file"),
+        (hourly(300), {"evaluation__metric": "owa"}, r"evaluation.metric=owa is for the M4 series"),
         (hourly(300), {"data__frequency": "often"}, r"data.frequency='often' is no time step"),
     ],
 )
@@ -140,6 +142,38 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path, table, changes, message):
     table.to_csv(tmp_path / "t.csv", index=False)
     with pytest.raises(UserError, match=message):
         opened(tmp_path / "t.csv", **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data__target_columns": ["units", "warmth"]}, r"es_rnn forecasts one column, not 2"),
+        ({"data__target_columns": ["warmth"]}, r"is not positive at 2024-.* takes logarithms"),
+    ],
+)
+def test_what_es_rnn_cannot_smooth(tmp_path, changes, message):
+    table = hourly(300)
+    table.loc[7, "warmth"] = -1.0
+    table.to_csv(tmp_path / "t.csv", index=False)
+    changes = {"data__past_columns": [], "model__kind": "es_rnn", "model__segment_length": 12} | changes
+    settings, source = opened(tmp_path / "t.csv", **changes)
+    with pytest.raises(UserError, match=message):
+        ForecastingPreprocessing.learn(settings, source)
+
+
+def test_weights_are_those_of_owa(tmp_path):
+    both = pd.concat([hourly(300, seed=1).assign(shop="a"), hourly(300, seed=2, size=800).assign(shop="b")])
+    both.to_csv(tmp_path / "t.csv", index=False)
+    settings, source = opened(
+        tmp_path / "t.csv", data__id_column="shop", model__weighting="owa", data__past_columns=[]
+    )
+    prepared = ForecastingPreprocessing.learn(settings, source)
+    unit = source.statistics.deviation[:, 0] / source.statistics.naive_error[:, 0]
+    np.testing.assert_allclose(prepared.record["weights"], (1 + unit / unit.mean()) / 2)
+    batches = WindowBatches(source, "validation", prepared.example)
+    _, _, weights = next(iter(batches.scoring_batches(choose_buckets(batches.lengths, 1, 48))))
+    assert weights.shape == (1, 1, 1)
+    assert float(weights[0, 0, 0]) == pytest.approx(prepared.record["weights"][0], rel=1e-6)
 
 
 def test_an_unknown_data_set_is_named(tmp_path):

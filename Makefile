@@ -84,10 +84,10 @@ new-task: $(VENV)/ready ## write the skeleton of a task: NAME=
 	@$(CLI) new-task $(if $(NAME),$(call quote,$(value NAME)))
 
 test: $(VENV)/ready ## run the tests, all but the slow ones
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: $(VENV)/ready ## run every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "slow or not slow"
 
 lint: $(VENV)/ready ## check the code's style
 	$(BIN)/ruff check .

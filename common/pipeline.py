@@ -44,7 +44,8 @@ def start(task: Task, settings: Any, name: str | None = None) -> Run:
     }
     examples = list(dataset_examples(source.dataset("validation").take(EXAMPLES_KEPT)))
     run = create_run(task.name, name, settings, preprocessing, data, examples)
-    _train(task, settings, source, run)
+    with run.locked():
+        _train(task, settings, source, run)
     return run
 
 
@@ -52,16 +53,17 @@ def resume(task: Task, run: Run) -> Run:
     """Go on with a run that was killed, from its last whole epoch.
 
     Raises:
-        UserError: if the run is damaged, or its data has changed since.
+        UserError: if the run is damaged, its data has changed since, or another process is training it.
     """
-    settings = run.settings(task.settings_class)
-    if run.finished:
-        console.print(f"Run {run.name} has ended; nothing is left to train.")
-        return run
-    source = task.open_source(settings)
-    if read_record(run.folder / "data.json", "fingerprint")["fingerprint"] != source.fingerprint:
-        raise UserError(f"The data of run {run.name} has changed since it was started; start a new run.")
-    _train(task, settings, source, run)
+    with run.locked():
+        settings = run.settings(task.settings_class)
+        if run.finished:
+            console.print(f"Run {run.name} has ended; nothing is left to train.")
+            return run
+        source = task.open_source(settings)
+        if read_record(run.folder / "data.json", "fingerprint")["fingerprint"] != source.fingerprint:
+            raise UserError(f"The data of run {run.name} has changed since it was started; start a new run.")
+        _train(task, settings, source, run)
     return run
 
 

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from common.config import SettingsType, read_settings, save_settings
 from common.errors import UserError, unknown_name
-from common.files import write_json
+from common.files import locked, write_json
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 # Recording a result changes these; the code that made the next result is the same.
@@ -93,6 +94,18 @@ class Run:
                 f"Run {self.folder} is damaged: config.yaml is missing; delete the folder and train again."
             )
         return read_settings(settings_class, self.config_file)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep other processes from training the run.
+
+        Raises:
+            UserError: if another process is training it.
+        """
+        return locked(
+            self.folder,
+            f"Run {self.name} of {self.task} is being trained by another process; wait for its end, or stop "
+            "it first.",
+        )
 
     def check_finished(self) -> None:
         """Make sure that the run can predict.

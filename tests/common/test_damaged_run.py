@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 from common.cli import app
 from common.errors import UserError
-from common.runs import check_run_name, create_run, new_run_name
+from common.files import locked
+from common.runs import Run, check_run_name, create_run, new_run_name
 
 
 def invoke(*arguments):
@@ -65,6 +66,24 @@ def test_a_run_that_another_process_is_at_stays(damaged):
     with pytest.raises(UserError, match="exists"):
         create_run("sentiment", "small", None, None, {}, [])
     assert sorted(damaged.rglob("*")) == before
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(damaged):
+    with Run(damaged).locked():
+        result = invoke("train", "--run", "small")
+    assert result.exit_code == 2
+    (line,) = result.output.splitlines()
+    assert line.startswith("Error: Run small of sentiment is being trained by another process;")
+
+
+def test_one_process_exports_a_task_at_a_time(damaged, workspace):
+    versions = workspace / "saved_models" / "sentiment"
+    with locked(versions, ""):
+        result = invoke("export", "--run", "small")
+    assert result.exit_code == 2
+    (line,) = result.output.splitlines()
+    assert line.startswith(f"Error: Another process is writing an export to {versions};")
+    assert not list(versions.iterdir())
 
 
 def test_two_runs_of_one_second_have_two_names(workspace):

@@ -14,6 +14,8 @@ from typing import Any
 from common.errors import DiskFullError, UserError
 
 _DISK_IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# TensorFlow and pip say it in words alone.
+_DISK_IS_FULL_WORDS = [os.strerror(number) for number in _DISK_IS_FULL]
 
 
 @contextmanager
@@ -31,10 +33,10 @@ def whole_file(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         temporary.replace(path)
-    except OSError as error:
-        # Not an error in what the block reads, which names another file.
-        ours = error.filename is not None and Path(error.filename) in (temporary, path, *path.parents)
-        if ours or is_disk_full(error):
+    except Exception as error:
+        if is_disk_full(error):
+            raise disk_is_full(path) from None
+        if _names(error, {temporary, path, *path.parents}):
             raise _not_written(path, error) from None
         raise
     finally:
@@ -63,6 +65,8 @@ def locked(folder: Path, refusal: str) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError as error:
+        if is_disk_full(error):
+            raise disk_is_full(folder) from None
         raise _not_written(folder, error) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -82,15 +86,25 @@ def disk_is_full(path: Path | str | None) -> DiskFullError:
     return DiskFullError(f"The disk is full: {path} was not written. Free some space, then go on.")
 
 
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error of the operating system or of a library means that no more can be written."""
+    if isinstance(error, OSError) and error.errno in _DISK_IS_FULL:
+        return True
+    return says_disk_is_full(str(error))
+
+
+def says_disk_is_full(text: str) -> bool:
+    """Whether a message or the output of a program says that no more can be written."""
+    return any(words in text for words in _DISK_IS_FULL_WORDS)
+
+
+def _names(error: Exception, paths: set[Path]) -> bool:
+    """Whether an operating system's error names one of these paths, and not one that is read."""
+    return isinstance(error, OSError) and error.filename is not None and Path(error.filename) in paths
+
+
 def _not_written(path: Path, error: OSError) -> UserError:
-    if is_disk_full(error):
-        return disk_is_full(path)
     return UserError(f"{path} cannot be written ({error.strerror}); name another place.")
-
-
-def is_disk_full(error: OSError) -> bool:
-    """Whether an operating system's error means that no more can be written."""
-    return error.errno in _DISK_IS_FULL
 
 
 def write_text(path: Path, text: str) -> None:

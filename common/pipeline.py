@@ -1,11 +1,12 @@
 """From settings to a finished run: data, preprocessing, training; started, or gone on with."""
 
+import shutil
 from typing import Any
 
 from rich.console import Console
 
 from common.errors import DiskFullError, UserError
-from common.files import read_record
+from common.files import disk_is_full, is_disk_full, read_record
 from common.runs import Run, check_run_name, create_run, new_run_name, runs_folder
 from common.serving import dataset_examples
 from common.task import Task
@@ -77,9 +78,18 @@ def _train(task: Task, settings: Any, source: Any, run: Run) -> None:
     preprocessing = task.load_preprocessing(settings, run.preprocessing_folder)
     try:
         train(task, settings, source, preprocessing, run)
-    except (DiskFullError, KeyboardInterrupt):
-        console.print(f"Run {run.name} goes on where it was with: make train TASK={task.name} RUN={run.name}")
+    except (Exception, KeyboardInterrupt) as error:
+        full = isinstance(error, DiskFullError) or is_disk_full(error)
+        if full or isinstance(error, KeyboardInterrupt):
+            again = f"make train TASK={task.name} RUN={run.name}"
+            console.print(f"Run {run.name} goes on where it was with: {again}")
+        if full and not isinstance(
+            error, DiskFullError
+        ):  # An error of TensorFlow's, for its cache or events.
+            raise disk_is_full(run.folder) from None
         raise
+    finally:
+        shutil.rmtree(run.cache_folder, ignore_errors=True)
     training = read_record(run.training_file)
     console.print(
         f"{training['parameters']:,} parameters, {training['epochs']} epochs "

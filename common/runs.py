@@ -64,6 +64,11 @@ class Run:
         return self.folder / "checkpoints"
 
     @property
+    def cache_folder(self) -> Path:
+        """Preprocessed examples, there while the run is trained."""
+        return self.folder / "cache"
+
+    @property
     def model_file(self) -> Path:
         """The model with its best weights; there when training has ended."""
         return self.folder / "model.keras"

@@ -17,6 +17,7 @@ from absl import logging
 from common.data.source import SourceInformation, data_directory, file_digest, manual_directory, manual_file
 from common.data.staging import SPLITS, TRAIN, RawExample, StagingTable
 from common.errors import UserError
+from common.files import disk_is_full, is_disk_full
 
 FRACTIONS = {"validation": 0.1, "test": 0.1}
 
@@ -127,23 +128,25 @@ class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 "can."
             ) from error
         tfds.disable_progress_bar()
-        # Standard output is for answers; the catalogue's builders print their progress there.
-        with StagingTable(folder) as self._staging, contextlib.redirect_stdout(sys.stderr):
-            try:
+        try:
+            # Standard output is for answers; the catalogue's builders print their progress there.
+            with StagingTable(folder) as self._staging, contextlib.redirect_stdout(sys.stderr):
                 self._prepare(**options)
-            except sqlite3.OperationalError as error:
-                raise UserError(
-                    f"The examples cannot be staged in {folder} ({error}): free some space there, or set "
-                    "TFDS_DATA_DIR to another folder."
-                ) from error
-            except OSError:
-                # Another process may have prepared the same data meanwhile; then its copy is as good.
-                if not self.is_prepared():
-                    raise
-                self.info.read_from_directory(self.data_path)
-            finally:
-                self._staging = None
-                self._remove_empty_folders()
+        except sqlite3.OperationalError as error:
+            raise UserError(
+                f"The examples cannot be staged in {folder} ({error}): free some space there, or set "
+                "TFDS_DATA_DIR to another folder."
+            ) from error
+        except (OSError, RuntimeError) as error:  # TFDS wraps what TensorFlow's writers raise.
+            if is_disk_full(error):
+                raise disk_is_full(f"the data set {self.information.name} in {folder}") from None
+            # Another process may have prepared the same data meanwhile; then its copy is as good.
+            if not self.is_prepared():
+                raise
+            self.info.read_from_directory(self.data_path)
+        finally:
+            self._staging = None
+            self._remove_empty_folders()
 
     def _build_data_dir(self, given_data_dir: str | None) -> tuple[str, str]:
         # Under `tfds.testing.mock_data` the base class is given the folder of the mock.

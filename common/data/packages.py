@@ -9,10 +9,7 @@ from pathlib import Path
 
 from common.data.source import announce
 from common.errors import UserError
-from common.files import disk_is_full
-
-# How pip's output says that no more can be written.
-_DISK_IS_FULL = ("No space left on device", "Disk quota exceeded", "File too large")
+from common.files import disk_is_full, says_disk_is_full
 
 
 @dataclass(frozen=True)
@@ -88,7 +85,7 @@ def _install(package: PinnedPackage, temporary: Path, target: Path) -> None:
     )
     if result.returncode == 0 and target.is_dir():
         return
-    if any(reason in result.stderr for reason in _DISK_IS_FULL):
+    if says_disk_is_full(result.stderr):
         megabytes = package.download_bytes / 1e6
         what = f"the package {package.name} {package.version} ({megabytes:.1f} MB before it is unpacked)"
         raise disk_is_full(f"{what} in {target.parents[1]}")

@@ -1,4 +1,5 @@
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -137,6 +138,28 @@ def test_a_text_of_a_million_characters_is_trained_on_and_the_cut_is_said(worksp
     result = invoke("train", "--task", "sentiment", "--data", table, "--set", f"{SMALL_MODEL} train.epochs=1")
     assert result.exit_code == 0, result.output
     assert "longer than 400" in result.output
+
+
+def test_a_full_disk_in_training_is_one_line_and_the_run_goes_on(workspace):
+    table = write_reviews(workspace / "reviews.csv", 600)
+    options = ["train", "--task", "sentiment", "--run", "full", "--data", table]
+    # The data is prepared, and no more.
+    assert "No word occurs" in invoke(*options, "--set", "text.minimum_count=10000").stderr
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # TensorFlow's cache of preprocessed examples does not fit.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        result = invoke(*options, "--set", f"{SMALL_MODEL} train.epochs=1")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert result.exit_code == 2, result.output
+    folder = workspace / "runs" / "sentiment" / "full"
+    assert result.stderr.splitlines()[-1] == (
+        f"Error: The disk is full: {folder} was not written. Free some space, then go on."
+    )
+    assert "goes on where it was with: make train TASK=sentiment RUN=full" in result.stdout
+    assert not (folder / "cache").exists()
+    assert invoke("train", "--run", "full").exit_code == 0
 
 
 def test_interrupted_by_the_keyboard(workspace, monkeypatch):

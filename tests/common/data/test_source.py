@@ -1,6 +1,7 @@
 import json
 import os
 import random
+import resource
 import subprocess
 import sys
 import textwrap
@@ -108,6 +109,32 @@ def test_an_error_while_reading_leaves_nothing_behind(folders):
     assert not leftovers(folders)
     # TFDS makes this one, empty, at every start.
     assert [path.name for path in (folders / "data").iterdir()] == ["downloads"]
+
+
+class Long(Numbers):
+    def raw_examples(self, download_manager):
+        for example in super().raw_examples(download_manager):
+            yield RawExample({"text": example.duplicate_key * 100}, example.duplicate_key, example.origin)
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [
+        (1_000, "The examples cannot be staged in .*/data .*: free some space there"),
+        (20_000, "The disk is full: the data set numbers in .*/data was not written"),
+    ],
+    ids=["while it is staged", "while it is written"],
+)
+def test_a_full_disk_while_data_is_prepared_is_one_line(folders, limit, message):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # The kernel refuses to let files grow, as it does on a full disk.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
+    try:
+        with pytest.raises(UserError, match=message):
+            open_source(Long())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not leftovers(folders)
 
 
 def test_a_missing_manual_file_says_where_to_get_it_and_put_it(folders):

@@ -11,7 +11,7 @@ import numpy as np
 from keras.export import ExportArchive
 
 from common.errors import UserError
-from common.files import locked, read_json, read_record, whole_file, write_json, write_text
+from common.files import locked, read_json, read_record, remove_partial, whole_file, write_json, write_text
 from common.model_card import model_card
 from common.runs import PROJECT_FOLDER, Run
 from common.serving import ServingModule, load_model, run_predictor
@@ -67,8 +67,9 @@ def export_run(task: Task, run: Run, folder: Path | None = None) -> Path:
     if not isinstance(examples, list) or not examples:
         raise UserError(f"{run.examples_file} is damaged: it holds no example; train the run again.")
     versions = (folder or exports_folder()) / task.name
-    refusal = f"Another process is writing an export to {versions}; wait for its end, then run this again."
-    with locked(versions, refusal):
+    busy = f"Another process is writing an export to {versions}; wait for its end, then run this again."
+    with locked(versions, busy):
+        remove_partial(versions)
         target = _next_version(versions)
         with whole_file(target) as temporary:
             _write_saved_model(module, temporary)

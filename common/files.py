@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import shutil
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +18,8 @@ _DISK_IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # TensorFlow and pip say it in words alone.
 _DISK_IS_FULL_WORDS = [os.strerror(number) for number in _DISK_IS_FULL]
 
+_PARTIAL = ".partial"
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
@@ -28,7 +31,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         UserError: if the disk is full, or the path is none that may be written.
     """
-    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.partial{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{_PARTIAL}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -40,15 +43,11 @@ def whole_file(path: Path) -> Iterator[Path]:
             raise _not_written(path, error) from None
         raise
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            with suppress(OSError):  # E.g. its folder is none.
-                temporary.unlink(missing_ok=True)
+        remove_leftovers(temporary)
 
 
 @contextmanager
-def locked(folder: Path, refusal: str) -> Iterator[None]:
+def locked(folder: Path, busy: str, wait: bool = False) -> Iterator[None]:
     """Keep other processes that ask for the same folder out, as long as the block runs.
 
     The lock is the kernel's and on the folder itself: it ends with the process, however that ends, and there
@@ -56,10 +55,12 @@ def locked(folder: Path, refusal: str) -> Iterator[None]:
 
     Args:
         folder: that is written to; made if it is not there.
-        refusal: what is said if another process holds the folder.
+        busy: what is said if another process holds the folder.
+        wait: whether its end is waited for then, instead of giving up.
 
     Raises:
-        UserError: if another process holds it, the disk is full, or the folder cannot be made.
+        UserError: if another process holds it and `wait` is False, the disk is full, or the folder cannot be
+            made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -71,14 +72,32 @@ def locked(folder: Path, refusal: str) -> Iterator[None]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(descriptor)
-        raise UserError(refusal) from None
+        if not wait:
+            os.close(descriptor)
+            raise UserError(busy) from None
+        print(busy, file=sys.stderr)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
     except OSError:
         pass  # Some network file systems have no locks; there nobody is kept out.
     try:
         yield
     finally:
         os.close(descriptor)
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what `whole_file` left in a folder, and below, when its process was killed; hold its lock."""
+    remove_leftovers(*folder.rglob(f".*{_PARTIAL}*"))
+
+
+def remove_leftovers(*paths: Path) -> None:
+    """Remove files and folders that a killed process left; the caller holds the lock of their folder."""
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
 
 
 def disk_is_full(path: Path | str | None) -> DiskFullError:

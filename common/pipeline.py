@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from common.errors import DiskFullError, UserError
-from common.files import disk_is_full, is_disk_full, read_record
+from common.files import disk_is_full, is_disk_full, read_record, remove_partial
 from common.runs import Run, check_run_name, create_run, new_run_name, runs_folder
 from common.serving import dataset_examples
 from common.task import Task
@@ -61,6 +61,7 @@ def resume(task: Task, run: Run) -> Run:
         if run.finished:
             console.print(f"Run {run.name} has ended; nothing is left to train.")
             return run
+        remove_partial(run.folder)
         source = task.open_source(settings)
         if read_record(run.folder / "data.json", "fingerprint")["fingerprint"] != source.fingerprint:
             raise UserError(f"The data of run {run.name} has changed since it was started; start a new run.")

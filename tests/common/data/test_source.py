@@ -107,8 +107,7 @@ def test_an_error_while_reading_leaves_nothing_behind(folders):
     with pytest.raises(UserError, match=r"^numbers:100: this is no number: correct it.$"):
         open_source(Failing())
     assert not leftovers(folders)
-    # TFDS makes this one, empty, at every start.
-    assert [path.name for path in (folders / "data").iterdir()] == ["downloads"]
+    assert list((folders / "data").iterdir()) == []
 
 
 class Long(Numbers):
@@ -159,18 +158,48 @@ def test_the_content_of_manual_files_is_in_the_fingerprint(folders, monkeypatch)
     assert len(fingerprints) == 2
 
 
-def test_a_copy_that_another_process_prepared_is_used(monkeypatch):
-    theirs = open_source(Numbers())
+def test_a_copy_that_another_process_prepared_is_used():
     ours = Numbers()
-    prepared = iter([False, True, True, True])
-    monkeypatch.setattr(Numbers, "is_prepared", lambda self: next(prepared, True))
-
-    def lose_the_race(self, **options):
-        raise OSError("Directory not empty")
-
-    monkeypatch.setattr(Numbers, "_prepare", lose_the_race)
+    theirs = open_source(Numbers())
+    before = Numbers.reads
     ours.download_and_prepare()
+    assert Numbers.reads == before
     assert texts_of(source.Source(ours), "train") == texts_of(theirs, "train")
+
+
+def test_data_that_another_process_is_preparing_is_waited_for(folders):
+    (folders / "data").mkdir()
+    script = (
+        "import pathlib, sys, time; from common.files import locked\n"
+        "with locked(pathlib.Path(sys.argv[1]), ''): print('held', flush=True); time.sleep(1)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, folders / "data"],
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[3],
+    )
+    assert process.stdout.readline() == b"held\n"
+    assert open_source(Numbers()).counts["train"] == 80
+    assert process.poll() == 0
+
+
+def test_what_a_killed_process_left_is_removed(folders, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    left = (
+        folders / "data" / "staging.killed" / "examples.sqlite",
+        folders / "data" / "numbers" / "options_other" / "incomplete.KILLED_1.0.0" / "numbers.tfrecord",
+        folders / "packages" / "incomplete.killed" / "files" / "data.txt",
+    )
+    # Of another builder, which may be at work.
+    foreign = folders / "data" / "mnist" / "plain" / "incomplete.ALIVE0_1.0.0" / "mnist.tfrecord"
+    for path in (*left, foreign):
+        path.parent.mkdir(parents=True)
+        path.write_text("half of it")
+    open_source(Numbers())
+    with pytest.raises(UserError):
+        fetch_package(PinnedPackage("no-such-data-at-all", "0", "0" * 64, 0, "", ""), folders)
+    assert [path for path in left if path.exists()] == []
+    assert foreign.exists()
 
 
 def test_a_data_folder_that_cannot_be_made(folders, monkeypatch):

@@ -1,16 +1,15 @@
 """The command line: `python -m common.cli VERB`. The Makefile's targets are each one call of it."""
 
-import errno
 import os
 import sys
-from collections.abc import Callable, Iterator
-from functools import wraps
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from common.errors import UserError, unknown_name
+from common.one_line_errors import OneLineGroup, check_task_name, one_line_errors
 from common.quiet_tensorflow import import_tensorflow_quietly
 
 # TensorFlow takes seconds to import: it and what needs it is imported inside the verbs that use it.
@@ -22,6 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 app = typer.Typer(
+    cls=OneLineGroup,
     help="Recurrent networks for sequence tasks: train, evaluate, export, predict.",
     no_args_is_help=True,
     add_completion=False,
@@ -39,36 +39,6 @@ ColumnOption = Annotated[
 ]
 RunOption = Annotated[str, typer.Option("--run", help="name of a run; the newest finished one if not given")]
 ModelOption = Annotated[str, typer.Option("--model", help="folder of an export, instead of a run")]
-
-
-def one_line_errors(verb: Callable[..., None]) -> Callable[..., None]:
-    """End errors that a user can cause in one line and exit code 2; bugs keep their traceback."""
-
-    @wraps(verb)
-    def wrapped(*arguments: Any, **options: Any) -> None:
-        from common.files import disk_is_full, is_disk_full
-
-        try:
-            if options.get("task"):
-                _check_task_name(options["task"])
-            verb(*arguments, **options)
-        except UserError as error:
-            _fail(str(error))
-        except OSError as error:
-            if is_disk_full(error):
-                _fail(str(disk_is_full(error.filename or "a file")))
-            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-                raise
-            _fail(f"{error.filename} cannot be read or written ({error.strerror}); name another place.")
-        except KeyboardInterrupt:
-            _fail("Stopped.", code=130)
-
-    return wrapped
-
-
-def _fail(message: str, code: int = 2) -> None:
-    typer.echo(f"Error: {' '.join(message.split())}", err=True)
-    raise typer.Exit(code)
 
 
 @app.command()
@@ -303,17 +273,10 @@ def _lines_of_stdin() -> Iterator[str]:
             raise UserError(f"Standard input, line {number}: not UTF-8; convert it first.") from None
 
 
-def _check_task_name(name: str) -> None:
-    from common.task import task_names
-
-    if name not in task_names():
-        raise unknown_name("task", name, task_names())
-
-
 def _find_task(name: str) -> "Task":
     from common.task import find_task
 
-    _check_task_name(name)
+    check_task_name(name)
     import_tensorflow_quietly()
     return find_task(name)
 

@@ -78,6 +78,11 @@ def test_help_starts_in_under_two_seconds_without_tensorflow():
         ),
         (["config", "--task", "sentiment", "--dataset", "snt"], "Unknown dataset 'snt'. Did you mean 'sst'?"),
         (["runs", "--task", "sentimnt"], "Unknown task 'sentimnt'"),
+        (["trian"], "No such command 'trian'. Did you mean 'train'?"),
+        (["train", "--tsk", "sentiment"], "No such option: --tsk (Possible options: --set, --task). See: "),
+        (["train", "--task"], "Option '--task' requires an argument"),
+        (["train", "sentiment"], "Got unexpected extra argument(s) (sentiment). See: "),
+        (["gradient-flow", "--units", "many"], "Invalid value for '--units'"),
     ],
 )
 def test_what_a_user_gets_wrong_is_one_line_and_exit_code_2(workspace, arguments, message):

@@ -52,11 +52,14 @@ def train(
     data_validation: Annotated[str, typer.Option(help="your own validation file")] = "",
     data_test: Annotated[str, typer.Option(help="your own test file")] = "",
     column: ColumnOption = None,
-    run: Annotated[str, typer.Option(help="name of the run; one that was killed goes on")] = "",
+    run: Annotated[
+        str,
+        typer.Option(help="name of a new run; or, without settings and data, of a killed run, which goes on"),
+    ] = "",
     baselines: Annotated[bool, typer.Option(help="whether the baselines are trained and scored too")] = True,
 ) -> None:
     """Train a run, or go on with one that was killed, and score it on its test split."""
-    from common.runs import existing_run
+    from common.runs import check_new_name, existing_run
 
     if dataset and data:
         raise UserError("DATASET and DATA are both given; which of them is to be learned from? Give one.")
@@ -68,6 +71,8 @@ def train(
 
         trained = resume(found, killed)
     else:
+        if run and not asked:
+            check_new_name(run, task or None)
         found = _find_task(task)
         from common.pipeline import start
 

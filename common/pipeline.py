@@ -46,7 +46,7 @@ def start(task: Task, settings: Any, name: str | None = None) -> Run:
     examples = list(dataset_examples(source.dataset("validation").take(EXAMPLES_KEPT)))
     run = create_run(task.name, name, settings, preprocessing, data, examples)
     with run.locked():
-        _train(task, settings, source, run)
+        _train(task, settings, source, run, "New run")
     return run
 
 
@@ -65,13 +65,13 @@ def resume(task: Task, run: Run) -> Run:
         source = task.open_source(settings)
         if read_record(run.folder / "data.json", "fingerprint")["fingerprint"] != source.fingerprint:
             raise UserError(f"The data of run {run.name} has changed since it was started; start a new run.")
-        _train(task, settings, source, run)
+        _train(task, settings, source, run, "Going on with run")
     return run
 
 
-def _train(task: Task, settings: Any, source: Any, run: Run) -> None:
+def _train(task: Task, settings: Any, source: Any, run: Run, what: str) -> None:
     counts = ", ".join(f"{count:,} {split}" for split, count in source.counts.items())
-    console.print(f"Run {run.name}: {task.title.lower()}; {source.name}: {counts} examples")
+    console.print(f"{what} {run.name}: {task.title.lower()}; {source.name}: {counts} examples", markup=False)
     for problem, count in source.report.items():
         if isinstance(count, int) and count:
             console.print(f"  {problem.replace('_', ' ')}: {count:,}")

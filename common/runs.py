@@ -1,5 +1,6 @@
 """Training runs: their folders, what is in them, and how one is found."""
 
+import difflib
 import os
 import platform
 import re
@@ -205,9 +206,7 @@ def find_run(name: str, task: str | None = None) -> Run:
     Raises:
         UserError: if there is none of that name, or several tasks have one.
     """
-    if Path(name).is_dir() and (Path(name).resolve().parent.parent == runs_folder().resolve()):
-        name, task = Path(name).resolve().name, Path(name).resolve().parent.name
-    found = [Run(folder) for folder in sorted(runs_folder().glob(f"{task or '*'}/{name}")) if folder.is_dir()]
+    found = _runs_named(name, task)
     if not found:
         raise unknown_name("run", name, [run.name for run in list_runs(task)])
     if len(found) > 1:
@@ -218,13 +217,38 @@ def find_run(name: str, task: str | None = None) -> Run:
 
 
 def existing_run(name: str | None, task: str | None) -> Run | None:
-    """Find a run to go on with; None if there is none of that name."""
-    if not name:
-        return None
-    try:
-        return find_run(name, task)
-    except UserError:
-        return None
+    """Find a run to go on with; None if there is none of that name.
+
+    Raises:
+        UserError: if several tasks have one.
+    """
+    return find_run(name, task) if name and _runs_named(name, task) else None
+
+
+def check_new_name(name: str, task: str | None) -> None:
+    """Check that a name given alone, which no run has, is not that of a killed run misspelt.
+
+    Raises:
+        UserError: if it is nearly the name of a run that has not ended, or no task is given to start a new
+            run of.
+    """
+    if not task:
+        error = unknown_name("run", name, [run.name for run in list_runs()])
+        raise UserError(f"{error} To start a new run, give TASK.")
+    waiting = [run.name for run in list_runs(task) if not run.finished]
+    # Nearer than for other names: "trial2" beside "trial1" is meant.
+    nearest = difflib.get_close_matches(name, waiting, n=1, cutoff=0.85)
+    if nearest:
+        raise UserError(
+            f"There is no run {name!r} of {task}. Did you mean {nearest[0]!r}, which has not ended? To start "
+            "a new run of this name, say with what settings, e.g. PRESET=default."
+        )
+
+
+def _runs_named(name: str, task: str | None) -> list[Run]:
+    if Path(name).is_dir() and (Path(name).resolve().parent.parent == runs_folder().resolve()):
+        name, task = Path(name).resolve().name, Path(name).resolve().parent.name
+    return [Run(folder) for folder in sorted(runs_folder().glob(f"{task or '*'}/{name}")) if folder.is_dir()]
 
 
 def newest_run(task: str) -> Run:

@@ -77,6 +77,10 @@ def test_help_starts_in_under_two_seconds_without_tensorflow():
             "RUN and MODEL are both given",
         ),
         (["config", "--task", "sentiment", "--dataset", "snt"], "Unknown dataset 'snt'. Did you mean 'sst'?"),
+        (
+            ["train", "--task", "sentiment", "--data-test", "t.csv"],
+            "DATA_TEST (data.test_file) needs DATA (data.file), the file to train on.",
+        ),
         (["runs", "--task", "sentimnt"], "Unknown task 'sentimnt'"),
         (["trian"], "No such command 'trian'. Did you mean 'train'?"),
         (["train", "--tsk", "sentiment"], "No such option: --tsk (Possible options: --set, --task). See: "),

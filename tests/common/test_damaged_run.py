@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from common.cli import app
 from common.errors import UserError
 from common.files import locked
-from common.runs import Run, check_run_name, create_run, new_run_name
+from common.runs import Run, check_new_name, check_run_name, create_run, new_run_name
 
 
 def invoke(*arguments):
@@ -84,6 +84,35 @@ def test_one_process_exports_a_task_at_a_time(damaged, workspace):
     (line,) = result.output.splitlines()
     assert line.startswith(f"Error: Another process is writing an export to {versions};")
     assert not list(versions.iterdir())
+
+
+def test_a_killed_run_misspelt_starts_no_new_one(damaged):
+    (damaged / "model.keras").unlink()
+    result = invoke("train", "--task", "sentiment", "--run", "smal")
+    assert result.exit_code == 2
+    assert "Did you mean 'small', which has not ended?" in result.output
+    assert "PRESET=default" in result.output
+    # Without a task, no new run can be meant.
+    result = invoke("train", "--run", "smal")
+    assert result.exit_code == 2
+    assert "Unknown run 'smal'. Did you mean 'small'?" in result.output
+    assert result.output.endswith("To start a new run, give TASK.\n")
+    assert [path.name for path in damaged.parent.iterdir()] == ["small"]
+
+
+@pytest.mark.parametrize("name", ["smal", "trial2"])
+def test_names_of_new_runs(damaged, name):
+    """A run that has ended cannot be meant, nor one whose name was counted up."""
+    shutil.copytree(damaged, damaged.with_name("trial1"))
+    (damaged.with_name("trial1") / "model.keras").unlink()
+    check_new_name(name, "sentiment")
+
+
+def test_a_run_that_two_tasks_have_is_not_guessed(damaged):
+    shutil.copytree(damaged, damaged.parents[1] / "other" / "small")
+    result = invoke("train", "--run", "small")
+    assert result.exit_code == 2
+    assert "Several tasks have a run 'small': other, sentiment; add TASK=." in result.output
 
 
 def test_two_runs_of_one_second_have_two_names(workspace):

@@ -160,7 +160,9 @@ def read_record(path: Path, *keys: str) -> dict[str, Any]:
         UserError: if it is missing or damaged.
     """
     record = read_json(path)
-    missing = [key for key in keys if not isinstance(record, dict) or key not in record]
+    if not isinstance(record, dict):
+        raise UserError(f"{path} is damaged: it should hold an object; train the run again.")
+    missing = [key for key in keys if key not in record]
     if missing:
         raise UserError(
             f"{path} is damaged: {', '.join(map(repr, missing))} is missing; train the run again."

@@ -61,6 +61,7 @@ def resume(task: Task, run: Run) -> Run:
         if run.finished:
             console.print(f"Run {run.name} has ended; nothing is left to train.")
             return run
+        run.check_preprocessing()
         remove_partial(run.folder)
         source = task.open_source(settings)
         if read_record(run.folder / "data.json", "fingerprint")["fingerprint"] != source.fingerprint:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from common.config import SettingsType, read_settings, save_settings
+from common.data.source import file_digest
 from common.errors import UserError, unknown_name
-from common.files import locked, write_json
+from common.files import locked, read_record, write_json
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 # Recording a result changes these; the code that made the next result is the same.
@@ -53,6 +54,11 @@ class Run:
     def preprocessing_folder(self) -> Path:
         """What was learned from the training split."""
         return self.folder / "preprocessing"
+
+    @property
+    def checksums_file(self) -> Path:
+        """SHA-256 of each file of the preprocessing."""
+        return self.folder / "preprocessing_checksums.json"
 
     @property
     def examples_file(self) -> Path:
@@ -113,11 +119,33 @@ class Run:
             "it first.",
         )
 
+    def save_preprocessing(self, preprocessing: Any) -> None:
+        """Write what was learned from the training split, and checksums by which damage is noticed.
+
+        Labels that were swapped, or a vocabulary in another order, would be read and answer wrongly.
+        """
+        preprocessing.save(self.preprocessing_folder)
+        files = sorted(self.preprocessing_folder.iterdir())
+        write_json(self.checksums_file, {file.name: file_digest(file) for file in files})
+
+    def check_preprocessing(self) -> None:
+        """Make sure that the preprocessing is the one that was written.
+
+        Raises:
+            UserError: if a file is missing or is another.
+        """
+        for name, checksum in read_record(self.checksums_file).items():
+            file = self.preprocessing_folder / name
+            if not file.is_file() or file_digest(file) != checksum:
+                raise UserError(
+                    f"{file} is missing or damaged: it is not what training wrote; train the run again."
+                )
+
     def check_finished(self) -> None:
         """Make sure that the run can predict.
 
         Raises:
-            UserError: if training has not ended, or files are missing.
+            UserError: if training has not ended, or files are missing or damaged.
         """
         if not self.config_file.is_file():
             raise UserError(
@@ -127,6 +155,7 @@ class Run:
             raise UserError(
                 f"Run {self.name} has not ended; go on with: make train TASK={self.task} RUN={self.name}"
             )
+        self.check_preprocessing()
 
 
 def create_run(
@@ -159,7 +188,7 @@ def create_run(
     except FileExistsError:  # Another process was quicker; its folder is left alone.
         raise UserError(f"Run {name!r} of {task} exists; name another.") from None
     try:
-        preprocessing.save(run.preprocessing_folder)
+        run.save_preprocessing(preprocessing)
         write_json(folder / "data.json", data)
         write_json(run.examples_file, examples)
         write_json(folder / "environment.json", environment(settings.seed))

@@ -30,6 +30,9 @@ def damaged(trained, workspace):
         ("preprocessing/vocabulary.txt", b"\xff\xfe\n", "predict"),
         ("preprocessing/vocabulary.txt", b"", "predict"),
         ("preprocessing/labels.json", b"{}", "predict"),
+        ("preprocessing/labels.json", b'["good", "bad"]', "predict"),
+        ("preprocessing/labels.json", b'["bad", "good", "neutral"]', "export"),
+        ("preprocessing_checksums.json", b"[]", "predict"),
         ("model.keras", b"PK", "predict"),
         ("config.yaml", b"{", "predict"),
         ("data.json", b"{}", "export"),
@@ -49,6 +52,15 @@ def test_damaged_file_is_named(damaged, file, content, verb):
     assert not (damaged.parents[2] / "saved_models").exists() or not any(
         (damaged.parents[2] / "saved_models").glob("*/*")
     )
+
+
+def test_a_run_goes_on_with_the_preprocessing_it_began_with_alone(damaged):
+    (damaged / "model.keras").unlink()
+    words = (damaged / "preprocessing" / "vocabulary.txt").read_text().splitlines()
+    (damaged / "preprocessing" / "vocabulary.txt").write_text("\n".join([*reversed(words), ""]))
+    result = invoke("train", "--run", "small")
+    assert result.exit_code == 2
+    assert "vocabulary.txt is missing or damaged" in result.output
 
 
 def test_one_damaged_run_does_not_hide_the_others(damaged):

@@ -101,8 +101,10 @@ def evaluate(
 
     if data:
         settings = _with_overrides(predictor.settings, _column_overrides(found, column) | _parse(set_))
-        folder = Path(output) if output else trained and trained.folder / "evaluations" / Path(data).stem
+        folder = Path(output) if output else trained and trained.evaluation_folder(Path(data))
         evaluate_file(found, predictor, Path(data), settings, folder)
+        if folder:
+            typer.echo(f"Written: {_relative(folder)}")
     elif column or set_:
         raise UserError("Columns and SET say how a file is read; name it with DATA.")
     elif trained is not None:
@@ -271,11 +273,14 @@ def _checked_text(text: str) -> str:
 
 
 def _lines_of_stdin() -> Iterator[str]:
+    number = 0
     for number, line in enumerate(sys.stdin.buffer, 1):
         try:
             yield line.decode()
         except UnicodeDecodeError:
             raise UserError(f"Standard input, line {number}: not UTF-8; convert it first.") from None
+    if not number:
+        raise UserError("Standard input is empty; give one text a line, or TEXT=..., or INPUT=table.")
 
 
 def _find_task(name: str) -> "Task":

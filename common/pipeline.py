@@ -12,7 +12,8 @@ from common.serving import dataset_examples
 from common.task import Task
 from common.training import train
 
-console = Console(highlight=False, soft_wrap=True)
+# No markup: what is printed names the user's files.
+console = Console(highlight=False, soft_wrap=True, markup=False)
 
 # Validation examples kept in the run, so that it can be exported where the data is no longer.
 EXAMPLES_KEPT = 16
@@ -72,7 +73,7 @@ def resume(task: Task, run: Run) -> Run:
 
 def _train(task: Task, settings: Any, source: Any, run: Run, what: str) -> None:
     counts = ", ".join(f"{count:,} {split}" for split, count in source.counts.items())
-    console.print(f"{what} {run.name}: {task.title.lower()}; {source.name}: {counts} examples", markup=False)
+    console.print(f"{what} {run.name}: {task.title.lower()}; {source.name}: {counts} examples")
     for problem, count in source.report.items():
         if isinstance(count, int) and count:
             console.print(f"  {problem.replace('_', ' ')}: {count:,}")

@@ -1,6 +1,7 @@
 """Training runs: their folders, what is in them, and how one is found."""
 
 import difflib
+import hashlib
 import os
 import platform
 import re
@@ -94,6 +95,11 @@ class Run:
     def finished(self) -> bool:
         """Whether training has ended."""
         return self.model_file.is_file() and self.training_file.is_file()
+
+    def evaluation_folder(self, file: Path) -> Path:
+        """Scores on a file of the user's; files of one name in two folders, or of two kinds, have two."""
+        digest = hashlib.sha256(str(file.expanduser().resolve()).encode()).hexdigest()[:8]
+        return self.folder / "evaluations" / f"{file.name.partition('.')[0]}-{digest}"
 
     def settings(self, settings_class: type[SettingsType]) -> SettingsType:
         """Read the run's settings.

@@ -17,7 +17,7 @@ from common.results_page import write_results_page
 from common.runs import PROJECT_FOLDER, Run, environment, list_runs, runs_folder
 from common.task import Task
 
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, markup=False)
 
 INTERVAL_SUFFIXES = ("_low", "_high")
 

@@ -1,16 +1,15 @@
 """The command line: `python -m common.cli VERB`. The Makefile's targets are each one call of it."""
 
-import errno
 import os
 import sys
-from collections.abc import Callable, Iterator
-from functools import wraps
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from common.errors import UserError, unknown_name
+from common.one_line_errors import OneLineGroup, check_task_name, one_line_errors
 from common.quiet_tensorflow import import_tensorflow_quietly
 
 # TensorFlow takes seconds to import: it and what needs it is imported inside the verbs that use it.
@@ -22,6 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 app = typer.Typer(
+    cls=OneLineGroup,
     help="Recurrent networks for sequence tasks: train, evaluate, export, predict.",
     no_args_is_help=True,
     add_completion=False,
@@ -41,36 +41,6 @@ RunOption = Annotated[str, typer.Option("--run", help="name of a run; the newest
 ModelOption = Annotated[str, typer.Option("--model", help="folder of an export, instead of a run")]
 
 
-def one_line_errors(verb: Callable[..., None]) -> Callable[..., None]:
-    """End errors that a user can cause in one line and exit code 2; bugs keep their traceback."""
-
-    @wraps(verb)
-    def wrapped(*arguments: Any, **options: Any) -> None:
-        from common.files import disk_is_full, is_disk_full
-
-        try:
-            if options.get("task"):
-                _check_task_name(options["task"])
-            verb(*arguments, **options)
-        except UserError as error:
-            _fail(str(error))
-        except OSError as error:
-            if is_disk_full(error):
-                _fail(str(disk_is_full(error.filename or "a file")))
-            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-                raise
-            _fail(f"{error.filename} cannot be read or written ({error.strerror}); name another place.")
-        except KeyboardInterrupt:
-            _fail("Stopped.", code=130)
-
-    return wrapped
-
-
-def _fail(message: str, code: int = 2) -> None:
-    typer.echo(f"Error: {' '.join(message.split())}", err=True)
-    raise typer.Exit(code)
-
-
 @app.command()
 @one_line_errors
 def train(
@@ -82,11 +52,14 @@ def train(
     data_validation: Annotated[str, typer.Option(help="your own validation file")] = "",
     data_test: Annotated[str, typer.Option(help="your own test file")] = "",
     column: ColumnOption = None,
-    run: Annotated[str, typer.Option(help="name of the run; one that was killed goes on")] = "",
+    run: Annotated[
+        str,
+        typer.Option(help="name of a new run; or, without settings and data, of a killed run, which goes on"),
+    ] = "",
     baselines: Annotated[bool, typer.Option(help="whether the baselines are trained and scored too")] = True,
 ) -> None:
     """Train a run, or go on with one that was killed, and score it on its test split."""
-    from common.runs import existing_run
+    from common.runs import check_new_name, existing_run
 
     if dataset and data:
         raise UserError("DATASET and DATA are both given; which of them is to be learned from? Give one.")
@@ -98,6 +71,8 @@ def train(
 
         trained = resume(found, killed)
     else:
+        if run and not asked:
+            check_new_name(run, task or None)
         found = _find_task(task)
         from common.pipeline import start
 
@@ -126,8 +101,10 @@ def evaluate(
 
     if data:
         settings = _with_overrides(predictor.settings, _column_overrides(found, column) | _parse(set_))
-        folder = Path(output) if output else trained and trained.folder / "evaluations" / Path(data).stem
+        folder = Path(output) if output else trained and trained.evaluation_folder(Path(data))
         evaluate_file(found, predictor, Path(data), settings, folder)
+        if folder:
+            typer.echo(f"Written: {_relative(folder)}")
     elif column or set_:
         raise UserError("Columns and SET say how a file is read; name it with DATA.")
     elif trained is not None:
@@ -296,24 +273,20 @@ def _checked_text(text: str) -> str:
 
 
 def _lines_of_stdin() -> Iterator[str]:
+    number = 0
     for number, line in enumerate(sys.stdin.buffer, 1):
         try:
             yield line.decode()
         except UnicodeDecodeError:
             raise UserError(f"Standard input, line {number}: not UTF-8; convert it first.") from None
-
-
-def _check_task_name(name: str) -> None:
-    from common.task import task_names
-
-    if name not in task_names():
-        raise unknown_name("task", name, task_names())
+    if not number:
+        raise UserError("Standard input is empty; give one text a line, or TEXT=..., or INPUT=table.")
 
 
 def _find_task(name: str) -> "Task":
     from common.task import find_task
 
-    _check_task_name(name)
+    check_task_name(name)
     import_tensorflow_quietly()
     return find_task(name)
 

@@ -42,6 +42,14 @@ class DataSettings(Settings):
     )
     skip_bad_rows: bool = Field(False, description="count and skip bad rows instead of stopping at the first")
 
+    @pydantic.model_validator(mode="after")
+    def _files_go_with_one_to_train_on(self) -> "DataSettings":
+        for split in ("validation", "test"):
+            if getattr(self, f"{split}_file") is not None and self.file is None:
+                variable = f"DATA_{split.upper()} (data.{split}_file)"
+                raise ValueError(f"{variable} needs DATA (data.file), the file to train on")
+        return self
+
 
 class TrainSettings(Settings):
     """How the weights are learned."""

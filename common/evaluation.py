@@ -134,19 +134,21 @@ def report(evaluation: Evaluation, record: dict[str, Any], name: str) -> None:
     shown = [metric for metric in evaluation.metrics if not metric.endswith(("_low", "_high"))]
     where = f"{record['dataset']}, {record.get('split', 'file')}"
     scores = Table(title=f"{escape(where)}: {record['examples']:,} examples")
-    scores.add_column("model")
+    # Folded, not cut: the folder of an export may be long.
+    scores.add_column("model", overflow="fold")
     for metric in shown:
         scores.add_column(metric, justify="right")
     scores.add_row(
         f"[bold]{escape(name)}[/bold]", *(_with_interval(evaluation.metrics, metric) for metric in shown)
     )
     for baseline, metrics in record.get("baselines", {}).items():
-        scores.add_row(baseline, *(_number(metrics.get(metric)) for metric in shown))
+        scores.add_row(escape(baseline), *(_number(metrics.get(metric)) for metric in shown))
     console.print(scores)
     for title, rows in evaluation.tables.items():
         table = Table(title=title)
         for column in rows[0]:
-            table.add_column(escape(column), justify="left" if isinstance(rows[0][column], str) else "right")
+            justify = "left" if isinstance(rows[0][column], str) else "right"
+            table.add_column(escape(column), justify=justify, overflow="fold")
         for row in rows:
             table.add_row(*(_number(value) for value in row.values()))
         console.print(table)

@@ -11,7 +11,7 @@ import numpy as np
 from keras.export import ExportArchive
 
 from common.errors import UserError
-from common.files import read_json, read_record, whole_file, write_json, write_text
+from common.files import locked, read_json, read_record, remove_partial, whole_file, write_json, write_text
 from common.model_card import model_card
 from common.runs import PROJECT_FOLDER, Run
 from common.serving import ServingModule, load_model, run_predictor
@@ -56,7 +56,7 @@ def export_run(task: Task, run: Run, folder: Path | None = None) -> Path:
         The version's folder, <exports>/<task>/<version>.
 
     Raises:
-        UserError: if the run is damaged or the disk is full.
+        UserError: if the run is damaged, the disk is full, or another process exports the task.
         RuntimeError: if the export does not answer as the run does.
     """
     run.check_finished()
@@ -66,22 +66,25 @@ def export_run(task: Task, run: Run, folder: Path | None = None) -> Path:
     examples = read_json(run.examples_file)
     if not isinstance(examples, list) or not examples:
         raise UserError(f"{run.examples_file} is damaged: it holds no example; train the run again.")
-    target = _next_version((folder or exports_folder()) / task.name)
-    with whole_file(target) as temporary:
-        write_saved_model(module, temporary)
-        signature = _check_without_project(task, run, temporary, examples)
-        write_json(
-            temporary / "task.json",
-            {
+    versions = (folder or exports_folder()) / task.name
+    busy = f"Another process is writing an export to {versions}; wait for its end, then run this again."
+    with locked(versions, busy):
+        remove_partial(versions)
+        target = _next_version(versions)
+        with whole_file(target) as temporary:
+            write_saved_model(module, temporary)
+            signature = _check_without_project(task, run, temporary, examples)
+            description = {
                 "task": task.name,
                 "run": run.name,
                 "labels": preprocessing.labels,
                 "settings": settings.model_dump(mode="json"),
-            },
-        )
-        metrics = read_record(run.metrics_file, "metrics", "metric") if run.metrics_file.is_file() else None
-        card = model_card(task, run, target, settings, metrics, signature, examples[0])
-        write_text(temporary / "README.md", card)
+            }
+            write_json(temporary / "task.json", description)
+            scored = run.metrics_file.is_file()
+            metrics = read_record(run.metrics_file, "metrics", "metric") if scored else None
+            card = model_card(task, run, target, settings, metrics, signature, examples[0])
+            write_text(temporary / "README.md", card)
     return target
 
 

@@ -1,9 +1,11 @@
 """Files written whole or not at all: under a temporary name, renamed when complete."""
 
 import errno
+import fcntl
 import json
 import os
 import shutil
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +15,10 @@ from typing import Any
 from common.errors import DiskFullError, UserError
 
 _DISK_IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# TensorFlow and pip say it in words alone.
+_DISK_IS_FULL_WORDS = [os.strerror(number) for number in _DISK_IS_FULL]
+
+_PARTIAL = ".partial"
 
 
 @contextmanager
@@ -25,24 +31,73 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         UserError: if the disk is full, or the path is none that may be written.
     """
-    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.partial{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{_PARTIAL}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         temporary.replace(path)
-    except OSError as error:
-        if error.errno in _DISK_IS_FULL:
+    except Exception as error:
+        if is_disk_full(error):
             raise disk_is_full(path) from None
-        # Not an error in what the block reads, which names another file.
-        if error.filename is not None and Path(error.filename) in (temporary, path, *path.parents):
-            raise UserError(f"{path} cannot be written ({error.strerror}); name another place.") from None
+        if _names(error, {temporary, path, *path.parents}):
+            raise _not_written(path, error) from None
         raise
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
+        remove_leftovers(temporary)
+
+
+@contextmanager
+def locked(folder: Path, busy: str, wait: bool = False) -> Iterator[None]:
+    """Keep other processes that ask for the same folder out, as long as the block runs.
+
+    The lock is the kernel's and on the folder itself: it ends with the process, however that ends, and there
+    is no file to be left behind.
+
+    Args:
+        folder: that is written to; made if it is not there.
+        busy: what is said if another process holds the folder.
+        wait: whether its end is waited for then, instead of giving up.
+
+    Raises:
+        UserError: if another process holds it and `wait` is False, the disk is full, or the folder cannot be
+            made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        if is_disk_full(error):
+            raise disk_is_full(folder) from None
+        raise _not_written(folder, error) from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if not wait:
+            os.close(descriptor)
+            raise UserError(busy) from None
+        print(busy, file=sys.stderr)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError:
+        pass  # Some network file systems have no locks; there nobody is kept out.
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what `whole_file` left in a folder, and below, when its process was killed; hold its lock."""
+    remove_leftovers(*folder.rglob(f".*{_PARTIAL}*"))
+
+
+def remove_leftovers(*paths: Path) -> None:
+    """Remove files and folders that a killed process left; the caller holds the lock of their folder."""
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
         else:
-            with suppress(OSError):  # E.g. its folder is none.
-                temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
 
 
 def disk_is_full(path: Path | str | None) -> DiskFullError:
@@ -50,9 +105,25 @@ def disk_is_full(path: Path | str | None) -> DiskFullError:
     return DiskFullError(f"The disk is full: {path} was not written. Free some space, then go on.")
 
 
-def is_disk_full(error: OSError) -> bool:
-    """Whether an operating system's error means that no more can be written."""
-    return error.errno in _DISK_IS_FULL
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error of the operating system or of a library means that no more can be written."""
+    if isinstance(error, OSError) and error.errno in _DISK_IS_FULL:
+        return True
+    return says_disk_is_full(str(error))
+
+
+def says_disk_is_full(text: str) -> bool:
+    """Whether a message or the output of a program says that no more can be written."""
+    return any(words in text for words in _DISK_IS_FULL_WORDS)
+
+
+def _names(error: Exception, paths: set[Path]) -> bool:
+    """Whether an operating system's error names one of these paths, and not one that is read."""
+    return isinstance(error, OSError) and error.filename is not None and Path(error.filename) in paths
+
+
+def _not_written(path: Path, error: OSError) -> UserError:
+    return UserError(f"{path} cannot be written ({error.strerror}); name another place.")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -89,7 +160,9 @@ def read_record(path: Path, *keys: str) -> dict[str, Any]:
         UserError: if it is missing or damaged.
     """
     record = read_json(path)
-    missing = [key for key in keys if not isinstance(record, dict) or key not in record]
+    if not isinstance(record, dict):
+        raise UserError(f"{path} is damaged: it should hold an object; train the run again.")
+    missing = [key for key in keys if key not in record]
     if missing:
         raise UserError(
             f"{path} is damaged: {', '.join(map(repr, missing))} is missing; train the run again."

@@ -57,7 +57,7 @@ def model_card(
         *(f"| input | `{name}` | {kind} |" for name, kind in signature["inputs"].items()),
         *(f"| output | `{name}` | {kind} |" for name, kind in signature["outputs"].items()),
         "",
-        *_calls(task, target, signature),
+        *_calls(task, signature),
         "",
         "## Made with",
         f"Python {environment['python']}, "
@@ -90,23 +90,23 @@ def _scores(metrics: dict[str, Any] | None) -> list[str]:
     return rows
 
 
-def _calls(task: Task, target: Path, signature: dict[str, Any]) -> list[str]:
+def _calls(task: Task, signature: dict[str, Any]) -> list[str]:
     name = next(iter(signature["inputs"]))
     body = json.dumps({"instances": ["..."]})
     return [
-        "From Python, with TensorFlow alone:",
+        "In the folder of this file, from Python with TensorFlow alone:",
         "",
         "```python",
         "import tensorflow as tf",
-        f'serve = tf.saved_model.load("{target.parent.name}/{target.name}").signatures["serving_default"]',
-        f'serve({name}=tf.constant(["..."]))',
+        'model = tf.saved_model.load(".")',
+        f'model.signatures["serving_default"]({name}=tf.constant(["..."]))',
         "```",
         "",
-        "With TensorFlow Serving's REST API:",
+        "With TensorFlow Serving's REST API, which serves the newest version beside this one:",
         "",
         "```sh",
         "docker run -p 8501:8501 \\",
-        f"  -v $PWD/saved_models/{task.name}:/models/{task.name} \\",
+        f'  -v "$(dirname "$PWD"):/models/{task.name}" \\',
         f"  -e MODEL_NAME={task.name} tensorflow/serving",
         f"curl http://localhost:8501/v1/models/{task.name}:predict -d '{body}'",
         "```",

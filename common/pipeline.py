@@ -1,17 +1,19 @@
 """From settings to a finished run: data, preprocessing, training; started, or gone on with."""
 
+import shutil
 from typing import Any
 
 from rich.console import Console
 
 from common.errors import DiskFullError, UserError
-from common.files import read_record
+from common.files import disk_is_full, is_disk_full, read_record, remove_partial
 from common.runs import Run, check_run_name, create_run, new_run_name, runs_folder
 from common.serving import dataset_examples
 from common.task import Task
 from common.training import train
 
-console = Console(highlight=False, soft_wrap=True)
+# No markup: what is printed names the user's files.
+console = Console(highlight=False, soft_wrap=True, markup=False)
 
 # Validation examples kept in the run, so that it can be exported where the data is no longer.
 EXAMPLES_KEPT = 16
@@ -44,7 +46,8 @@ def start(task: Task, settings: Any, name: str | None = None) -> Run:
     }
     examples = list(dataset_examples(source.dataset("validation").take(EXAMPLES_KEPT)))
     run = create_run(task.name, name, settings, preprocessing, data, examples)
-    _train(task, settings, source, run)
+    with run.locked():
+        _train(task, settings, source, run, "New run")
     return run
 
 
@@ -52,22 +55,25 @@ def resume(task: Task, run: Run) -> Run:
     """Go on with a run that was killed, from its last whole epoch.
 
     Raises:
-        UserError: if the run is damaged, or its data has changed since.
+        UserError: if the run is damaged, its data has changed since, or another process is training it.
     """
-    settings = run.settings(task.settings_class)
-    if run.finished:
-        console.print(f"Run {run.name} has ended; nothing is left to train.")
-        return run
-    source = task.open_source(settings)
-    if read_record(run.folder / "data.json", "fingerprint")["fingerprint"] != source.fingerprint:
-        raise UserError(f"The data of run {run.name} has changed since it was started; start a new run.")
-    _train(task, settings, source, run)
+    with run.locked():
+        settings = run.settings(task.settings_class)
+        if run.finished:
+            console.print(f"Run {run.name} has ended; nothing is left to train.")
+            return run
+        run.check_preprocessing()
+        remove_partial(run.folder)
+        source = task.open_source(settings)
+        if read_record(run.folder / "data.json", "fingerprint")["fingerprint"] != source.fingerprint:
+            raise UserError(f"The data of run {run.name} has changed since it was started; start a new run.")
+        _train(task, settings, source, run, "Going on with run")
     return run
 
 
-def _train(task: Task, settings: Any, source: Any, run: Run) -> None:
+def _train(task: Task, settings: Any, source: Any, run: Run, what: str) -> None:
     counts = ", ".join(f"{count:,} {split}" for split, count in source.counts.items())
-    console.print(f"Run {run.name}: {task.title.lower()}; {source.name}: {counts} examples")
+    console.print(f"{what} {run.name}: {task.title.lower()}; {source.name}: {counts} examples")
     for problem, count in source.report.items():
         if isinstance(count, int) and count:
             console.print(f"  {problem.replace('_', ' ')}: {count:,}")
@@ -75,9 +81,18 @@ def _train(task: Task, settings: Any, source: Any, run: Run) -> None:
     preprocessing = task.load_preprocessing(settings, run.preprocessing_folder)
     try:
         train(task, settings, source, preprocessing, run)
-    except (DiskFullError, KeyboardInterrupt):
-        console.print(f"Run {run.name} goes on where it was with: make train TASK={task.name} RUN={run.name}")
+    except (Exception, KeyboardInterrupt) as error:
+        full = isinstance(error, DiskFullError) or is_disk_full(error)
+        if full or isinstance(error, KeyboardInterrupt):
+            again = f"make train TASK={task.name} RUN={run.name}"
+            console.print(f"Run {run.name} goes on where it was with: {again}")
+        if full and not isinstance(
+            error, DiskFullError
+        ):  # An error of TensorFlow's, for its cache or events.
+            raise disk_is_full(run.folder) from None
         raise
+    finally:
+        shutil.rmtree(run.cache_folder, ignore_errors=True)
     training = read_record(run.training_file)
     console.print(
         f"{training['parameters']:,} parameters, {training['epochs']} epochs "

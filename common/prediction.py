@@ -16,7 +16,8 @@ from common.files import whole_file
 from common.serving import STEPS_PER_BATCH, Predictor
 from common.task import Answer, Example
 
-notes = Console(stderr=True, highlight=False)
+# No markup: what is printed names the user's files.
+notes = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 FORMATS = ("text", "json")
 OUTPUT_SUFFIXES = (".csv", ".tsv", ".jsonl")
@@ -38,7 +39,7 @@ class Notices:
         for notice in self.predictor.task.notices(self.predictor.settings, examples, self.predictor):
             self.count += 1
             if self.count <= NOTICES_SHOWN:
-                notes.print(notice, soft_wrap=True, markup=False)
+                notes.print(notice)
 
     def close(self) -> None:
         """Say how many were not printed."""
@@ -143,8 +144,8 @@ def _answer_or_leave_empty(
         yield example, answered
     notices.close()
     if empty:
-        notes.print(f"no {feature}, so no answer: {', '.join(empty[:NOTICES_SHOWN])}", end="", soft_wrap=True)
-        notes.print(f" and {len(empty) - NOTICES_SHOWN:,} more" if len(empty) > NOTICES_SHOWN else "")
+        more = f" and {len(empty) - NOTICES_SHOWN:,} more" if len(empty) > NOTICES_SHOWN else ""
+        notes.print(f"no {feature}, so no answer: {', '.join(empty[:NOTICES_SHOWN])}{more}")
 
 
 def _write_rows(

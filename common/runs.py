@@ -1,19 +1,23 @@
 """Training runs: their folders, what is in them, and how one is found."""
 
+import difflib
+import hashlib
 import os
 import platform
 import re
 import shutil
 import subprocess
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from common.config import SettingsType, read_settings, save_settings
+from common.data.source import file_digest
 from common.errors import UserError, unknown_name
-from common.files import write_json
+from common.files import locked, read_record, write_json
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 # Recording a result changes these; the code that made the next result is the same.
@@ -53,6 +57,11 @@ class Run:
         return self.folder / "preprocessing"
 
     @property
+    def checksums_file(self) -> Path:
+        """SHA-256 of each file of the preprocessing."""
+        return self.folder / "preprocessing_checksums.json"
+
+    @property
     def examples_file(self) -> Path:
         """A few validation examples, by which an export is compared with the run."""
         return self.folder / "examples.json"
@@ -61,6 +70,11 @@ class Run:
     def checkpoints_folder(self) -> Path:
         """What a killed run goes on from."""
         return self.folder / "checkpoints"
+
+    @property
+    def cache_folder(self) -> Path:
+        """Preprocessed examples, there while the run is trained."""
+        return self.folder / "cache"
 
     @property
     def model_file(self) -> Path:
@@ -82,6 +96,11 @@ class Run:
         """Whether training has ended."""
         return self.model_file.is_file() and self.training_file.is_file()
 
+    def evaluation_folder(self, file: Path) -> Path:
+        """Scores on a file of the user's; files of one name in two folders, or of two kinds, have two."""
+        digest = hashlib.sha256(str(file.expanduser().resolve()).encode()).hexdigest()[:8]
+        return self.folder / "evaluations" / f"{file.name.partition('.')[0]}-{digest}"
+
     def settings(self, settings_class: type[SettingsType]) -> SettingsType:
         """Read the run's settings.
 
@@ -94,11 +113,45 @@ class Run:
             )
         return read_settings(settings_class, self.config_file)
 
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep other processes from training the run.
+
+        Raises:
+            UserError: if another process is training it.
+        """
+        return locked(
+            self.folder,
+            f"Run {self.name} of {self.task} is being trained by another process; wait for its end, or stop "
+            "it first.",
+        )
+
+    def save_preprocessing(self, preprocessing: Any) -> None:
+        """Write what was learned from the training split, and checksums by which damage is noticed.
+
+        Labels that were swapped, or a vocabulary in another order, would be read and answer wrongly.
+        """
+        preprocessing.save(self.preprocessing_folder)
+        files = sorted(self.preprocessing_folder.iterdir())
+        write_json(self.checksums_file, {file.name: file_digest(file) for file in files})
+
+    def check_preprocessing(self) -> None:
+        """Make sure that the preprocessing is the one that was written.
+
+        Raises:
+            UserError: if a file is missing or is another.
+        """
+        for name, checksum in read_record(self.checksums_file).items():
+            file = self.preprocessing_folder / name
+            if not file.is_file() or file_digest(file) != checksum:
+                raise UserError(
+                    f"{file} is missing or damaged: it is not what training wrote; train the run again."
+                )
+
     def check_finished(self) -> None:
         """Make sure that the run can predict.
 
         Raises:
-            UserError: if training has not ended, or files are missing.
+            UserError: if training has not ended, or files are missing or damaged.
         """
         if not self.config_file.is_file():
             raise UserError(
@@ -108,6 +161,7 @@ class Run:
             raise UserError(
                 f"Run {self.name} has not ended; go on with: make train TASK={self.task} RUN={self.name}"
             )
+        self.check_preprocessing()
 
 
 def create_run(
@@ -140,7 +194,7 @@ def create_run(
     except FileExistsError:  # Another process was quicker; its folder is left alone.
         raise UserError(f"Run {name!r} of {task} exists; name another.") from None
     try:
-        preprocessing.save(run.preprocessing_folder)
+        run.save_preprocessing(preprocessing)
         write_json(folder / "data.json", data)
         write_json(run.examples_file, examples)
         write_json(folder / "environment.json", environment(settings.seed))
@@ -187,9 +241,7 @@ def find_run(name: str, task: str | None = None) -> Run:
     Raises:
         UserError: if there is none of that name, or several tasks have one.
     """
-    if Path(name).is_dir() and (Path(name).resolve().parent.parent == runs_folder().resolve()):
-        name, task = Path(name).resolve().name, Path(name).resolve().parent.name
-    found = [Run(folder) for folder in sorted(runs_folder().glob(f"{task or '*'}/{name}")) if folder.is_dir()]
+    found = _runs_named(name, task)
     if not found:
         raise unknown_name("run", name, [run.name for run in list_runs(task)])
     if len(found) > 1:
@@ -200,13 +252,38 @@ def find_run(name: str, task: str | None = None) -> Run:
 
 
 def existing_run(name: str | None, task: str | None) -> Run | None:
-    """Find a run to go on with; None if there is none of that name."""
-    if not name:
-        return None
-    try:
-        return find_run(name, task)
-    except UserError:
-        return None
+    """Find a run to go on with; None if there is none of that name.
+
+    Raises:
+        UserError: if several tasks have one.
+    """
+    return find_run(name, task) if name and _runs_named(name, task) else None
+
+
+def check_new_name(name: str, task: str | None) -> None:
+    """Check that a name given alone, which no run has, is not that of a killed run misspelt.
+
+    Raises:
+        UserError: if it is nearly the name of a run that has not ended, or no task is given to start a new
+            run of.
+    """
+    if not task:
+        error = unknown_name("run", name, [run.name for run in list_runs()])
+        raise UserError(f"{error} To start a new run, give TASK.")
+    waiting = [run.name for run in list_runs(task) if not run.finished]
+    # Nearer than for other names: "trial2" beside "trial1" is meant.
+    nearest = difflib.get_close_matches(name, waiting, n=1, cutoff=0.85)
+    if nearest:
+        raise UserError(
+            f"There is no run {name!r} of {task}. Did you mean {nearest[0]!r}, which has not ended? To start "
+            "a new run of this name, say with what settings, e.g. PRESET=default."
+        )
+
+
+def _runs_named(name: str, task: str | None) -> list[Run]:
+    if Path(name).is_dir() and (Path(name).resolve().parent.parent == runs_folder().resolve()):
+        name, task = Path(name).resolve().name, Path(name).resolve().parent.name
+    return [Run(folder) for folder in sorted(runs_folder().glob(f"{task or '*'}/{name}")) if folder.is_dir()]
 
 
 def newest_run(task: str) -> Run:

@@ -34,7 +34,7 @@ def train(task: Task, settings: Any, source: Any, preprocessing: Any, run: Run) 
         UserError: if the loss stops being finite, or the disk is full.
     """
     seed_everything(settings)
-    cache = run.folder / "cache"
+    cache = run.cache_folder
     # A killed process may have left half of it, which TensorFlow would take for another one's work.
     shutil.rmtree(cache, ignore_errors=True)
     training = task.batches(settings, source, preprocessing, "train", cache / "train")
@@ -81,7 +81,6 @@ def train(task: Task, settings: Any, source: Any, preprocessing: Any, run: Run) 
             "batch_sizes": list(buckets.batch_sizes),
         },
     )
-    shutil.rmtree(cache)
     return model
 
 

@@ -13,10 +13,12 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 from absl import logging
+from tensorflow_datasets.core.constants import INCOMPLETE_PREFIX
 
 from common.data.source import SourceInformation, data_directory, file_digest, manual_directory, manual_file
-from common.data.staging import SPLITS, TRAIN, RawExample, StagingTable
+from common.data.staging import SPLITS, STAGING, TRAIN, RawExample, StagingTable
 from common.errors import UserError
+from common.files import disk_is_full, is_disk_full, locked, remove_leftovers
 
 FRACTIONS = {"validation": 0.1, "test": 0.1}
 
@@ -103,8 +105,8 @@ class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return path
 
     def is_prepared(self) -> bool:
-        """Say whether the data is on disk already."""
-        return (self.data_path / "dataset_info.json").exists()
+        """Say whether the data is on disk already, and has been looked at."""
+        return self.info.initialized
 
     def download_and_prepare(self, **options: Any) -> None:
         """Stage and write the data, unless that was done before.
@@ -126,24 +128,38 @@ class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 f"The data folder {folder} cannot be made ({error.strerror}): set TFDS_DATA_DIR to one that "
                 "can."
             ) from error
-        tfds.disable_progress_bar()
-        # Standard output is for answers; the catalogue's builders print their progress there.
-        with StagingTable(folder) as self._staging, contextlib.redirect_stdout(sys.stderr):
-            try:
-                self._prepare(**options)
-            except sqlite3.OperationalError as error:
-                raise UserError(
-                    f"The examples cannot be staged in {folder} ({error}): free some space there, or set "
-                    "TFDS_DATA_DIR to another folder."
-                ) from error
-            except OSError:
-                # Another process may have prepared the same data meanwhile; then its copy is as good.
-                if not self.is_prepared():
-                    raise
+        busy = f"Another process is preparing data in {folder}; waiting for its end."
+        with locked(folder, busy, wait=True):
+            self._remove_leftovers()
+            if (self.data_path / "dataset_info.json").exists():  # By another process, a moment ago.
                 self.info.read_from_directory(self.data_path)
-            finally:
-                self._staging = None
-                self._remove_empty_folders()
+            else:
+                self._stage_and_write(options)
+
+    def _stage_and_write(self, options: dict[str, Any]) -> None:
+        folder = data_directory()
+        tfds.disable_progress_bar()
+        try:
+            # Standard output is for answers; the catalogue's builders print their progress there.
+            with StagingTable(folder) as self._staging, contextlib.redirect_stdout(sys.stderr):
+                self._prepare(**options)
+        except sqlite3.OperationalError as error:
+            raise UserError(
+                f"The examples cannot be staged in {folder} ({error}): free some space there, or set "
+                "TFDS_DATA_DIR to another folder."
+            ) from error
+        except (OSError, RuntimeError) as error:  # TFDS wraps what TensorFlow's writers raise.
+            if is_disk_full(error):
+                raise disk_is_full(f"the data set {self.information.name} in {folder}") from None
+            raise
+        finally:
+            self._staging = None
+            self._remove_empty_folders()
+
+    def _remove_leftovers(self) -> None:
+        """Remove what a killed process left of this source; the catalogue's own builders see to theirs."""
+        unfinished = self.data_path.parents[1].glob(f"*/{INCOMPLETE_PREFIX}*")
+        remove_leftovers(*data_directory().glob(f"{STAGING}*"), *unfinished)
 
     def _build_data_dir(self, given_data_dir: str | None) -> tuple[str, str]:
         # Under `tfds.testing.mock_data` the base class is given the folder of the mock.
@@ -188,11 +204,11 @@ class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         yield from enumerate(self._staging.examples(split))
 
     def _remove_empty_folders(self) -> None:
-        """Remove the folders made for data that could not be prepared."""
-        folder = self.data_path.parent
-        while folder.exists() and folder != data_directory() and not any(folder.iterdir()):
-            shutil.rmtree(folder)
-            folder = folder.parent
+        """Remove the folders made for data that could not be prepared, and for downloads that were none."""
+        for folder in (self.data_path.parent, data_directory() / "downloads" / "extracted"):
+            while folder != data_directory() and folder.exists() and not any(folder.iterdir()):
+                shutil.rmtree(folder)
+                folder = folder.parent
 
 
 @contextlib.contextmanager

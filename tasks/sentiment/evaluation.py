@@ -1,4 +1,4 @@
-"""How answers are judged, and the baselines beside them."""
+"""The baselines beside the network: what it has to beat."""
 
 from collections.abc import Iterable
 
@@ -9,30 +9,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from common.data.source import Source
-from common.metrics import class_table, classification_metrics, confusion_counts
-from common.plots import confusion_matrix
+from common.metrics import classification_metrics
 from common.serving import dataset_examples
-from common.task import Answer, Evaluation, Example
+from common.task import Example
 from tasks.sentiment.preprocessing import TEXTS_AT_ONCE, SentimentPreprocessing
-
-
-def evaluate_answers(labels: list[str], scored: Iterable[tuple[Example, Answer]]) -> Evaluation:
-    """Compare the answered labels with the true ones."""
-    number_of = {label: number for number, label in enumerate(labels)}
-    truth, answers, predictions = [], [], []
-    for example, answer in scored:
-        truth.append(number_of[example["label"]])
-        answers.append(number_of[answer["label"]])
-        probabilities = {f"probability_{label}": value for label, value in answer["probabilities"].items()}
-        predictions.append({**example, "predicted": answer["label"], **probabilities})
-    truth_numbers, answer_numbers = np.array(truth), np.array(answers)
-    counts = confusion_counts(truth_numbers, answer_numbers, len(labels))
-    return Evaluation(
-        metrics=classification_metrics(truth_numbers, answer_numbers, len(labels)),
-        tables={"Classes": class_table(truth_numbers, answer_numbers, labels)},
-        figures={"confusion_matrix.png": confusion_matrix(counts, labels)},
-        predictions=predictions,
-    )
 
 
 def score_baselines(

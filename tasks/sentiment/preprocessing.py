@@ -1,16 +1,16 @@
 """How labelled texts become model inputs: word numbers and class numbers, learned from the training split."""
 
-from collections import Counter
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 import tensorflow as tf
 
+from common.classification import label_numbers, learn_labels, read_labels
 from common.config import Settings
 from common.data.source import Source
 from common.errors import UserError
-from common.files import read_json, whole_file, write_json
+from common.files import whole_file, write_json
 from common.layers.naive_bayes_bag import log_count_ratios
 from common.task import Preprocessing
 from common.text import FIRST_PAIR, TextPreprocessor
@@ -39,20 +39,15 @@ class SentimentPreprocessing(Preprocessing):
         self.text = text
         self.labels = labels
         self.ratios = ratios
-        self.label_table = tf.lookup.StaticHashTable(
-            tf.lookup.KeyValueTensorInitializer(tf.constant(labels), tf.range(len(labels), dtype=tf.int32)),
-            default_value=-1,
-        )
+        self.label_table = label_numbers(labels)
 
     @classmethod
     def learn(cls, settings: SentimentSettings, source: Source) -> "SentimentPreprocessing":
         """Learn vocabulary and labels from the training split alone."""
         batches = source.dataset("train").batch(TEXTS_AT_ONCE)
-        labels: Counter[bytes] = Counter()
-        for batch in batches.map(lambda example: example["label"]).as_numpy_iterator():
-            labels.update(batch.tolist())
+        labels = learn_labels(batches.map(lambda example: example["label"]))
         text = TextPreprocessor.learn(batches.map(lambda example: example["text"]), settings.text)
-        preprocessing = cls(text, sorted(label.decode() for label in labels))
+        preprocessing = cls(text, labels)
         if settings.model.naive_bayes:
             preprocessing.ratios = preprocessing._count_ratios(source.dataset("train"))
         return preprocessing
@@ -103,11 +98,7 @@ class SentimentPreprocessing(Preprocessing):
         Raises:
             UserError: if a file is missing or damaged.
         """
-        labels = read_json(directory / "labels.json")
-        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-            raise UserError(
-                f"{directory / 'labels.json'} is damaged: it should be a list of names; train the run again."
-            )
+        labels = read_labels(directory / "labels.json")
         ratios = None
         if settings.model.naive_bayes:
             try:

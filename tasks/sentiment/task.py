@@ -2,33 +2,31 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import keras
-import numpy as np
 import tensorflow as tf
 
+from common.classification import ClassificationTask
 from common.data.batching import SequenceBatches
 from common.data.source import Source, SourceInformation
 from common.embeddings import glove_vectors
 from common.errors import UserError
-from common.losses import SmoothedCrossEntropy
 from common.serving import Predictor, ServingModule
-from common.task import Answer, Evaluation, Example, Task
+from common.task import Example
 from common.text import FIRST_WORD
 from tasks.sentiment.config import SentimentSettings
 from tasks.sentiment.data import SOURCES, labelled_rows, open_sentiment_source
-from tasks.sentiment.evaluation import evaluate_answers, score_baselines
+from tasks.sentiment.evaluation import score_baselines
 from tasks.sentiment.model import SentimentServing, build_model
 from tasks.sentiment.preprocessing import SentimentPreprocessing
 
 
-class SentimentTask(Task):
+class SentimentTask(ClassificationTask):
     """Text in, label and probabilities out."""
 
     name = "sentiment"
     title = "Sentiment: one label for a text"
-    metric = "accuracy"
     settings_class = SentimentSettings
     column_settings: ClassVar[dict[str, str]] = {"text": "text_column", "label": "label_column"}
     line_feature = "text"
@@ -90,15 +88,6 @@ class SentimentTask(Task):
             preprocessing.ratios,
         )
 
-    def compile_arguments(
-        self, settings: SentimentSettings, preprocessing: SentimentPreprocessing
-    ) -> dict[str, Any]:
-        """Cross-entropy of the logits, and accuracy."""
-        return {
-            "loss": SmoothedCrossEntropy(settings.train.label_smoothing),
-            "metrics": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-        }
-
     def build_serving(
         self, settings: SentimentSettings, preprocessing: SentimentPreprocessing, model: keras.Model
     ) -> ServingModule:
@@ -109,25 +98,9 @@ class SentimentTask(Task):
         """Texts as one string tensor."""
         return {"text": tf.constant([example["text"] for example in examples], tf.string)}
 
-    def answers(self, outputs: dict[str, np.ndarray], labels: list[str]) -> list[Answer]:
-        """Label, and the probability of each."""
-        return [
-            {
-                "label": label.decode(),
-                "probabilities": dict(zip(labels, map(float, probabilities), strict=True)),
-            }
-            for label, probabilities in zip(outputs["label"], outputs["probabilities"], strict=True)
-        ]
-
     def length(self, example: Example) -> int:
         """A word has about five letters; a Chinese character three bytes."""
         return 1 + len(example["text"].encode()) // 5
-
-    def evaluate(
-        self, settings: SentimentSettings, labels: list[str], scored: Iterable[tuple[Example, Answer]]
-    ) -> Evaluation:
-        """Accuracy, macro-F1, and what is confused with what."""
-        return evaluate_answers(labels, scored)
 
     def baselines(
         self,
@@ -153,19 +126,6 @@ class SentimentTask(Task):
             for example, count, read in zip(long, words["count"].numpy(), words["read"].numpy(), strict=True)
             if read < count
         ]
-
-    def line(self, answer: Answer) -> str:
-        """Label and its probability, parted by a tab."""
-        return f"{' '.join(answer['label'].split())}\t{answer['probabilities'][answer['label']]:.4f}"
-
-    def column_names(self, labels: list[str]) -> list[str]:
-        """`label`, and one probability a class."""
-        return ["label", *(f"probability_{label}" for label in labels)]
-
-    def columns(self, answer: Answer) -> dict[str, Any]:
-        """`label`, and the probability of each class."""
-        probabilities = {f"probability_{label}": value for label, value in answer["probabilities"].items()}
-        return {"label": answer["label"], **probabilities}
 
 
 TASK = SentimentTask()

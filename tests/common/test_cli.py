@@ -1,4 +1,5 @@
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -76,7 +77,16 @@ def test_help_starts_in_under_two_seconds_without_tensorflow():
             "RUN and MODEL are both given",
         ),
         (["config", "--task", "sentiment", "--dataset", "snt"], "Unknown dataset 'snt'. Did you mean 'sst'?"),
+        (
+            ["train", "--task", "sentiment", "--data-test", "t.csv"],
+            "DATA_TEST (data.test_file) needs DATA (data.file), the file to train on.",
+        ),
         (["runs", "--task", "sentimnt"], "Unknown task 'sentimnt'"),
+        (["trian"], "No such command 'trian'. Did you mean 'train'?"),
+        (["train", "--tsk", "sentiment"], "No such option: --tsk (Possible options: --set, --task). See: "),
+        (["train", "--task"], "Option '--task' requires an argument"),
+        (["train", "sentiment"], "Got unexpected extra argument(s) (sentiment). See: "),
+        (["gradient-flow", "--units", "many"], "Invalid value for '--units'"),
     ],
 )
 def test_what_a_user_gets_wrong_is_one_line_and_exit_code_2(workspace, arguments, message):
@@ -137,6 +147,28 @@ def test_a_text_of_a_million_characters_is_trained_on_and_the_cut_is_said(worksp
     result = invoke("train", "--task", "sentiment", "--data", table, "--set", f"{SMALL_MODEL} train.epochs=1")
     assert result.exit_code == 0, result.output
     assert "longer than 400" in result.output
+
+
+def test_a_full_disk_in_training_is_one_line_and_the_run_goes_on(workspace):
+    table = write_reviews(workspace / "reviews.csv", 600)
+    options = ["train", "--task", "sentiment", "--run", "full", "--data", table]
+    # The data is prepared, and no more.
+    assert "No word occurs" in invoke(*options, "--set", "text.minimum_count=10000").stderr
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # TensorFlow's cache of preprocessed examples does not fit.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        result = invoke(*options, "--set", f"{SMALL_MODEL} train.epochs=1")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert result.exit_code == 2, result.output
+    folder = workspace / "runs" / "sentiment" / "full"
+    assert result.stderr.splitlines()[-1] == (
+        f"Error: The disk is full: {folder} was not written. Free some space, then go on."
+    )
+    assert "goes on where it was with: make train TASK=sentiment RUN=full" in result.stdout
+    assert not (folder / "cache").exists()
+    assert invoke("train", "--run", "full").exit_code == 0
 
 
 def test_interrupted_by_the_keyboard(workspace, monkeypatch):

@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 from common.cli import app
 from common.errors import UserError
-from common.runs import check_run_name, create_run, new_run_name
+from common.files import locked
+from common.runs import Run, check_new_name, check_run_name, create_run, new_run_name
 
 
 def invoke(*arguments):
@@ -29,6 +30,9 @@ def damaged(trained, workspace):
         ("preprocessing/vocabulary.txt", b"\xff\xfe\n", "predict"),
         ("preprocessing/vocabulary.txt", b"", "predict"),
         ("preprocessing/labels.json", b"{}", "predict"),
+        ("preprocessing/labels.json", b'["good", "bad"]', "predict"),
+        ("preprocessing/labels.json", b'["bad", "good", "neutral"]', "export"),
+        ("preprocessing_checksums.json", b"[]", "predict"),
         ("model.keras", b"PK", "predict"),
         ("config.yaml", b"{", "predict"),
         ("data.json", b"{}", "export"),
@@ -50,6 +54,15 @@ def test_damaged_file_is_named(damaged, file, content, verb):
     )
 
 
+def test_a_run_goes_on_with_the_preprocessing_it_began_with_alone(damaged):
+    (damaged / "model.keras").unlink()
+    words = (damaged / "preprocessing" / "vocabulary.txt").read_text().splitlines()
+    (damaged / "preprocessing" / "vocabulary.txt").write_text("\n".join([*reversed(words), ""]))
+    result = invoke("train", "--run", "small")
+    assert result.exit_code == 2
+    assert "vocabulary.txt is missing or damaged" in result.output
+
+
 def test_one_damaged_run_does_not_hide_the_others(damaged):
     shutil.copytree(damaged, damaged.with_name("whole"))
     (damaged / "data.json").write_text("[]")
@@ -65,6 +78,53 @@ def test_a_run_that_another_process_is_at_stays(damaged):
     with pytest.raises(UserError, match="exists"):
         create_run("sentiment", "small", None, None, {}, [])
     assert sorted(damaged.rglob("*")) == before
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(damaged):
+    with Run(damaged).locked():
+        result = invoke("train", "--run", "small")
+    assert result.exit_code == 2
+    (line,) = result.output.splitlines()
+    assert line.startswith("Error: Run small of sentiment is being trained by another process;")
+
+
+def test_one_process_exports_a_task_at_a_time(damaged, workspace):
+    versions = workspace / "saved_models" / "sentiment"
+    with locked(versions, ""):
+        result = invoke("export", "--run", "small")
+    assert result.exit_code == 2
+    (line,) = result.output.splitlines()
+    assert line.startswith(f"Error: Another process is writing an export to {versions};")
+    assert not list(versions.iterdir())
+
+
+def test_a_killed_run_misspelt_starts_no_new_one(damaged):
+    (damaged / "model.keras").unlink()
+    result = invoke("train", "--task", "sentiment", "--run", "smal")
+    assert result.exit_code == 2
+    assert "Did you mean 'small', which has not ended?" in result.output
+    assert "PRESET=default" in result.output
+    # Without a task, no new run can be meant.
+    result = invoke("train", "--run", "smal")
+    assert result.exit_code == 2
+    assert "Unknown run 'smal'. Did you mean 'small'?" in result.output
+    assert result.output.endswith("To start a new run, give TASK.\n")
+    assert [path.name for path in damaged.parent.iterdir()] == ["small"]
+
+
+@pytest.mark.parametrize("name", ["smal", "trial2"])
+def test_names_of_new_runs(damaged, name):
+    """A run that has ended cannot be meant, nor one whose name was counted up."""
+    shutil.copytree(damaged, damaged.with_name("trial1"))
+    (damaged.with_name("trial1") / "model.keras").unlink()
+    check_new_name(name, "sentiment")
+
+
+def test_a_run_that_two_tasks_have_is_not_guessed(damaged):
+    shutil.copytree(damaged, damaged.parents[1] / "other" / "small")
+    result = invoke("train", "--run", "small")
+    assert result.exit_code == 2
+    assert "Several tasks have a run 'small': other, sentiment; add TASK=." in result.output
 
 
 def test_two_runs_of_one_second_have_two_names(workspace):

@@ -1,8 +1,10 @@
 import csv
 import json
+import shutil
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -114,6 +116,17 @@ def test_model_card_says_what_a_user_needs(exported):
         assert part in card
 
 
+def test_python_of_the_model_card_runs_wherever_the_export_is(exported, tmp_path):
+    folder = shutil.copytree(exported, tmp_path / "elsewhere" / "7")
+    script = (folder / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
+    lines = script.replace('"..."', '"a lovely film"').splitlines()
+    lines[-1] = f"print({lines[-1]}['label'].numpy()[0].decode())"
+    result = subprocess.run(
+        [sys.executable, "-I", "-c", "\n".join(lines)], cwd=folder, capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "good\n"
+
+
 def test_failed_export_leaves_nothing(trained_workspace, monkeypatch, tmp_path):
     monkeypatch.setattr("common.export.model_card", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -215,10 +228,24 @@ def test_evaluate_on_another_file(exported, trained_workspace, tmp_path):
         assert metrics["metrics"]["accuracy"] == pytest.approx(2 / 3)
 
 
+def test_files_of_one_name_have_scores_of_their_own(trained_workspace, tmp_path):
+    for folder, label in (("a", "good"), ("b", "bad"), ("a", "good")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "x.csv").write_text(f"text,label\nlovely,{label}\n")
+        result = invoke("evaluate", "--run", "small", "--data", tmp_path / folder / "x.csv")
+        assert result.exit_code == 0, result.output
+        written = Path(result.output.splitlines()[-1].removeprefix("Written: "))
+        record = json.loads((written / "metrics.json").read_text())
+        assert record["dataset"] == str(tmp_path / folder / "x.csv")
+        assert record["metrics"]["accuracy"] == (1.0 if folder == "a" else 0.0)
+    assert len(list(written.parent.iterdir())) == 2
+
+
 def test_evaluate_on_a_file_with_a_label_unseen_in_training(trained_workspace, tmp_path):
     (tmp_path / "other.csv").write_text("text,label\nlovely,good\nfine,neutral\n")
     result = invoke("evaluate", "--run", "small", "--data", tmp_path / "other.csv")
     assert result.exit_code == 2
     assert "other.csv:3" in result.output
     assert "'neutral'" in result.output
-    assert not (trained_workspace / "runs" / "sentiment" / "small" / "evaluations").exists()
+    folder = trained_workspace / "runs" / "sentiment" / "small"
+    assert not list(folder.glob("evaluations/other*"))

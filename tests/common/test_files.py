@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from common.files import read_json, whole_file, write_json, write_text
+from common.files import locked, read_json, remove_partial, whole_file, write_json, write_text
 
 
 def test_written_whole(tmp_path):
@@ -76,3 +76,45 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path, place):
     with pytest.raises(UserError, match="cannot be written"):
         write_text(path, "text")
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+
+
+def test_a_folder_is_held_by_one_process_at_a_time_and_freed_when_it_is_killed(tmp_path):
+    script = (
+        "import pathlib, sys, time; from common.files import locked\n"
+        "with locked(pathlib.Path(sys.argv[1]), ''): print('held', flush=True); time.sleep(60)"
+    )
+    folder = tmp_path / "made" / "here"
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, folder], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+    )
+    try:
+        assert process.stdout.readline() == b"held\n"
+        with pytest.raises(UserError, match=r"^held by another$"), locked(folder, "held by another"):
+            pass
+    finally:
+        process.kill()
+        process.wait()
+    with locked(folder, "held by another"):
+        pass
+    assert os.listdir(folder) == []
+
+
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
+    script = (
+        "import os, pathlib, signal, sys; from common.files import whole_file\n"
+        "with whole_file(pathlib.Path(sys.argv[1])) as path:\n"
+        "    path.write_text('half'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    write_text(tmp_path / "checkpoints" / "whole.npz", "whole")
+    subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "checkpoints" / "last.npz"], cwd=Path(__file__).parents[2]
+    )
+    assert len(os.listdir(tmp_path / "checkpoints")) == 2
+    remove_partial(tmp_path)
+    assert os.listdir(tmp_path / "checkpoints") == ["whole.npz"]
+
+
+def test_a_folder_to_be_held_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UserError, match=r"file/below cannot be written"), locked(tmp_path / "file/below", ""):
+        pass

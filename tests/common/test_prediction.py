@@ -109,6 +109,37 @@ def test_classes_named_like_markup_are_printed_as_they_are(workspace, capsys):
     assert "[/i]" in printed
 
 
+def test_a_long_name_is_shown_whole(capsys):
+    from common.evaluation import report
+    from common.task import Evaluation
+
+    name = f"/{'long_folder/' * 12}1"
+    classes = {"Classes": [{"class": "[b]" + "very_long_name" * 9, "n": 1}]}
+    record = {"dataset": "x.csv", "examples": 2, "baselines": {}}
+    report(Evaluation({"accuracy": 0.5, "macro_f1": 0.5}, tables=classes), record, name)
+    # Of a table's lines, the first column alone.
+    column = "".join(
+        line.partition("│")[2].partition("│")[0].strip() for line in capsys.readouterr().out.splitlines()
+    )
+    assert name in column
+    assert classes["Classes"][0]["class"] in column
+
+
+def test_names_of_files_are_no_markup(trained_workspace, tmp_path):
+    table = tmp_path / "[b]x.csv"
+    table.write_text("text\n  \na lovely film\n")
+    result = predict("--input", table, "--output", tmp_path / "out.csv")
+    assert result.exit_code == 0, result.output
+    assert f"no text, so no answer: {table}:2\n" in result.stderr
+
+
+def test_nothing_on_standard_input_is_said(trained_workspace):
+    result = predict(input="")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: Standard input is empty; ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -48,7 +48,8 @@ def assert_same_weights(one, other):
 def test_a_run_holds_all_that_is_needed(trained_workspace):
     folder = trained_workspace / "runs" / "sentiment" / "small"
     names = "config.yaml environment.json data.json examples.json preprocessing checkpoints model.keras "
-    names += "training.json history.csv tensorboard metrics.json predictions.csv figures"
+    names += "preprocessing_checksums.json training.json history.csv tensorboard metrics.json "
+    names += "predictions.csv figures"
     assert {path.name for path in folder.iterdir()} == set(names.split())
     history = pd.read_csv(folder / "history.csv")
     assert list(history["epoch"]) == [1, 2, 3, 4]

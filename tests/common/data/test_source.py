@@ -1,6 +1,11 @@
 import json
+import os
+import random
+import resource
 import subprocess
 import sys
+import textwrap
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -102,8 +107,33 @@ def test_an_error_while_reading_leaves_nothing_behind(folders):
     with pytest.raises(UserError, match=r"^numbers:100: this is no number: correct it.$"):
         open_source(Failing())
     assert not leftovers(folders)
-    # TFDS makes this one, empty, at every start.
-    assert [path.name for path in (folders / "data").iterdir()] == ["downloads"]
+    assert list((folders / "data").iterdir()) == []
+
+
+class Long(Numbers):
+    def raw_examples(self, download_manager):
+        for example in super().raw_examples(download_manager):
+            yield RawExample({"text": example.duplicate_key * 100}, example.duplicate_key, example.origin)
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [
+        (1_000, "The examples cannot be staged in .*/data .*: free some space there"),
+        (20_000, "The disk is full: the data set numbers in .*/data was not written"),
+    ],
+    ids=["while it is staged", "while it is written"],
+)
+def test_a_full_disk_while_data_is_prepared_is_one_line(folders, limit, message):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # The kernel refuses to let files grow, as it does on a full disk.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
+    try:
+        with pytest.raises(UserError, match=message):
+            open_source(Long())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not leftovers(folders)
 
 
 def test_a_missing_manual_file_says_where_to_get_it_and_put_it(folders):
@@ -128,18 +158,48 @@ def test_the_content_of_manual_files_is_in_the_fingerprint(folders, monkeypatch)
     assert len(fingerprints) == 2
 
 
-def test_a_copy_that_another_process_prepared_is_used(monkeypatch):
-    theirs = open_source(Numbers())
+def test_a_copy_that_another_process_prepared_is_used():
     ours = Numbers()
-    prepared = iter([False, True, True, True])
-    monkeypatch.setattr(Numbers, "is_prepared", lambda self: next(prepared, True))
-
-    def lose_the_race(self, **options):
-        raise OSError("Directory not empty")
-
-    monkeypatch.setattr(Numbers, "_prepare", lose_the_race)
+    theirs = open_source(Numbers())
+    before = Numbers.reads
     ours.download_and_prepare()
+    assert Numbers.reads == before
     assert texts_of(source.Source(ours), "train") == texts_of(theirs, "train")
+
+
+def test_data_that_another_process_is_preparing_is_waited_for(folders):
+    (folders / "data").mkdir()
+    script = (
+        "import pathlib, sys, time; from common.files import locked\n"
+        "with locked(pathlib.Path(sys.argv[1]), ''): print('held', flush=True); time.sleep(1)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, folders / "data"],
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[3],
+    )
+    assert process.stdout.readline() == b"held\n"
+    assert open_source(Numbers()).counts["train"] == 80
+    assert process.poll() == 0
+
+
+def test_what_a_killed_process_left_is_removed(folders, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    left = (
+        folders / "data" / "staging.killed" / "examples.sqlite",
+        folders / "data" / "numbers" / "options_other" / "incomplete.KILLED_1.0.0" / "numbers.tfrecord",
+        folders / "packages" / "incomplete.killed" / "files" / "data.txt",
+    )
+    # Of another builder, which may be at work.
+    foreign = folders / "data" / "mnist" / "plain" / "incomplete.ALIVE0_1.0.0" / "mnist.tfrecord"
+    for path in (*left, foreign):
+        path.parent.mkdir(parents=True)
+        path.write_text("half of it")
+    open_source(Numbers())
+    with pytest.raises(UserError):
+        fetch_package(PinnedPackage("no-such-data-at-all", "0", "0" * 64, 0, "", ""), folders)
+    assert [path for path in left if path.exists()] == []
+    assert foreign.exists()
 
 
 def test_a_data_folder_that_cannot_be_made(folders, monkeypatch):
@@ -219,6 +279,46 @@ def test_a_failure_of_pip_is_one_line_and_leaves_nothing(folders, monkeypatch, o
     with pytest.raises(UserError, match=rf"Could not fetch the package some-data 1.0.*{message}") as raised:
         fetch_package(PACKAGE, folders)
     assert "\n" not in str(raised.value)
+    assert not list((folders / "packages").iterdir())
+
+
+def test_a_full_disk_while_a_package_is_fetched_is_one_line(folders):
+    wheel = folders / "some_data-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as file:
+        file.writestr("some_data/data.txt", random.Random(0).randbytes(1_000_000))
+        file.writestr(
+            "some_data-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: some-data\nVersion: 1.0\n"
+        )
+        file.writestr(
+            "some_data-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        file.writestr("some_data-1.0.dist-info/RECORD", "")
+    # The kernel refuses to let files grow, as it does on a full disk: for pip too.
+    script = textwrap.dedent(
+        """
+        import pathlib, resource, sys
+        from common.data.packages import PinnedPackage, fetch_package
+        from common.errors import UserError
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
+        package = PinnedPackage("some-data", "1.0", sys.argv[2], 2_500_000, "", "")
+        try:
+            fetch_package(package, pathlib.Path(sys.argv[1]))
+        except UserError as error:
+            print(error)
+        """
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script, folders, source.file_digest(wheel)],
+        env={**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folders), "PIP_NO_CACHE_DIR": "1"},
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout == (
+        "The disk is full: the package some-data 1.0 (2.5 MB before it is unpacked) in "
+        f"{folders / 'packages'} was not written. Free some space, then go on.\n"
+    )
     assert not list((folders / "packages").iterdir())
 
 

@@ -192,10 +192,6 @@ def test_files_and_names_that_do_not_exist(own_data):
         open_with(file=own_data / "none.csv")
     with pytest.raises(UserError, match=r"Unknown dataset 'rotten_tomato'. Did you mean 'rotten_tomatoes'"):
         open_with(dataset="rotten_tomato")
-    with pytest.raises(
-        UserError, match=r"data\.test_file is set without data\.file: give the file to train on"
-    ):
-        open_with(test_file=own_data / "test.csv")
     with pytest.raises(UserError, match=r"train\.csv:1: there is no column 'label'. Did you mean 'lable'"):
         open_with(file=write_table(own_data / "train.csv", reviews(4), ("text", "lable")))
 

@@ -17,10 +17,10 @@ option = $(if $(value $(2)),--$(1) $(call quote,$(value $(2))))
 # DATA_TEXT=review becomes --column text=review, for whatever columns a task has.
 column_variables = $(filter-out DATA_VALIDATION DATA_TEST,$(filter DATA_%,$(.VARIABLES)))
 columns = $(foreach variable,$(column_variables),--column $(call quote,$(shell echo $(variable:DATA_%=%) | tr A-Z a-z)=$(value $(variable))))
-what = $(call option,task,TASK) $(call option,set,SET)
+what = $(call option,task,TASK) $(if $(value SET)$(value HORIZON),--set $(call quote,$(value SET)$(if $(value HORIZON), data.horizon=$(value HORIZON))))
 which = $(call option,run,RUN) $(call option,model,MODEL)
 
-variables := PYTHON TASK DATASET PRESET SET DATA RUN MODEL TEXT INPUT OUTPUT FORMAT RECIPE NAME
+variables := PYTHON TASK DATASET PRESET SET DATA RUN MODEL TEXT INPUT OUTPUT FORMAT RECIPE NAME HORIZON PLOT
 given = $(foreach variable,$(.VARIABLES),$(if $(filter command,$(origin $(variable))),$(variable)))
 misspelt := $(filter-out $(variables) DATA_%,$(given))
 ifneq ($(misspelt),)
@@ -42,7 +42,7 @@ $(VENV)/ready: requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-train: $(VENV)/ready ## train a run and score it: TASK= [DATASET=] [PRESET=] [SET="a.b=c"] [DATA=file DATA_TEXT= DATA_LABEL= DATA_VALIDATION= DATA_TEST=] [RUN=name]; a killed run goes on: RUN=name alone
+train: $(VENV)/ready ## train a run and score it: TASK= [DATASET=] [PRESET=] [SET="a.b=c"] [DATA=file DATA_TEXT= DATA_LABEL= DATA_VALIDATION= DATA_TEST=] [HORIZON=steps] [RUN=name]; a killed run goes on: RUN=name alone
 	@$(CLI) train $(what) $(call option,dataset,DATASET) $(call option,preset,PRESET) $(call option,data,DATA) \
 		$(call option,data-validation,DATA_VALIDATION) $(call option,data-test,DATA_TEST) $(columns) $(call option,run,RUN)
 
@@ -52,9 +52,9 @@ evaluate: $(VENV)/ready ## score a run on its test split, or on DATA=: TASK= [RU
 export: $(VENV)/ready ## write a run as a SavedModel: TASK= [RUN=]
 	@$(CLI) export $(call option,task,TASK) $(call option,run,RUN)
 
-predict: $(VENV)/ready ## answer a text, a table or standard input: TASK= [RUN=|MODEL=] [TEXT=] [INPUT=table DATA_TEXT=column OUTPUT=table] [FORMAT=json]
+predict: $(VENV)/ready ## answer a text, a table or standard input: TASK= [RUN=|MODEL=] [TEXT=] [INPUT=table DATA_TEXT=column OUTPUT=table [PLOT=picture]] [FORMAT=json]
 	@$(CLI) predict $(call option,task,TASK) $(which) $(if $(filter-out undefined,$(origin TEXT)),--text $(call quote,$(value TEXT))) \
-		$(call option,input,INPUT) $(call option,output,OUTPUT) $(columns) $(call option,format,FORMAT)
+		$(call option,input,INPUT) $(call option,output,OUTPUT) $(columns) $(call option,format,FORMAT) $(call option,plot,PLOT)
 
 benchmark: $(VENV)/ready ## train the recorded recipes and record their scores: TASK= [DATASET=] [RECIPE=]
 	@$(CLI) benchmark $(call option,task,TASK) $(call option,dataset,DATASET) $(call option,recipe,RECIPE)

@@ -65,10 +65,10 @@ def recipe_settings(task: Task, recipe: Recipe, seed: int) -> Any:
 
 
 def make_records(task: Task, recipe: Recipe, runs: list[Run]) -> list[dict[str, Any]]:
-    """Sum up the runs of a recipe, one run a seed, in one record a metric; the task's metric comes first."""
+    """Sum up the runs of a recipe, one run a seed, one record a metric; the one that counts first."""
     scores = [read_json(run.metrics_file) for run in runs]
     metrics = [name for name in scores[0]["metrics"] if not name.endswith(INTERVAL_SUFFIXES)]
-    metrics.sort(key=lambda name: name != task.metric)
+    metrics.sort(key=lambda name: name != scores[0]["metric"])
     shared = _shared_by_metrics(task, recipe, runs, scores)
     return [_record(task, recipe, metric, scores, shared) for metric in metrics]
 
@@ -94,8 +94,8 @@ def _record(
         "dataset": recipe.dataset,
         "recipe": recipe.name,
         "metric": metric,
-        # What is better, known of the metric that the task is judged by.
-        "metric_mode": task.metric_mode if metric == task.metric else None,
+        # What is better, known of the metric that counts.
+        "metric_mode": task.metric_mode if metric == scores[0]["metric"] else None,
         "value": statistics.fmean(values),
         "spread": statistics.stdev(values) if len(values) > 1 else None,
         "values": values,

@@ -74,14 +74,18 @@ def train(
         if run and not asked:
             check_new_name(run, task or None)
         found = _find_task(task)
+        from common.config import OWN_FILE, preset_names
         from common.pipeline import start
 
         files = {"data.file": data, "data.validation_file": data_validation, "data.test_file": data_test}
         overrides = {key: value for key, value in files.items() if value}
         overrides |= _column_overrides(found, column)
-        trained = start(found, _settings(found, preset, dataset, set_, overrides), run or None)
+        chosen = preset or (OWN_FILE if data and OWN_FILE in preset_names(found.folder) else "")
+        trained = start(found, _settings(found, chosen, dataset, set_, overrides), run or None)
     _evaluate_run(found, trained, baselines)
-    typer.echo(f"Next: make predict TASK={found.name} TEXT=... | make export TASK={found.name}")
+    typer.echo(
+        f"Next: make predict TASK={found.name} {found.predict_example} | make export TASK={found.name}"
+    )
 
 
 @app.command()
@@ -143,6 +147,7 @@ def predict(
     output: Annotated[str, typer.Option(help="where the answered table goes: .csv, .tsv or .jsonl")] = "",
     column: ColumnOption = None,
     format_: Annotated[str, typer.Option("--format", help="text | json")] = "text",
+    plot: Annotated[str, typer.Option(help="where a picture of the answers goes: .png, .pdf or .svg")] = "",
 ) -> None:
     """Answer one text, a table, or lines on standard input."""
     if text is not None and not text.strip():
@@ -155,13 +160,18 @@ def predict(
         raise UserError("INPUT is given without OUTPUT; name the table to write: OUTPUT=answers.csv.")
     if input_ and not Path(input_).is_file():
         raise UserError(f"{input_} is not a file; give a table as INPUT.")
+    if plot and not input_:
+        raise UserError("PLOT is given without INPUT; name the table whose answers are drawn.")
     found, predictor, _ = _predictor(task, run, model)
-    from common.prediction import predict_lines, predict_table
+    from common.prediction import predict_lines
 
     if input_:
         settings = _with_overrides(predictor.settings, _column_overrides(found, column))
-        count = predict_table(predictor, Path(input_), Path(output), settings)
-        typer.echo(f"{count:,} rows answered by {predictor.source}: {output}")
+        picture = Path(plot) if plot else None
+        done = found.predict_table(predictor, Path(input_), Path(output), settings, picture)
+        typer.echo(f"{done} by {predictor.source}: {output}{f', {plot}' if plot else ''}")
+    elif found.line_feature is None:
+        raise UserError(f"{found.name} answers tables; name one: {found.predict_example}.")
     else:
         if text is not None:
             predict_lines(predictor, [_checked_text(text)], format_, sys.stdout)

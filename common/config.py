@@ -97,6 +97,9 @@ class TaskSettings(Settings):
     )
 
 
+# The preset for a user's own file, in tasks that need other settings for one.
+OWN_FILE = "own_file"
+
 SettingsType = TypeVar("SettingsType", bound=TaskSettings)
 
 

@@ -14,7 +14,7 @@ from common.errors import UserError
 from common.files import read_record, whole_file, write_json
 from common.plots import save_figure
 from common.runs import Run
-from common.serving import Predictor, dataset_examples
+from common.serving import Predictor
 from common.task import Evaluation, Example, Task
 
 console = Console(highlight=False)
@@ -38,11 +38,11 @@ def evaluate_run(task: Task, run: Run, predictor: Predictor, with_baselines: boo
         raise UserError(
             f"The data of run {run.name} has no test split; score it on a file: make evaluate DATA=..."
         )
-    evaluation = evaluate(task, predictor, dataset_examples(source.dataset("test")), source.counts["test"])
+    evaluation = evaluate(task, predictor, source.examples("test"), source.counts["test"])
     baselines: dict[str, dict[str, float]] = {}
     if with_baselines:
         preprocessing = task.load_preprocessing(settings, run.preprocessing_folder)
-        test = dataset_examples(source.dataset("test"))
+        test = source.examples("test")
         with console.status("Training the baselines"):
             baselines = task.baselines(settings, source, preprocessing, test)
     record = {
@@ -50,7 +50,7 @@ def evaluate_run(task: Task, run: Run, predictor: Predictor, with_baselines: boo
         "dataset": source.name,
         "split": "test",
         "examples": source.counts["test"],
-        "metric": task.metric,
+        "metric": task.judged_by(settings),
         "metrics": evaluation.metrics,
         "baselines": baselines,
         **read_record(run.training_file),
@@ -85,7 +85,7 @@ def evaluate_file(
         "task": task.name,
         "dataset": str(path),
         "examples": count,
-        "metric": task.metric,
+        "metric": task.judged_by(settings),
         "metrics": evaluation.metrics,
         "model": predictor.source,
     }
@@ -98,13 +98,13 @@ def evaluate_file(
 def evaluate_split(task: Task, predictor: Predictor, output: Path | None) -> dict[str, Any]:
     """Score an export on the test split of the data that its run was trained on."""
     source = task.open_source(predictor.settings)
-    evaluation = evaluate(task, predictor, dataset_examples(source.dataset("test")), source.counts["test"])
+    evaluation = evaluate(task, predictor, source.examples("test"), source.counts["test"])
     record = {
         "task": task.name,
         "dataset": source.name,
         "split": "test",
         "examples": source.counts["test"],
-        "metric": task.metric,
+        "metric": task.judged_by(predictor.settings),
         "metrics": evaluation.metrics,
         "model": predictor.source,
     }

@@ -55,3 +55,34 @@ class CRFNegativeLogLikelihood(keras.losses.Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Loss of each sequence, (batch,)."""
         return -log_likelihood(y_pred, y_true)
+
+
+@keras.saving.register_keras_serializable(package="rnn_task_suite")
+class PinballLoss(keras.losses.Loss):
+    """Loss whose smallest value is at the quantiles: max(q (y - f), (q - 1) (y - f)), mean over the levels q.
+
+    Targets: (batch, ..., 1). Predictions: (batch, ..., levels), one quantile f for each level.
+
+    Source: Koenker and Bassett, "Regression quantiles", 1978.
+    """
+
+    def __init__(self, levels: list[float], name: str = "pinball", **kwargs: Any) -> None:
+        """Set up the loss.
+
+        Args:
+            levels: each between 0 and 1.
+            name: of the loss.
+            kwargs: of keras.losses.Loss.
+        """
+        super().__init__(name=name, **kwargs)
+        self.levels = list(levels)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Loss of each number, (batch, ...)."""
+        levels = ops.convert_to_tensor(self.levels, dtype=y_pred.dtype)
+        error = y_true - y_pred  # (batch, ..., levels)
+        return ops.mean(ops.maximum(levels * error, (levels - 1) * error), axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return super().get_config() | {"levels": self.levels}

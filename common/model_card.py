@@ -91,15 +91,18 @@ def _scores(metrics: dict[str, Any] | None) -> list[str]:
 
 
 def _calls(task: Task, signature: dict[str, Any]) -> list[str]:
-    name = next(iter(signature["inputs"]))
-    body = json.dumps({"instances": ["..."]})
+    inputs = signature["inputs"]
+    arguments = ", ".join(f"{name}={_sample(kind)}" for name, kind in inputs.items())
+    # TensorFlow Serving takes the one input of a signature without its name.
+    instance = "..." if len(inputs) == 1 else dict.fromkeys(inputs, "...")
+    body = json.dumps({"instances": [instance]})
     return [
         "In the folder of this file, from Python with TensorFlow alone:",
         "",
         "```python",
         "import tensorflow as tf",
-        'model = tf.saved_model.load(".")',
-        f'model.signatures["serving_default"]({name}=tf.constant(["..."]))',
+        'serve = tf.saved_model.load(".").signatures["serving_default"]',
+        f"serve({arguments})",
         "```",
         "",
         "With TensorFlow Serving's REST API, which serves the newest version beside this one:",
@@ -111,3 +114,12 @@ def _calls(task: Task, signature: dict[str, Any]) -> list[str]:
         f"curl http://localhost:8501/v1/models/{task.name}:predict -d '{body}'",
         "```",
     ]
+
+
+def _sample(kind: str) -> str:
+    """A batch of one, as a person would write it: of "string (batch,)" or "float32 (batch, 336, 2)"."""
+    dtype, _, shape = kind.partition(" ")
+    if dtype == "string" and shape == "(batch,)":
+        return 'tf.constant(["..."])'
+    sides = [side.strip() for side in shape.strip("()").split(",")[1:] if side.strip()]
+    return f"tf.zeros([{', '.join(['1', *sides])}], tf.{dtype})"

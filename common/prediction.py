@@ -95,14 +95,7 @@ def predict_table(predictor: Predictor, path: Path, output: Path, settings: Any)
     Raises:
         UserError: if the table cannot be read, lacks the column, or the output's format is unknown.
     """
-    if output.suffix not in OUTPUT_SUFFIXES:
-        raise UserError(f"OUTPUT={output} must end in one of {', '.join(OUTPUT_SUFFIXES)}.")
-    if not output.resolve().parent.is_dir():
-        raise UserError(
-            f"OUTPUT={output}: the folder {output.resolve().parent} does not exist; make it first."
-        )
-    if output.resolve() == path.expanduser().resolve():
-        raise UserError(f"OUTPUT={output} is the INPUT itself; name another file, so that yours stays.")
+    check_output(output, path)
     feature = predictor.task.line_feature
     column = getattr(settings.data, predictor.task.column_settings[feature])
     columns = dict.fromkeys(table_columns(path))
@@ -121,6 +114,22 @@ def predict_table(predictor: Predictor, path: Path, output: Path, settings: Any)
         answered_rows = ((example["row"], task.columns(answer) if answer else {}) for example, answer in rows)
         _write_rows(file, output.suffix, list(columns), task.column_names(predictor.labels), answered_rows)
     return count
+
+
+def check_output(output: Path, path: Path) -> None:
+    """Check that a table of answers can be written, before anything is answered.
+
+    Raises:
+        UserError: its format is unknown, its folder is missing, or it is the user's table itself.
+    """
+    if output.suffix not in OUTPUT_SUFFIXES:
+        raise UserError(f"OUTPUT={output} must end in one of {', '.join(OUTPUT_SUFFIXES)}.")
+    if not output.resolve().parent.is_dir():
+        raise UserError(
+            f"OUTPUT={output}: the folder {output.resolve().parent} does not exist; make it first."
+        )
+    if output.resolve() == path.expanduser().resolve():
+        raise UserError(f"OUTPUT={output} is the INPUT itself; name another file, so that yours stays.")
 
 
 def _answer_or_leave_empty(

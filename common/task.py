@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-    from common.data.batching import SequenceBatches
-    from common.data.source import Source, SourceInformation
+    from common.data.batching import Batches
+    from common.data.source import ExampleSource, SourceInformation
 
 TASKS_FOLDER = Path(__file__).resolve().parent.parent / "tasks"
 
@@ -65,26 +65,38 @@ class Task(abc.ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    # Named as in `compile_arguments` and `Evaluation.metrics`; the best epoch is chosen by it.
+    # Named as in `compile_arguments` and `Evaluation.metrics`; the best epoch is chosen by it, if the task
+    # does not say otherwise in `monitor`.
     metric: ClassVar[str]
     metric_mode: ClassVar[Literal["max", "min"]] = "max"
     settings_class: ClassVar[type[TaskSettings]]
     # Named at the command line as DATA_TEXT=..., kept in settings as data.text_column.
     column_settings: ClassVar[dict[str, str]] = {}
-    # What one line on standard input, or TEXT=..., is called in a raw example.
-    line_feature: ClassVar[str]
+    # What one line on standard input, or TEXT=..., is called in a raw example; None if no line is enough.
+    line_feature: ClassVar[str | None] = None
+    # What to type after training.
+    predict_example: ClassVar[str] = "TEXT=..."
 
     @property
     def folder(self) -> Path:
         """The task's folder."""
         return TASKS_FOLDER / self.name
 
+    @property
+    def monitor(self) -> str:
+        """The training score by which the best epoch is chosen."""
+        return self.metric
+
+    def judged_by(self, settings: Any) -> str:
+        """The metric that counts for a run with these settings, one of `Evaluation.metrics`."""
+        return self.metric
+
     @abc.abstractmethod
     def sources(self) -> dict[str, "SourceInformation"]:
         """List the data sets by name, without fetching anything."""
 
     @abc.abstractmethod
-    def open_source(self, settings: Any) -> "Source":
+    def open_source(self, settings: Any) -> "ExampleSource":
         """Fetch and prepare the data that the settings name."""
 
     @abc.abstractmethod
@@ -94,7 +106,7 @@ class Task(abc.ABC):
         """Read a labelled file of the user's, for `evaluate`; `on_bad_row` is told of each row left out."""
 
     @abc.abstractmethod
-    def learn_preprocessing(self, settings: Any, source: "Source") -> Preprocessing:
+    def learn_preprocessing(self, settings: Any, source: "ExampleSource") -> Preprocessing:
         """Learn vocabularies, labels and scalers from the training split alone."""
 
     @abc.abstractmethod
@@ -103,8 +115,8 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def batches(
-        self, settings: Any, source: "Source", preprocessing: Any, split: str, cache: Path
-    ) -> "SequenceBatches":
+        self, settings: Any, source: "ExampleSource", preprocessing: Any, split: str, cache: Path
+    ) -> "Batches":
         """Preprocess one split into (sequence, target) examples."""
 
     @abc.abstractmethod
@@ -139,7 +151,7 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def baselines(
-        self, settings: Any, source: "Source", preprocessing: Any, examples: Iterable[Example]
+        self, settings: Any, source: "ExampleSource", preprocessing: Any, examples: Iterable[Example]
     ) -> dict[str, dict[str, float]]:
         """Train the baselines on the training split and score them on the same examples: name -> metrics."""
 
@@ -147,17 +159,38 @@ class Task(abc.ABC):
         """Say what a user should know of how examples were read, e.g. that one was cut."""
         return []
 
-    @abc.abstractmethod
+    def predict_table(
+        self, predictor: Any, path: Path, output: Path, settings: Any, plot: Path | None = None
+    ) -> str:
+        """Answer a table of the user's in another table, and say in a few words what was done.
+
+        Args:
+            predictor: from a run or an export.
+            path: the user's table.
+            output: .csv, .tsv or .jsonl.
+            settings: of the run, with the columns that the user named.
+            plot: a picture of the answers, for tasks that draw one.
+
+        Raises:
+            UserError: the table cannot be read, or there is nothing to draw.
+        """
+        from common.prediction import predict_table
+
+        if plot is not None:
+            raise UserError(f"PLOT is given, but {self.name} draws no picture of its answers; leave it out.")
+        return f"{predict_table(predictor, path, output, settings):,} rows answered"
+
     def line(self, answer: Answer) -> str:
-        """Write an answer in one line, for a person."""
+        """Write an answer in one line, for a person; of tasks that have a `line_feature`."""
+        raise NotImplementedError
 
-    @abc.abstractmethod
     def column_names(self, labels: list[str]) -> list[str]:
-        """Name the columns that `predict` adds to a user's table."""
+        """Name the columns that `predict` adds to a user's table; of tasks that have a `line_feature`."""
+        raise NotImplementedError
 
-    @abc.abstractmethod
     def columns(self, answer: Answer) -> dict[str, Any]:
-        """Values of the columns that `predict` adds to a user's table."""
+        """Values of the columns that `predict` adds to a user's table; as `column_names`."""
+        raise NotImplementedError
 
 
 def task_names() -> list[str]:

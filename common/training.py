@@ -17,7 +17,7 @@ import tensorflow as tf
 from keras import ops
 
 from common.config import TrainSettings
-from common.data.batching import SequenceBatches, choose_buckets
+from common.data.batching import Batches, choose_buckets
 from common.errors import UserError
 from common.files import whole_file, write_json, write_text
 from common.plots import learning_curves
@@ -50,7 +50,7 @@ def train(task: Task, settings: Any, source: Any, preprocessing: Any, run: Run) 
     )
     model.optimizer.build(model.trainable_variables)
     checkpoint = Checkpoint(
-        run, epoch, monitor=f"val_{task.metric}", mode=task.metric_mode, train=settings.train
+        run, epoch, monitor=f"val_{task.monitor}", mode=task.metric_mode, train=settings.train
     )
     checkpoint.restore(model)
     if not checkpoint.ended:
@@ -72,7 +72,7 @@ def train(task: Task, settings: Any, source: Any, preprocessing: Any, run: Run) 
             "parameters": int(model.count_params()),
             "epochs": checkpoint.epochs_done,
             "best_epoch": checkpoint.best_epoch,
-            f"best_validation_{task.metric}": checkpoint.best,
+            f"best_validation_{task.monitor}": checkpoint.best,
             "train_seconds": round(checkpoint.seconds, 1),
             "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
             "padding_share": round(buckets.padding_share, 4),
@@ -283,7 +283,7 @@ def _callbacks(run: Run, train: TrainSettings) -> list[keras.callbacks.Callback]
     return callbacks
 
 
-def _scoring_batches(batches: SequenceBatches, train: TrainSettings) -> tf.data.Dataset:
+def _scoring_batches(batches: Batches, train: TrainSettings) -> tf.data.Dataset:
     buckets = choose_buckets(batches.lengths, train.buckets, 4 * train.tokens_per_batch)
     return batches.scoring_batches(buckets)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -67,6 +67,24 @@ def choose_buckets(lengths: np.ndarray, buckets: int, tokens_per_batch: int) -> 
     )
 
 
+class Batches(Protocol):
+    """What the training loop asks of one split, however its examples are kept.
+
+    Attributes:
+        lengths: (examples,) time steps of each.
+    """
+
+    lengths: np.ndarray
+
+    def training_batches(
+        self, buckets: LengthBuckets, epoch: tf.Variable, seed: int, shuffle_buffer: int
+    ) -> tf.data.Dataset:
+        """Batches in a new order each epoch, drawn from `seed` and `epoch` and from nothing else."""
+
+    def scoring_batches(self, buckets: LengthBuckets) -> tf.data.Dataset:
+        """Batches of every example, in a fixed order."""
+
+
 class SequenceBatches:
     """Preprocessed examples of one split, kept in a file, and their batches.
 
@@ -104,11 +122,11 @@ class SequenceBatches:
                 self.examples.shuffle(shuffle_buffer, seed=seed * 1_000_003 + epoch.read_value()), buckets
             )
 
-        return _counted(tf.data.Dataset.from_tensors(0).flat_map(one_epoch), buckets)
+        return counted(tf.data.Dataset.from_tensors(0).flat_map(one_epoch), buckets)
 
     def scoring_batches(self, buckets: LengthBuckets) -> tf.data.Dataset:
         """Batches of every example, in a fixed order."""
-        return _counted(self._bucketed(self.examples, buckets), buckets)
+        return counted(self._bucketed(self.examples, buckets), buckets)
 
     def _bucketed(self, examples: tf.data.Dataset, buckets: LengthBuckets) -> tf.data.Dataset:
         return examples.bucket_by_sequence_length(
@@ -120,8 +138,8 @@ class SequenceBatches:
         )
 
 
-def _counted(batches: tf.data.Dataset, buckets: LengthBuckets) -> tf.data.Dataset:
-    # A loop that knows the number of batches shows how far it is.
+def counted(batches: tf.data.Dataset, buckets: LengthBuckets) -> tf.data.Dataset:
+    """Fix the order of batches and their number: a loop that knows it shows how far it is."""
     return _in_fixed_order(
         batches.apply(tf.data.experimental.assert_cardinality(buckets.steps_per_epoch)).prefetch(4)
     )

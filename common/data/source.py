@@ -1,9 +1,11 @@
 """A source of data: named splits of raw examples, with a licence, a citation and counts."""
 
+import abc
 import functools
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,8 +91,8 @@ def announce(line: str) -> None:
     Console(stderr=True, soft_wrap=True).print(line, highlight=False, markup=False)
 
 
-class Source:
-    """Prepared data: splits of raw examples that are read from disk as they are needed.
+class ExampleSource(abc.ABC):
+    """Named splits of raw examples.
 
     Attributes:
         name: what the user chose, or the file's name.
@@ -99,6 +101,31 @@ class Source:
         report: what was left out while preparing, such as duplicates_dropped and rows_skipped.
         fingerprint: equal for equal data, splits and order.
     """
+
+    name: str
+    information: SourceInformation
+    counts: dict[str, int]
+    report: dict[str, Any]
+    fingerprint: str
+
+    @abc.abstractmethod
+    def examples(self, split: str) -> Iterator[dict[str, Any]]:
+        """Give the raw examples of a split as a person would write them, always in the same order.
+
+        Raises:
+            UserError: the source has no such split.
+        """
+
+    def check_split(self, split: str) -> None:
+        """Raise a UserError if the source has no such split."""
+        if split not in self.counts:
+            raise UserError(
+                f"The data of {self.name!r} has no {split!r} split. Valid: {', '.join(self.counts)}."
+            )
+
+
+class Source(ExampleSource):
+    """Prepared data: splits of raw examples that are read from disk as they are needed."""
 
     def __init__(self, builder: "SequenceBuilder") -> None:
         self._builder = builder
@@ -129,15 +156,18 @@ class Source:
         import tensorflow as tf
         import tensorflow_datasets as tfds
 
-        if split not in self.counts:
-            raise UserError(
-                f"The data of {self.name!r} has no {split!r} split. Valid: {', '.join(self.counts)}."
-            )
+        self.check_split(split)
         options = tf.data.Options()
         options.deterministic = True
         # One shard after the other: interleaved shards would change the order with their number.
         reading = tfds.ReadConfig(options=options, interleave_cycle_length=1, try_autocache=False)
         return self._builder.as_dataset(split=split, shuffle_files=False, read_config=reading)
+
+    def examples(self, split: str) -> Iterator[dict[str, Any]]:
+        """Read a split as a person would write it: str instead of bytes."""
+        from common.serving import dataset_examples
+
+        return dataset_examples(self.dataset(split))
 
 
 def open_source(builder: "SequenceBuilder") -> Source:

@@ -74,19 +74,19 @@ class GRU(RecurrentLayer):
             if self.bias is not None:
                 product = product + self._recurrent_bias()
             z, r = self._gates(projected, product)
-            hidden = r * product[:, 2 * self.units :]
+            hidden = r * product[..., 2 * self.units :]
         else:
             kernel = self._cast(self.recurrent_kernel)
-            z, r = self._gates(projected, self._scaled(ops.matmul(seen, kernel[:, : 2 * self.units]), 0))
-            hidden = self._scaled(ops.matmul(r * seen, kernel[:, 2 * self.units :]), 2 * self.units)
-        candidate = self.activation(projected[:, 2 * self.units :] + hidden)
+            z, r = self._gates(projected, self._scaled(ops.matmul(seen, kernel[..., : 2 * self.units]), 0))
+            hidden = self._scaled(ops.matmul(r * seen, kernel[..., 2 * self.units :]), 2 * self.units)
+        candidate = self.activation(projected[..., 2 * self.units :] + hidden)
         if self.mirrored:
             z = 1 - z
         return [z * h + (1 - z) * candidate]
 
     def _gates(self, projected: Any, product: Any) -> tuple[Any, Any]:
-        both = self.recurrent_activation(projected[:, : 2 * self.units] + product[:, : 2 * self.units])
-        return both[:, : self.units], both[:, self.units :]
+        both = self.recurrent_activation(projected[..., : 2 * self.units] + product[..., : 2 * self.units])
+        return both[..., : self.units], both[..., self.units :]
 
     def _scaled(self, product: Any, start: int) -> Any:
         """A part of the recurrent product, which is in two parts if the reset gate comes between."""

@@ -1,0 +1,85 @@
+"""Errors of forecasts, as the M4 competition and the papers on long horizons define them."""
+
+import numpy as np
+from statsmodels.tsa.seasonal import seasonal_decompose
+
+# Two-sided 90 % of the normal distribution, as in the competition's test for a season.
+SEASONALITY_QUANTILE = 1.645
+
+
+def seasonal_naive_error(values: np.ndarray, season: int) -> np.ndarray:
+    """Mean absolute difference between a step and the one a season before: the unit of MASE.
+
+    Args:
+        values: (time, series), longer than a season.
+        season: steps after which a series is like before; 1 for none.
+
+    Returns:
+        (series,)
+
+    Source: Hyndman and Koehler, "Another look at measures of forecast accuracy", 2006.
+    """
+    season = season if len(values) > season else 1
+    return np.abs(values[season:] - values[:-season]).mean(axis=0)
+
+
+def symmetric_percentage_error(truth: np.ndarray, forecast: np.ndarray) -> np.ndarray:
+    """200 |y - f| / (|y| + |f|) in per cent, of each number; 0 where both are 0.
+
+    Source: Makridakis et al., "The M4 competition", 2020.
+    """
+    size = np.abs(truth) + np.abs(forecast)
+    return np.divide(200 * np.abs(truth - forecast), size, out=np.zeros_like(size), where=size > 0)
+
+
+def pinball_loss(truth: np.ndarray, quantiles: np.ndarray, levels: list[float]) -> np.ndarray:
+    """max(q (y - f), (q - 1) (y - f)) of each forecast quantile f with level q.
+
+    Args:
+        truth: (..., time, series).
+        quantiles: (..., time, series, levels).
+        levels: each between 0 and 1.
+
+    Returns:
+        Shaped like `quantiles`.
+
+    Source: Koenker and Bassett, "Regression quantiles", 1978.
+    """
+    error = truth[..., np.newaxis] - quantiles
+    return np.maximum(np.asarray(levels) * error, (np.asarray(levels) - 1) * error)
+
+
+def naive2(history: np.ndarray, season: int, horizon: int) -> np.ndarray:
+    """Forecast the last value, of the series without its season if it has one: M4's yardstick.
+
+    A series has a season if its autocorrelation at that lag passes a test at 90 %; the season is then taken
+    out by classical multiplicative decomposition.
+
+    Args:
+        history: (time,).
+        season: steps after which the series may repeat itself; 1 for none.
+        horizon: steps to forecast.
+
+    Returns:
+        (horizon,)
+
+    Source: Makridakis et al., "The M4 competition", 2020, and the organisers' code.
+    """
+    if not has_season(history, season):
+        return np.full(horizon, history[-1])
+    factors = seasonal_decompose(history, model="multiplicative", period=season).seasonal
+    steps = len(history) + np.arange(horizon)
+    return history[-1] / factors[-1] * factors[steps % season]
+
+
+def has_season(history: np.ndarray, season: int) -> bool:
+    """Test whether the autocorrelation at the lag of a season is more than chance."""
+    if season == 1 or len(history) < 3 * season:
+        return False
+    centred = history - history.mean()
+    correlations = np.array(
+        [(centred[lag:] * centred[: len(centred) - lag]).sum() for lag in range(1, season + 1)]
+    )
+    correlations /= (centred**2).sum()
+    limit = SEASONALITY_QUANTILE * np.sqrt((1 + 2 * (correlations[:-1] ** 2).sum()) / len(history))
+    return bool(abs(correlations[-1]) > limit)

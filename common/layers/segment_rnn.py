@@ -1,0 +1,141 @@
+"""A recurrent layer over segments of a series, whose future segments are all decoded at once."""
+
+from typing import Any, Literal
+
+import keras
+from keras import ops
+
+from common.layers.gru import GRU
+from common.layers.lstm import LSTM
+
+
+@keras.saving.register_keras_serializable(package="rnn_task_suite")
+class SegmentRNN(keras.layers.Layer):
+    """Read a series in segments, then write each future segment from the last state and its place.
+
+    x_i = relu(W_v [y_{iw+1}; ...; y_{iw+w}] + b_v), for each segment i of w steps
+    h_i = cell(x_i, h_{i-1}), from the first segment to the last, n
+    g_j = cell([p_j; c], h_n), for each future segment j, with learned vectors for its place j and its channel
+    [y_{jw+1}; ...; y_{jw+w}] = W_o dropout(g_j) + b_o
+
+    No future segment waits for the one before. The product of h_n with the recurrent weights is the same for
+    all of them, and is computed once.
+
+    Input: (batch, channels, time); each channel is read on its own, with the same weights.
+    Output: (batch, channels, horizon, outputs).
+    Mask: none.
+
+    Example:
+        >>> SegmentRNN(64, segment_length=24, horizon=48)(keras.ops.ones((8, 7, 96))).shape
+        (8, 7, 48, 1)
+
+    Source: Lin et al., "SegRNN: Segment recurrent neural network for long-term time series
+    forecasting", 2023.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        segment_length: int,
+        horizon: int,
+        outputs: int = 1,
+        cell: Literal["gru", "lstm"] = "gru",
+        channel_embedding: bool = True,
+        dropout: float = 0.0,
+        implementation: Literal["auto", "loop"] = "auto",
+        **kwargs: Any,
+    ) -> None:
+        """Set up the layer.
+
+        Args:
+            units: width of the state; even with a channel embedding.
+            segment_length: steps of a segment; the time of the input and the horizon are multiples of it.
+            horizon: steps that are foretold.
+            outputs: numbers foretold for each step.
+            cell: gru or lstm.
+            channel_embedding: whether half of the place's vector is the channel's.
+            dropout: share of the decoded state that is dropped.
+            implementation: of RecurrentLayer; loop where XLA compiles the model.
+            kwargs: of keras.layers.Layer.
+        """
+        super().__init__(**kwargs)
+        if horizon % segment_length:
+            raise ValueError(f"The horizon {horizon} is no multiple of the segment's {segment_length} steps.")
+        self.units = units
+        self.segment_length = segment_length
+        self.horizon = horizon
+        self.outputs = outputs
+        self.cell = cell
+        self.channel_embedding = channel_embedding
+        self.dropout = dropout
+        self.implementation = implementation
+        dtype = self.dtype_policy
+        self.value_embedding = keras.layers.Dense(
+            units, activation="relu", dtype=dtype, name="value_embedding"
+        )
+        self.recurrent = {"gru": GRU, "lstm": LSTM}[cell](
+            units, return_state=True, implementation=implementation, dtype=dtype, name="recurrent"
+        )
+        self.dropout_layer = keras.layers.Dropout(dropout, dtype=dtype)
+        self.readout = keras.layers.Dense(segment_length * outputs, dtype=dtype, name="readout")
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the weights for inputs (batch, channels, time)."""
+        _, channels, time = input_shape
+        if time % self.segment_length:
+            raise ValueError(f"{time} steps are no multiple of the segment's {self.segment_length}.")
+        width = self.units // 2 if self.channel_embedding else self.units
+        places = self.horizon // self.segment_length
+        self.places = self.add_weight((places, width), initializer=self._normal(), name="places")
+        if self.channel_embedding:
+            self.channels = self.add_weight(
+                (channels, self.units - width), initializer=self._normal(), name="channels"
+            )
+        self.value_embedding.build((None, None, self.segment_length))
+        self.recurrent.build((None, None, self.units))
+        self.readout.build((None, None, None, self.units))
+        self.built = True
+
+    @staticmethod
+    def _normal() -> keras.initializers.Initializer:
+        return keras.initializers.RandomNormal(stddev=1.0)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """(batch, channels, time) to (batch, channels, horizon, outputs)."""
+        channels, time = inputs.shape[1:]
+        segments = ops.reshape(inputs, (-1, time // self.segment_length, self.segment_length))
+        embedded = self.value_embedding(segments)  # (batch * channels, segments, units)
+        _, *states = self.recurrent(embedded, training=training)
+        # (batch, channels, 1, units) each: the one state that all places start from.
+        states = [ops.reshape(state, (-1, channels, 1, self.units)) for state in states]
+        projected = self.recurrent.project(self._places(channels))  # (channels or 1, places, gates * units)
+        decoded = self.recurrent.advance(ops.expand_dims(projected, 0), states)[0]
+        written = self.readout(self.dropout_layer(decoded, training=training))
+        return ops.reshape(written, (-1, channels, self.horizon, self.outputs))
+
+    def _places(self, channels: int) -> Any:
+        """(channels or 1, places, units)."""
+        places = ops.expand_dims(ops.cast(self.places, self.compute_dtype), 0)
+        if not self.channel_embedding:
+            return places
+        names = ops.expand_dims(ops.cast(self.channels, self.compute_dtype), 1)
+        return ops.concatenate(
+            [ops.repeat(places, channels, axis=0), ops.repeat(names, places.shape[1], axis=1)], axis=-1
+        )
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """(batch, channels, horizon, outputs)."""
+        return (*input_shape[:2], self.horizon, self.outputs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return super().get_config() | {
+            "units": self.units,
+            "segment_length": self.segment_length,
+            "horizon": self.horizon,
+            "outputs": self.outputs,
+            "cell": self.cell,
+            "channel_embedding": self.channel_embedding,
+            "dropout": self.dropout,
+            "implementation": self.implementation,
+        }

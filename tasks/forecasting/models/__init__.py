@@ -1,0 +1,1 @@
+"""The networks between scaled windows and scaled forecasts, one kind a file."""

@@ -1,0 +1,58 @@
+"""ES-RNN: exponential smoothing of each series outside, one recurrent network for all of them inside."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from common.layers.exponential_smoothing import ExponentialSmoothing
+from common.layers.segment_rnn import SegmentRNN
+from tasks.forecasting.config import ForecastingSettings
+from tasks.forecasting.preprocessing import WindowShape
+
+
+def es_rnn(settings: ForecastingSettings, shape: WindowShape, values: Any, series: Any, place: Any) -> Any:
+    """Foretell series that are positive and differ in size.
+
+    x_t = log(y_t / (l_T s_t)), for the steps of the window, with its last level l_T and its seasons s_t
+    y_{T+h} = l_T s_{T+h} exp(network(x)_h)
+
+    The winner's dilated LSTM is a GRU over segments here.
+
+    Args:
+        settings: `model` is used.
+        shape: sizes.
+        values: (batch, look-back, 1), positive.
+        series: (batch,) numbers.
+        place: (batch,) number of the last step.
+
+    Returns:
+        (batch, horizon, 1, outputs)
+
+    Source: Smyl, "A hybrid method of exponential smoothing and recurrent neural networks for time series
+    forecasting", 2020.
+    """
+    model = settings.model
+    smoothing = ExponentialSmoothing(
+        shape.series + 1, list(shape.seasons), shape.horizon, name="exponential_smoothing"
+    )
+    values = values[..., 0]  # (batch, look-back)
+    levels, factors = smoothing(values, series, place)
+    level = levels[:, -1:]
+    logs = ops.log(values / (factors[:, : shape.look_back] * level))
+    network = SegmentRNN(
+        model.units,
+        model.segment_length,
+        # Whole segments; what is beyond the horizon is left out.
+        -(-shape.horizon // model.segment_length) * model.segment_length,
+        outputs=shape.outputs,
+        channel_embedding=False,
+        dropout=model.dropout,
+        implementation="loop" if settings.train.xla else "auto",
+        name="segments",
+    )
+    whole = shape.look_back // model.segment_length * model.segment_length
+    corrections = network(ops.expand_dims(logs[:, -whole:], 1))[:, 0, : shape.horizon]
+    corrections = keras.layers.Activation("linear", dtype="float32")(corrections)  # (batch, horizon, outputs)
+    ahead = level * factors[:, shape.look_back :]
+    return ops.expand_dims(ops.expand_dims(ahead, -1) * ops.exp(corrections), 2)

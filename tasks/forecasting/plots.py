@@ -1,0 +1,90 @@
+"""Pictures of forecasts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from common.task import Answer, Example
+
+# Columns drawn of one window.
+MOST_COLUMNS = 3
+
+
+def draw_forecasts(
+    windows: list[tuple[Example, Answer]], targets: list[str], levels: list[float], steps: int
+) -> Figure:
+    """Draw windows below one another, over the number of the step: past, truth, forecast and interval.
+
+    Args:
+        windows: example and answer of each.
+        targets: names of the columns.
+        levels: of the answers' quantiles; the outer ones are the interval.
+        steps: of the past at most.
+    """
+    columns = targets[:MOST_COLUMNS]
+    width = 9 if len(columns) == 1 else 5 * len(columns)
+    figure, panels = plt.subplots(
+        len(windows),
+        len(columns),
+        figsize=(width, 2.6 * len(windows)),
+        squeeze=False,
+        layout="constrained",
+    )
+    for row, (example, answer) in zip(panels, windows, strict=True):
+        history, truth = np.asarray(example["history"])[-steps:], np.asarray(example["future"])
+        past, ahead = range(1 - len(history), 1), range(1, len(truth) + 1)
+        for number, (panel, target) in enumerate(zip(row, columns, strict=True)):
+            draw_forecast(panel, past, history[:, number], ahead, answer, number, levels)
+            panel.plot(ahead, truth[:, number], color="black", linewidth=1, label="truth")
+            series = f"{example['series']}: " if example["series"] else ""
+            panel.set(title=f"{series}{target}, read until {example['time']}", xlabel="step")
+    panels[0, 0].legend(loc="upper left", fontsize="small")
+    return figure
+
+
+def draw_forecast(
+    panel: Axes,
+    past: Sequence[Any],
+    values: np.ndarray,
+    ahead: Sequence[Any],
+    answer: Answer,
+    column: int,
+    levels: list[float],
+) -> None:
+    """Draw one column: its past values, its forecast, its interval.
+
+    Args:
+        panel: to draw into.
+        past: places or times of the values.
+        values: (past,)
+        ahead: places or times of the forecast.
+        answer: of the model.
+        column: number of the target column.
+        levels: of the answer's quantiles.
+    """
+    panel.plot(past, values, color="tab:gray", linewidth=1, label="past")
+    if len(levels) > 1:
+        quantiles = np.asarray(answer["quantiles"])[:, column]
+        share = f"{100 * (levels[-1] - levels[0]):g} % interval"
+        panel.fill_between(
+            ahead, quantiles[:, 0], quantiles[:, -1], color="tab:blue", alpha=0.25, label=share
+        )
+    forecast = np.asarray(answer["forecast"])[:, column]
+    panel.plot(ahead, forecast, color="tab:blue", linewidth=1.5, label="forecast")
+    panel.grid(alpha=0.3)
+
+
+def draw_errors_by_step(errors: pd.DataFrame) -> Figure:
+    """Draw the scaled errors over the steps of the horizon."""
+    figure, panel = plt.subplots(figsize=(6, 3.5), layout="constrained")
+    for name, style in (("mae", "-"), ("mse", "--")):
+        panel.plot(errors["step"], errors[name], style, label=name)
+    panel.set(xlabel="step of the horizon", ylabel="error of scaled values", ylim=(0, None))
+    panel.grid(alpha=0.3)
+    panel.legend()
+    return figure

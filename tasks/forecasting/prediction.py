@@ -1,0 +1,138 @@
+"""Forecasts of a user's table: times, forecast and interval of the steps ahead, and a picture."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+
+from common.errors import UserError
+from common.files import whole_file
+from common.plots import save_figure
+from common.prediction import check_output
+from common.serving import Predictor
+from common.task import Answer, Example
+from tasks.forecasting.config import ForecastingSettings
+from tasks.forecasting.data import columns_of
+from tasks.forecasting.plots import draw_forecast
+from tasks.forecasting.series import Columns, Series, SeriesSet, read_series, step_seconds
+from tasks.forecasting.windows import reads_clock
+
+PLOT_SUFFIXES = (".png", ".pdf", ".svg")
+# Series and columns that one picture shows, and look-backs of their past.
+MOST_PANELS, PAST_DRAWN = 6, 2
+
+
+def predict_table(
+    predictor: Predictor, path: Path, output: Path, settings: ForecastingSettings, plot: Path | None
+) -> int:
+    """Forecast every series of a table and write a table of the steps ahead.
+
+    Args:
+        predictor: from a run or an export.
+        path: a table with the columns that the model reads; columns known ahead go on for a horizon below
+            the last value.
+        output: .csv, .tsv or .jsonl.
+        settings: of the run, with the columns that the user named.
+        plot: a picture; None for none.
+
+    Returns:
+        The number of steps written.
+
+    Raises:
+        UserError: a table cannot be read or written, or is too short.
+    """
+    check_output(output, path)
+    if plot is not None and plot.suffix not in PLOT_SUFFIXES:
+        raise UserError(f"PLOT={plot} must end in one of {', '.join(PLOT_SUFFIXES)}.")
+    data = settings.data
+    columns = columns_of(data)
+    found = read_series(path, columns, data.frequency, data.fill, data.skip_bad_rows, with_future=True)
+    examples = [_example(series, found, settings, path) for series in found.series]
+    answers = [answer for _, answer in predictor.answer_all(examples)]
+    levels = settings.model.levels
+    rows = [
+        row
+        for series, answer in zip(found.series, answers, strict=True)
+        for row in _rows(series, found, answer, levels)
+    ]
+    table = pd.DataFrame(rows)
+    with whole_file(output) as temporary:
+        if output.suffix == ".jsonl":
+            table.to_json(temporary, orient="records", lines=True, force_ascii=False)
+        else:
+            table.to_csv(temporary, index=False, sep="\t" if output.suffix == ".tsv" else ",")
+    if plot is not None:
+        _draw(found, answers, settings, plot)
+    return len(table)
+
+
+def _example(series: Series, found: SeriesSet, settings: ForecastingSettings, path: Path) -> Example:
+    """The last window of a series; what lies ahead is known of the known columns alone."""
+    data, steps = settings.data, len(series)
+    name = f"the series {series.name!r}" if series.name else "the series"
+    if steps < data.look_back:
+        raise UserError(
+            f"{path}: {name} has {steps:,} steps with values; the model reads {data.look_back:,}: give the "
+            f"last {data.look_back:,} at least."
+        )
+    example: Example = {
+        "series": series.name,
+        "time": str(series.times[steps - 1]),
+        "history": series.values[-data.look_back :].astype(np.float32),
+    }
+    if reads_clock(settings, step_seconds(found.frequency)):
+        example["clock"] = int(series.times.asi8[steps - 1])
+    if found.columns.known:
+        known = series.known[steps - data.look_back : steps + data.horizon]
+        if len(known) < data.look_back + data.horizon:
+            missing = data.look_back + data.horizon - len(known)
+            raise UserError(
+                f"{path}: {name} lacks {missing:,} of the {data.horizon:,} rows ahead: the model needs "
+                f"{', '.join(found.columns.known)} there; add rows with {found.columns.time} and these "
+                "columns, and leave the other cells empty."
+            )
+        example["known"] = known.astype(np.float32)
+    return example
+
+
+def _ahead(series: Series, found: SeriesSet, horizon: int) -> pd.DatetimeIndex:
+    """Times of the steps after the last value."""
+    return pd.date_range(series.times[len(series) - 1], periods=horizon + 1, freq=found.frequency)[1:]
+
+
+def _rows(series: Series, found: SeriesSet, answer: Answer, levels: list[float]) -> Iterator[dict[str, Any]]:
+    columns: Columns = found.columns
+    for step, time in enumerate(_ahead(series, found, len(answer["forecast"]))):
+        row: dict[str, Any] = {columns.identifier: series.name} if columns.identifier else {}
+        row[columns.time] = f"{time}{series.zone}"
+        for number, target in enumerate(columns.targets):
+            row[target] = float(answer["forecast"][step][number])
+            for place, level in enumerate(levels):
+                if level != 0.5:  # That is the forecast itself.
+                    row[f"{target}_{level * 100:g}"] = float(answer["quantiles"][step][number][place])
+        yield row
+
+
+def _draw(found: SeriesSet, answers: list[Answer], settings: ForecastingSettings, plot: Path) -> None:
+    """Draw the first few series and columns."""
+    shown = [
+        (series, answer, number)
+        for series, answer in zip(found.series, answers, strict=True)
+        for number in range(len(found.columns.targets))
+    ][:MOST_PANELS]
+    figure, panels = plt.subplots(
+        len(shown), 1, figsize=(9, 3 * len(shown)), squeeze=False, layout="constrained"
+    )
+    for panel, (series, answer, number) in zip(panels[:, 0], shown, strict=True):
+        first = max(0, len(series) - PAST_DRAWN * settings.data.look_back)
+        past, values = series.times[first : len(series)], series.values[first:, number]
+        ahead = _ahead(series, found, len(answer["forecast"]))
+        draw_forecast(panel, past, values, ahead, answer, number, settings.model.levels)
+        target = found.columns.targets[number]
+        panel.set(title=f"{series.name}: {target}" if series.name else target)
+        panel.tick_params(axis="x", labelrotation=30)
+    panels[0, 0].legend(loc="upper left", fontsize="small")
+    save_figure(figure, plot)

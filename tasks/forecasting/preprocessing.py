@@ -1,0 +1,254 @@
+"""How windows become model inputs, and answers the user's units: scales learned from the training part."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from common.errors import UserError
+from common.files import read_record, write_json
+from common.task import Example, Preprocessing
+from tasks.forecasting.config import ForecastingSettings
+from tasks.forecasting.series import DAY, calendar_cycles
+from tasks.forecasting.windows import SeriesSource
+
+FILE = "series.json"
+# A window that hardly moves is not blown up by more than this.
+SMALLEST_DEVIATION = 1e-6
+
+
+@dataclass(frozen=True)
+class WindowShape:
+    """Sizes of what a model reads and writes.
+
+    Attributes:
+        look_back: steps that are read.
+        horizon: steps that are foretold.
+        targets: columns that are foretold; they come first in the history.
+        past: columns behind them, known up to now only.
+        known: columns known ahead, those of the calendar among them.
+        outputs: numbers foretold for each step of each column: one a quantile, or one.
+        seasons: steps after which a series is like before, of those that fit into the look-back.
+        series: number of series that were trained on.
+    """
+
+    look_back: int
+    horizon: int
+    targets: int
+    past: int
+    known: int
+    outputs: int
+    seasons: tuple[int, ...]
+    series: int
+
+
+class ForecastingPreprocessing(Preprocessing):
+    """Windows in the user's units to scaled ones and back, by the mean and deviation of the training part.
+
+    A series that was not trained on is scaled by its own window.
+
+    Attributes:
+        labels: names of the target columns.
+        record: all that was learned, as it is written: names, mean, deviation, known_mean, known_deviation,
+            targets, past, known, frequency, step_seconds, seasons.
+    """
+
+    def __init__(self, settings: ForecastingSettings, record: dict[str, Any]) -> None:
+        self.settings = settings
+        self.record = record
+        self.labels = record["targets"]
+        # What es_rnn's weights start from; not needed once they are learned.
+        self.factors: list[np.ndarray] = []
+        self.several = record["names"] != [""]
+        # One row more, for a series that is not known.
+        self.mean = _table(record["mean"], 0.0)
+        self.deviation = _table(record["deviation"], 1.0)
+        self.known_mean = tf.constant(record["known_mean"], tf.float32)
+        self.known_deviation = tf.constant(record["known_deviation"], tf.float32)
+        unknown = len(record["names"])
+        self.table = tf.lookup.StaticHashTable(
+            tf.lookup.KeyValueTensorInitializer(
+                tf.constant(record["names"]), tf.range(unknown, dtype=tf.int32)
+            ),
+            default_value=unknown,
+        )
+
+    @classmethod
+    def learn(cls, settings: ForecastingSettings, source: SeriesSource) -> "ForecastingPreprocessing":
+        """Take over what the source measured on the training parts."""
+        found, columns = source.statistics, source.data.columns
+        mean, deviation, factors = found.mean, found.deviation, []
+        if settings.model.kind == "es_rnn":
+            source.check_positive()
+            # Ratios are what is smoothed: sizes are divided out, and nothing is taken off.
+            mean, deviation = np.zeros_like(mean), mean
+            seasons = [season for season in source.seasons if 1 < season <= settings.data.look_back]
+            factors = source.seasonal_factors(seasons)
+        preprocessing = cls(
+            settings,
+            {
+                "names": found.names,
+                "targets": list(columns.targets),
+                "past": list(columns.past),
+                "known": list(columns.known),
+                "frequency": source.data.frequency,
+                "step_seconds": source.step_seconds,
+                "seasons": list(source.seasons),
+                "mean": mean.tolist(),
+                "deviation": deviation.tolist(),
+                "known_mean": found.known_mean.tolist(),
+                "known_deviation": found.known_deviation.tolist(),
+            },
+        )
+        preprocessing.factors = factors
+        return preprocessing
+
+    @property
+    def shape(self) -> WindowShape:
+        """Sizes of what the model reads and writes."""
+        data = self.settings.data
+        return WindowShape(
+            look_back=data.look_back,
+            horizon=data.horizon,
+            targets=len(self.labels),
+            past=len(self.record["past"]),
+            known=0 if self.by_series else len(self.record["known"]) + 2 * len(self._periods),
+            outputs=max(1, len(self.settings.model.levels)),
+            seasons=tuple(season for season in self.record["seasons"] if 1 < season <= data.look_back),
+            series=len(self.record["names"]),
+        )
+
+    @property
+    def _periods(self) -> list[float]:
+        """Lengths in seconds of the cycles of the calendar that are read."""
+        return calendar_cycles(self.record["step_seconds"]) if self.settings.model.calendar else []
+
+    @property
+    def uses_known(self) -> bool:
+        """Whether there are known columns that the user has to give."""
+        return bool(self.record["known"])
+
+    @property
+    def uses_time(self) -> bool:
+        """Whether the clock is read: for the calendar, or to know which season's factor is whose."""
+        return self.by_series or bool(self._periods)
+
+    @property
+    def by_series(self) -> bool:
+        """Whether the model has parameters of each series."""
+        return self.settings.model.kind == "es_rnn"
+
+    def inputs(self, raw: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Raw windows to what the model reads, float32.
+
+        Args:
+            raw: history (batch, look-back, columns); where they are used, known (batch, look-back + horizon,
+                known columns), time (batch,) int64, seconds since 1970 of the last step that is read, and
+                series (batch,) names.
+
+        Returns:
+            history, scaled; known (batch, look-back + horizon, known and calendar columns), if there are any;
+            series (batch,) numbers, for a model with parameters of each series.
+        """
+        mean, deviation = self._scale(raw)
+        inputs = {"history": (raw["history"] - mean) / deviation}
+        if self.by_series:
+            inputs["series"] = self._number(raw)
+            inputs["place"] = tf.cast(raw["time"] // round(self.record["step_seconds"]), tf.int32)
+            return inputs
+        known = []
+        if self.uses_known:
+            known.append((raw["known"] - self.known_mean) / self.known_deviation)
+        if self._periods:
+            known.append(self._calendar(raw["time"]))
+        if known:
+            inputs["known"] = tf.concat(known, axis=-1)
+        return inputs
+
+    def example(self, raw: dict[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        """Raw windows to inputs and targets of the model, targets (batch, horizon, targets, 1) scaled."""
+        mean, deviation = self._scale(raw)
+        targets = len(self.labels)
+        future = (raw["future"] - mean[..., :targets]) / deviation[..., :targets]
+        return self.inputs(raw), future[..., tf.newaxis]
+
+    def unscaled(self, raw: dict[str, tf.Tensor], outputs: tf.Tensor) -> tf.Tensor:
+        """Outputs of the model (batch, horizon, targets, outputs) in the user's units."""
+        mean, deviation = self._scale(raw)
+        targets = len(self.labels)
+        return outputs * deviation[..., :targets, tf.newaxis] + mean[..., :targets, tf.newaxis]
+
+    def _scale(self, raw: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        """Mean and deviation, each (batch or 1, 1, columns)."""
+        if not self.several:
+            return self.mean[tf.newaxis, :1], self.deviation[tf.newaxis, :1]
+        number = self._number(raw)
+        mean, variance = tf.nn.moments(raw["history"], axes=[1], keepdims=True)
+        own = tf.maximum(tf.sqrt(variance), SMALLEST_DEVIATION * (1 + tf.abs(mean)))
+        if self.by_series:
+            mean, own = tf.zeros_like(mean), mean
+        trained_on = (number < len(self.record["names"]))[:, tf.newaxis, tf.newaxis]
+        return (
+            tf.where(trained_on, tf.gather(self.mean, number)[:, tf.newaxis], mean),
+            tf.where(trained_on, tf.gather(self.deviation, number)[:, tf.newaxis], own),
+        )
+
+    def _number(self, raw: dict[str, tf.Tensor]) -> tf.Tensor:
+        """Number of each window's series, (batch,) int32; one behind the last if it is not known."""
+        if not self.several:
+            return tf.zeros_like(raw["history"][:, 0, 0], tf.int32)
+        return self.table.lookup(raw["series"])
+
+    def _calendar(self, time: tf.Tensor) -> tf.Tensor:
+        """Place in each cycle, sine and cosine: (batch,) to (batch, look-back + horizon, 2 * cycles)."""
+        data = self.settings.data
+        steps = tf.range(1 - data.look_back, data.horizon + 1, dtype=tf.float64)
+        seconds = tf.cast(time, tf.float64)[:, tf.newaxis] + steps * self.record["step_seconds"]
+        # 1970 began on a Thursday: weeks are counted from the Monday before.
+        seconds = seconds[..., tf.newaxis] + 3 * DAY
+        phases = tf.math.floormod(seconds / tf.constant(self._periods, tf.float64), 1.0)
+        angles = tf.cast(2 * math.pi * phases, tf.float32)  # (batch, time, cycles)
+        return tf.concat([tf.sin(angles), tf.cos(angles)], axis=-1)
+
+    def save(self, directory: Path) -> None:
+        """Write what was learned."""
+        write_json(directory / FILE, self.record)
+
+    @classmethod
+    def load(cls, settings: ForecastingSettings, directory: Path) -> "ForecastingPreprocessing":
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: if the file is missing or damaged.
+        """
+        names = ("names", "targets", "past", "known", "frequency", "step_seconds", "seasons", "mean")
+        record = read_record(directory / FILE, *names, "deviation", "known_mean", "known_deviation")
+        if np.shape(record["mean"]) != np.shape(record["deviation"]) or not record["names"]:
+            raise UserError(f"{directory / FILE} is damaged: its scales do not fit; train the run again.")
+        return cls(settings, record)
+
+
+def _table(rows: list[list[float]], unknown: float) -> tf.Tensor:
+    """(series + 1, columns) float32."""
+    numbers = np.array(rows, np.float32)
+    return tf.constant(np.concatenate([numbers, np.full((1, numbers.shape[1]), unknown, np.float32)]))
+
+
+def raw_windows(examples: list[Example]) -> dict[str, tf.Tensor]:
+    """Raw examples as the named tensors that `ForecastingPreprocessing.inputs` takes."""
+    first = examples[0]
+    raw = {"history": _stacked(examples, "history")}
+    if "known" in first:
+        raw["known"] = _stacked(examples, "known")
+    if "clock" in first:
+        raw["time"] = tf.constant([example["clock"] for example in examples], tf.int64)
+    if first["series"]:
+        raw["series"] = tf.constant([example["series"] for example in examples], tf.string)
+    return raw
+
+
+def _stacked(examples: list[Example], name: str) -> tf.Tensor:
+    return tf.constant(np.stack([np.asarray(example[name], np.float32) for example in examples]))

@@ -1,0 +1,371 @@
+"""Tables with a time column, read into series on a regular grid of times.
+
+What is wrong with a table is said in one line with file and line. Missing steps and cells are filled only
+where that was asked for.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from common.data.tables import BadRow, read_rows
+from common.errors import UserError
+
+ZONE = re.compile(r"(?<=\d)\s*(Z|UTC|[+-]\d\d:?\d\d)$")
+WORDS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
+# Empty, or how pandas and R write that nothing is there.
+MISSING = {"", "na", "nan", "null", "none"}
+# Grids that are no fixed number of seconds, the widest first.
+CALENDAR_FREQUENCIES = ("YS", "YE", "QS", "QE", "MS", "ME", "B")
+SEASONS = {"YS": [1], "YE": [1], "QS": [4], "QE": [4], "MS": [12], "ME": [12], "B": [5]}
+DAY, WEEK = 86_400, 7 * 86_400
+# Mean length of a step in seconds, of the grids that are no fixed number of them.
+YEAR = 365.2425 * DAY
+STEP_SECONDS = {"Y": YEAR, "Q": YEAR / 4, "M": YEAR / 12, "B": DAY}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a table are what.
+
+    Attributes:
+        time: holds the time.
+        targets: are forecast.
+        past: help, and are known up to now.
+        known: help, and are known ahead.
+        identifier: names the series of a row; None if the table holds one series.
+    """
+
+    time: str
+    targets: tuple[str, ...]
+    past: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    identifier: str | None = None
+
+    @property
+    def all(self) -> list[str]:
+        """Every column, once."""
+        names = [self.identifier] if self.identifier else []
+        return list(dict.fromkeys([*names, self.time, *self.targets, *self.past, *self.known]))
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series on a regular grid.
+
+    Attributes:
+        name: of the series; empty if there is but one.
+        times: (time,) the clock that its file shows.
+        values: (time, targets and past columns) float64.
+        known: (time, known columns) float64; longer than `values` where the future is given.
+        zone: as its file writes it behind each time, or nothing.
+    """
+
+    name: str
+    times: pd.DatetimeIndex
+    values: np.ndarray
+    known: np.ndarray
+    zone: str = ""
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True)
+class SeriesSet:
+    """Series with the same columns and the same time step.
+
+    Attributes:
+        series: in the order of the file.
+        columns: of the table that they were read from.
+        frequency: pandas' name of the time step.
+        report: what was filled or left out, by what it was.
+    """
+
+    series: list[Series]
+    columns: Columns
+    frequency: str
+    report: dict[str, int] = field(default_factory=dict)
+
+
+def read_series(
+    path: Path | str,
+    columns: Columns,
+    frequency: str | None = None,
+    fill: str = "none",
+    skip_bad_rows: bool = False,
+    with_future: bool = False,
+) -> SeriesSet:
+    """Read a table, wide or, with an identifier, long.
+
+    Args:
+        path: CSV, TSV or JSON Lines.
+        columns: of the table.
+        frequency: pandas' name of the time step; None finds it in the times.
+        fill: what becomes of missing steps and cells, and of times that are there twice: none, previous,
+            interpolate or zero.
+        skip_bad_rows: count rows of the wrong shape instead of stopping at the first.
+        with_future: whether rows at the end may lack targets and past columns, since they are not known yet.
+
+    Raises:
+        UserError: the table cannot be read, or is no regular series; the message names file and line.
+    """
+    skipped: list[BadRow] = []
+    rows = list(read_rows(path, columns.all, skipped.append if skip_bad_rows else None))
+    if not rows:
+        raise UserError(f"{path} holds no row that can be read: give at least a look-back and a horizon.")
+    origins = [row.origin for row in rows]
+    table = pd.DataFrame({name: [row.values[name] for row in rows] for name in columns.all})
+    times, zone = parse_times(table[columns.time], origins)
+    numbers = {
+        name: parse_numbers(table[name], name, origins)
+        for name in dict.fromkeys((*columns.targets, *columns.past, *columns.known))
+    }
+    names = table[columns.identifier].str.strip() if columns.identifier else pd.Series([""] * len(table))
+    frame = pd.DataFrame({**numbers, "": times, "\0origin": origins}).rename(columns={"": "\0time"})
+    report = {"rows_skipped": len(skipped), "steps_filled": 0, "doubles_dropped": 0}
+    groups = frame.groupby(names, sort=False)
+    grids = {name: _on_grid(part, frequency, fill, report) for name, part in groups}
+    found = {grid.frequency for grid in grids.values()}
+    if len(found) > 1:
+        raise UserError(
+            f"{path}: the series have different time steps ({', '.join(sorted(found))}): give them apart, or "
+            "name the step as data.frequency."
+        )
+    series = [
+        _series(str(name), grid, columns, zone, fill, report, with_future) for name, grid in grids.items()
+    ]
+    return SeriesSet(series, columns, found.pop(), {name: count for name, count in report.items() if count})
+
+
+def parse_times(texts: pd.Series, origins: Sequence[str]) -> tuple[pd.DatetimeIndex, str]:
+    """Read times written all in one way; returns the clock they show, and the zone written behind them.
+
+    Raises:
+        UserError: one cannot be read, or they are of several zones.
+    """
+    texts = texts.str.strip()
+    zones = texts.str.extract(ZONE, expand=False).fillna("")
+    zone = zones.iloc[0]
+    other = np.flatnonzero(zones != zone)
+    if len(other):
+        first, second = zone or "no zone", zones.iloc[other[0]] or "no zone"
+        raise UserError(
+            f"{origins[other[0]]}: mixed time zones: this time has {second}, the first one {first}: write "
+            "all times in one zone, e.g. UTC."
+        )
+    clocks = texts.str.replace(ZONE, "", regex=True)
+    times = pd.to_datetime(clocks, errors="coerce")
+    bad = np.flatnonzero(times.isna())
+    if len(bad):
+        first = texts.iloc[0] if bad[0] else "2024-01-31 13:30"
+        raise UserError(
+            f"{origins[bad[0]]}: the time {texts.iloc[bad[0]]!r} cannot be read: write it like {first!r}."
+        )
+    return pd.DatetimeIndex(times).as_unit("s"), zone
+
+
+def parse_numbers(texts: pd.Series, name: str, origins: Sequence[str]) -> np.ndarray:
+    """Read the numbers of a column; TRUE is 1, FALSE 0, an empty cell NaN.
+
+    Raises:
+        UserError: a cell is no number, or infinite.
+    """
+    lowered = texts.str.strip().str.lower()
+    numbers = pd.to_numeric(lowered.replace(WORDS), errors="coerce").to_numpy(np.float64)
+    infinite = np.isinf(numbers)
+    wrong = np.flatnonzero((np.isnan(numbers) & ~lowered.isin(MISSING).to_numpy()) | infinite)
+    if len(wrong):
+        what = "is infinite" if infinite[wrong[0]] else "is no number"
+        raise UserError(
+            f"{origins[wrong[0]]}: {texts.iloc[wrong[0]]!r} in the column {name!r} {what}: correct it, or "
+            "leave the cell empty and set data.fill."
+        )
+    return numbers
+
+
+def infer_frequency(times: pd.DatetimeIndex) -> str | None:
+    """Name the time step of rising times of which some may be missing; None if they are on no grid."""
+    if len(times) < 3:
+        return None
+    found = pd.infer_freq(times)
+    if found is not None:
+        return pd.tseries.frequencies.to_offset(found).freqstr
+    step = pd.Series(np.diff(times.asi8)).mode().iloc[0]  # seconds
+    if step >= 27 * DAY or (step == DAY and (times.dayofweek < 5).all()):
+        for candidate in CALENDAR_FREQUENCIES:
+            grid = pd.date_range(times[0], times[-1], freq=candidate)
+            if times.isin(grid).all() and len(times) > len(grid) / 2:
+                return candidate
+    on_grid = (times.asi8 - times.asi8[0]) % step == 0
+    return pd.tseries.frequencies.to_offset(pd.Timedelta(seconds=step)).freqstr if on_grid.all() else None
+
+
+def step_seconds(frequency: str) -> float:
+    """Mean length of a time step."""
+    offset = pd.tseries.frequencies.to_offset(frequency)
+    letters = offset.freqstr.lstrip("0123456789").partition("-")[0]
+    if letters[:1] in STEP_SECONDS and letters in ("YS", "YE", "QS", "QE", "MS", "ME", "B"):
+        return STEP_SECONDS[letters[0]] * offset.n
+    if letters == "W":
+        return float(WEEK * offset.n)
+    return pd.Timedelta(offset).total_seconds()
+
+
+def seasons_of(frequency: str) -> list[int]:
+    """Steps after which a series of this time step is usually like before, shortest first."""
+    letters = frequency.partition("-")[0]
+    if letters in SEASONS:
+        return SEASONS[letters]
+    step = step_seconds(frequency)
+    if step >= WEEK:
+        return [max(1, round(YEAR / step))]
+    lengths = (WEEK,) if step >= DAY else (DAY, WEEK)
+    return [max(1, round(length / step)) for length in lengths]
+
+
+def calendar_cycles(step: float) -> list[float]:
+    """Lengths in seconds of day, week and year, and of their halves, that are longer than two steps."""
+    cycles = (DAY / 2, DAY, WEEK / 2, WEEK, YEAR / 2, YEAR)
+    return [cycle for cycle in cycles if cycle > 2 * step]
+
+
+@dataclass(frozen=True)
+class _Grid:
+    frequency: str
+    times: pd.DatetimeIndex
+    frame: pd.DataFrame
+
+
+def _on_grid(part: pd.DataFrame, frequency: str | None, fill: str, report: dict[str, int]) -> _Grid:
+    """Put the rows of one series on its grid; empty rows stand where steps are missing."""
+    times = pd.DatetimeIndex(part["\0time"])
+    origins = part["\0origin"].to_list()
+    steps = np.diff(times.asi8)
+    back = np.flatnonzero(steps < 0)
+    if len(back):
+        raise UserError(
+            f"{origins[back[0] + 1]}: the time {times[back[0] + 1]} comes after {times[back[0]]}: times are "
+            "out of order; sort the rows by time."
+        )
+    double = np.flatnonzero(steps == 0)
+    if len(double):
+        if fill == "none":
+            raise UserError(
+                f"{origins[double[0] + 1]}: the time {times[double[0]]} is there twice"
+                f"{_and_more(len(double))}: remove one of them, name the column that tells series apart as "
+                "DATA_ID, or set data.fill to keep the last."
+            )
+        report["doubles_dropped"] += len(double)
+        kept = ~times.duplicated(keep="last")
+        part, times, origins = part[kept], times[kept], [o for o, k in zip(origins, kept, strict=True) if k]
+    frequency = _checked_frequency(times, frequency, origins)
+    grid = pd.date_range(times[0], times[-1], freq=frequency, unit="s")
+    outside = np.flatnonzero(~times.isin(grid))
+    if len(outside):
+        raise UserError(
+            f"{origins[outside[0]]}: the time {times[outside[0]]} does not fit a step of {frequency}: "
+            "correct it, or name the step as data.frequency."
+        )
+    missing = grid.difference(times)
+    if len(missing):
+        if fill == "none":
+            before = int(np.searchsorted(times.asi8, missing.asi8[0])) - 1
+            raise UserError(
+                f"{origins[before]}: the step {missing[0]} is missing after this line"
+                f"{_and_more(len(missing))}: add it, or set data.fill to previous, interpolate or zero."
+            )
+        report["steps_filled"] += len(missing)
+    return _Grid(frequency, grid, part.set_index("\0time").reindex(grid))
+
+
+def _and_more(count: int) -> str:
+    return f" (and {count - 1:,} more)" if count > 1 else ""
+
+
+def _checked_frequency(times: pd.DatetimeIndex, frequency: str | None, origins: Sequence[str]) -> str:
+    if frequency is not None:
+        try:
+            return pd.tseries.frequencies.to_offset(frequency).freqstr
+        except ValueError:
+            raise UserError(
+                f"Setting data.frequency={frequency!r} is no time step that pandas knows: write h, 15min, D, "
+                "W, MS, QS or YS."
+            ) from None
+    found = infer_frequency(times)
+    if found is None:
+        raise UserError(
+            f"{origins[0]}: the times from here on have no regular step: put them on one, or name it as "
+            "data.frequency and set data.fill."
+        )
+    return found
+
+
+def _series(
+    name: str,
+    grid: _Grid,
+    columns: Columns,
+    zone: str,
+    fill: str,
+    report: dict[str, int],
+    with_future: bool,
+) -> Series:
+    """Take the columns of one series apart, and fill their empty cells."""
+    valued = [*columns.targets, *columns.past]
+    values = grid.frame[valued].to_numpy(np.float64)
+    end = len(values)
+    if with_future:
+        there = np.flatnonzero(~np.isnan(values[:, : len(columns.targets)]).all(axis=1))
+        end = int(there[-1]) + 1 if len(there) else 0
+    known = grid.frame[list(columns.known)].to_numpy(np.float64)
+    where = _Where(grid, [*valued, *columns.known])
+    filled = _filled(values[:end], fill, report, where, 0)
+    known = _filled(known, fill, report, where, len(valued))
+    return Series(name, grid.times, filled, known, zone)
+
+
+@dataclass(frozen=True)
+class _Where:
+    """Finds the line of a cell for a message."""
+
+    grid: _Grid
+    names: list[str]
+
+    def __call__(self, row: int, column: int) -> tuple[str, str]:
+        origin = self.grid.frame["\0origin"].iloc[row]
+        return (origin if isinstance(origin, str) else str(self.grid.times[row])), self.names[column]
+
+
+def _filled(
+    values: np.ndarray,
+    fill: str,
+    report: dict[str, int],
+    where: Callable[[int, int], tuple[str, str]],
+    offset: int,
+) -> np.ndarray:
+    rows, cells = np.nonzero(np.isnan(values))
+    if not len(rows):
+        return values
+    if fill == "none":
+        origin, name = where(int(rows[0]), int(cells[0]) + offset)
+        raise UserError(
+            f"{origin}: the cell of the column {name!r} is empty{_and_more(len(rows))}: fill it in, or set "
+            "data.fill to previous, interpolate or zero."
+        )
+    report["cells_filled"] = report.get("cells_filled", 0) + len(rows)
+    frame = pd.DataFrame(values)
+    if fill == "zero":
+        return frame.fillna(0.0).to_numpy()
+    frame = frame.ffill() if fill == "previous" else frame.interpolate(limit_direction="both")
+    if frame.isna().to_numpy().any():
+        row, cell = (int(index[0]) for index in np.nonzero(frame.isna().to_numpy()))
+        origin, name = where(row, cell + offset)
+        raise UserError(
+            f"{origin}: nothing comes before the first cells of the column {name!r}, which are empty: fill "
+            "them in, or set data.fill=zero."
+        )
+    return frame.to_numpy()

@@ -1,0 +1,350 @@
+"""Windows cut from series: a look-back that is read, a horizon that is foretold.
+
+The parts of a series follow one another in time: training, validation, test. The targets of a window lie in
+one part; its look-back may reach into the part before.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from common.data.batching import LengthBuckets, counted
+from common.data.source import ExampleSource, SourceInformation
+from common.errors import UserError
+from common.forecast_metrics import seasonal_naive_error
+from tasks.forecasting.config import ForecastingSettings
+from tasks.forecasting.series import Series, SeriesSet, calendar_cycles, seasons_of, step_seconds
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Borders:
+    """Where the parts of one series begin and end, in steps.
+
+    Attributes:
+        train_start: first step to train on.
+        train_end: first step of the validation part.
+        validation_end: first step of the test part.
+        end: first step behind it.
+        first: first step that was measured; before it a short series is padded.
+    """
+
+    train_start: int
+    train_end: int
+    validation_end: int
+    end: int
+    first: int = 0
+
+    def part(self, split: str) -> tuple[int, int]:
+        """First step of a part, and the first one behind it."""
+        starts = (self.train_start, self.train_end, self.validation_end, self.end)
+        number = SPLITS.index(split)
+        return starts[number], starts[number + 1]
+
+
+def cut_by_shares(series: Series, settings: ForecastingSettings) -> Borders:
+    """Give the last steps to test, those before to validation; each has room for a horizon.
+
+    Raises:
+        UserError: the series is too short for that.
+    """
+    data, length = settings.data, len(series)
+    test = max(data.horizon, round(data.test_fraction * length))
+    validation = max(data.horizon, round(data.validation_fraction * length))
+    train_end = length - test - validation
+    if train_end < data.look_back + data.horizon:
+        name = f"The series {series.name!r}" if series.name else "The series"
+        raise UserError(
+            f"{name} has {length:,} steps: {max(0, train_end):,} are left for training beside validation and "
+            f"test, but a look-back of {data.look_back:,} and a horizon of {data.horizon:,} need "
+            f"{data.look_back + data.horizon:,}: set a smaller data.look_back or data.horizon, or give more."
+        )
+    start = round((1 - data.training_share) * train_end)
+    return Borders(min(start, train_end - data.look_back - data.horizon), train_end, length - test, length)
+
+
+def reads_clock(settings: ForecastingSettings, step: float) -> bool:
+    """Whether the model is told the time: for the calendar, or to know which season's factor is whose."""
+    if settings.model.kind == "es_rnn":
+        return True
+    return settings.model.calendar and bool(calendar_cycles(step))
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What the training part says of the numbers; one row a series.
+
+    Attributes:
+        names: of the series.
+        mean: (series, columns) of targets and past columns.
+        deviation: (series, columns), standard deviation.
+        known_mean: (known columns,) over all series.
+        known_deviation: (known columns,).
+        naive_error: (series, targets), mean absolute error of the seasonal naive forecast of one season
+            ahead, on all steps before the test part: the unit of MASE.
+    """
+
+    names: list[str]
+    mean: np.ndarray
+    deviation: np.ndarray
+    known_mean: np.ndarray
+    known_deviation: np.ndarray
+    naive_error: np.ndarray
+
+
+class SeriesSource(ExampleSource):
+    """Series whose windows are the examples.
+
+    Attributes:
+        data: the series.
+        borders: of each series.
+        seasons: steps after which a series is like before, shortest first.
+        statistics: of the training parts.
+    """
+
+    def __init__(
+        self,
+        information: SourceInformation,
+        data: SeriesSet,
+        borders: list[Borders],
+        settings: ForecastingSettings,
+        digests: Mapping[str, str],
+        extra: Callable[[int, int], dict[str, np.ndarray]] | None = None,
+        splits: tuple[str, ...] = SPLITS,
+    ) -> None:
+        """Take series and where to cut them.
+
+        Args:
+            information: licence, citation and so on.
+            data: the series.
+            borders: of each series.
+            settings: look-back, horizon and strides.
+            digests: of the files that were read, by name.
+            extra: from the numbers of a series and of its window's first target step to more features of a
+                test example.
+            splits: that there are.
+
+        Raises:
+            UserError: a split has no window, or a series is constant.
+        """
+        self.name = information.name
+        self.information = information
+        self.data = data
+        self.borders = borders
+        self.settings = settings
+        self.seasons = settings.data.seasons or seasons_of(data.frequency)
+        self.report = dict(data.report)
+        self.extra = extra
+        self.statistics = self._measure()
+        self.counts = {split: len(self.windows(split)) for split in splits}
+        for split, count in self.counts.items():
+            if not count:
+                raise UserError(
+                    f"{self.name}: no window of {settings.data.look_back:,} steps to read and "
+                    f"{settings.data.horizon:,} to foretell fits into the {split} part: set a smaller "
+                    "data.look_back or data.horizon."
+                )
+        options = settings.data.model_dump(mode="json") | {"test_stride": settings.evaluation.stride}
+        identity = json.dumps([self.name, dict(digests), options], sort_keys=True)
+        self.fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:32]
+
+    @property
+    def targets(self) -> int:
+        """Number of columns to forecast."""
+        return len(self.data.columns.targets)
+
+    @property
+    def step_seconds(self) -> float:
+        """Mean length of a time step."""
+        return step_seconds(self.data.frequency)
+
+    def windows(self, split: str, stride: int | None = None) -> np.ndarray:
+        """Series number and first target step of each window of a split: (windows, 2)."""
+        self_stride = self.settings.evaluation.stride if split == "test" else self.settings.data.stride
+        look_back, horizon = self.settings.data.look_back, self.settings.data.horizon
+        found = []
+        for number, border in enumerate(self.borders):
+            start, end = border.part(split)
+            first = start + look_back if split == "train" else max(start, look_back)
+            steps = np.arange(first, end - horizon + 1, stride or self_stride)
+            found.append(np.stack([np.full_like(steps, number), steps], axis=1))
+        return np.concatenate(found)
+
+    def examples(self, split: str) -> Iterator[dict[str, Any]]:
+        """Give the windows of a split.
+
+        Yields:
+            series: name; step: number of the first one that is foretold; time: of the last one that is read;
+            clock: the same in seconds since 1970, if the calendar is used; history: (look-back, targets and
+            past columns); known: (look-back + horizon, known columns), if there are any; future: (horizon,
+            targets), the truth; scale: (3, targets), mean, deviation and naive error of the part before.
+        """
+        self.check_split(split)
+        for number, step in self.windows(split):
+            yield self.example(int(number), int(step), split == "test")
+
+    def example(self, number: int, step: int, is_test: bool = False) -> dict[str, Any]:
+        """One window by the number of its series and its first target step."""
+        look_back, horizon = self.settings.data.look_back, self.settings.data.horizon
+        series, statistics, targets = self.data.series[number], self.statistics, self.targets
+        scale = [statistics.mean[number, :targets], statistics.deviation[number, :targets]]
+        example = {
+            "series": series.name,
+            "step": step,
+            "time": str(series.times[step - 1]),
+            "history": series.values[step - look_back : step].astype(np.float32),
+            "known": series.known[step - look_back : step + horizon].astype(np.float32),
+            "future": series.values[step : step + horizon, :targets].astype(np.float32),
+            "scale": np.stack([*scale, statistics.naive_error[number]]),
+        }
+        if reads_clock(self.settings, self.step_seconds):
+            example["clock"] = int(series.times.asi8[step - 1])
+        if not self.data.columns.known:
+            del example["known"]
+        return example | (self.extra(number, step) if is_test and self.extra else {})
+
+    def check_positive(self) -> None:
+        """Raise a UserError if a value is not above zero, where the model takes logarithms."""
+        for series in self.data.series:
+            low = np.flatnonzero((series.values[:, : self.targets] <= 0).any(axis=1))
+            if len(low):
+                name = f"The series {series.name!r}" if series.name else f"{self.name}: the series"
+                raise UserError(
+                    f"{name} is not positive at {series.times[low[0]]}: model.kind=es_rnn takes logarithms; "
+                    "choose another kind."
+                )
+
+    def seasonal_factors(self, seasons: list[int]) -> list[np.ndarray]:
+        """Estimate how much of the mean each step of a season is, from the training parts.
+
+        Shorter seasons are taken out before longer ones are looked at. The place of a step is counted as in
+        `ForecastingPreprocessing.inputs`.
+
+        Returns:
+            For each season (series + 1, season), the last row ones, for a series that is not known.
+        """
+        found = [np.ones((len(self.data.series) + 1, season)) for season in seasons]
+        for number, (series, border) in enumerate(zip(self.data.series, self.borders, strict=True)):
+            steps = slice(border.train_start, border.train_end)
+            values = series.values[steps, 0]
+            places = series.times.asi8[steps] // round(self.step_seconds)
+            ratios = values / _moving_average(values, seasons[-1] if seasons else 1)
+            for season, factors in zip(seasons, found, strict=True):
+                sums = np.bincount(places % season, ratios, minlength=season)
+                counts = np.bincount(places % season, minlength=season)
+                factors[number] = np.where(counts > 0, sums / np.maximum(counts, 1), 1.0)
+                ratios = ratios / factors[number][places % season]
+        return found
+
+    def _measure(self) -> Statistics:
+        columns = [*self.data.columns.targets, *self.data.columns.past]
+        means, deviations, errors, known = [], [], [], []
+        for series, border in zip(self.data.series, self.borders, strict=True):
+            part = series.values[border.train_start : border.train_end]
+            means.append(part.mean(axis=0))
+            deviations.append(part.std(axis=0))
+            known.append(series.known[border.train_start : border.train_end])
+            before = series.values[border.first : border.validation_end or len(series), : self.targets]
+            errors.append(seasonal_naive_error(before, self.seasons[0]))
+            for number in np.flatnonzero(
+                deviations[-1][: self.targets] <= 1e-9 * np.abs(means[-1][: self.targets])
+            ):
+                where = f" of the series {series.name!r}" if series.name else ""
+                raise UserError(
+                    f"{self.name}: the column {columns[number]!r}{where} is constant in the training part "
+                    f"({means[-1][number]:g}): there is nothing to forecast; leave it out."
+                )
+        deviation = np.stack(deviations)
+        together = np.concatenate(known)
+        return Statistics(
+            names=[series.name for series in self.data.series],
+            mean=np.stack(means),
+            deviation=np.where(deviation > 0, deviation, 1.0),
+            known_mean=together.mean(axis=0),
+            known_deviation=np.where(together.std(axis=0) > 0, together.std(axis=0), 1.0),
+            naive_error=np.stack(errors),
+        )
+
+
+def _moving_average(values: np.ndarray, steps: int) -> np.ndarray:
+    """Mean of the steps around each step; near the ends, of those that are there."""
+    kernel = np.ones(min(steps, len(values)))
+    counts = np.convolve(np.ones_like(values), kernel, mode="same")
+    return np.convolve(values, kernel, mode="same") / counts
+
+
+class WindowBatches:
+    """Batches of windows of one split, cut from the series as they are needed.
+
+    Attributes:
+        lengths: (windows,) the look-back, for each.
+    """
+
+    def __init__(
+        self,
+        source: SeriesSource,
+        split: str,
+        prepare: Callable[[dict[str, tf.Tensor]], tuple[dict[str, tf.Tensor], tf.Tensor]],
+    ) -> None:
+        """Take the windows of a split.
+
+        Args:
+            source: of the series.
+            split: name of the split.
+            prepare: from a batch of raw windows (series, time, history, known, future) to inputs and targets
+                of the model.
+        """
+        data = source.settings.data
+        self.prepare = prepare
+        self.look_back, self.horizon, self.targets = data.look_back, data.horizon, source.targets
+        series = source.data.series
+        # One table of all series, so that a batch is one gathering of rows.
+        self.starts = np.concatenate([[0], np.cumsum([len(one) for one in series])])[:-1]
+        self.values = tf.constant(np.concatenate([one.values for one in series]), tf.float32)
+        known = [one.known[: len(one)] for one in series]
+        self.known = tf.constant(np.concatenate(known), tf.float32)
+        self.times = tf.constant(np.concatenate([one.times[: len(one)].asi8 for one in series]))
+        self.names = tf.constant([one.name for one in series])
+        self.windows = source.windows(split)
+        self.lengths = np.full(len(self.windows), data.look_back)
+
+    def training_batches(
+        self, buckets: LengthBuckets, epoch: tf.Variable, seed: int, shuffle_buffer: int
+    ) -> tf.data.Dataset:
+        """Batches in a new order each epoch, drawn from `seed` and `epoch` and from nothing else."""
+
+        def one_epoch(_: tf.Tensor) -> tf.data.Dataset:
+            order = tf.random.experimental.stateless_shuffle(
+                tf.constant(self.windows), seed=tf.stack([tf.constant(seed, tf.int64), epoch.read_value()])
+            )
+            return self._batches(tf.data.Dataset.from_tensor_slices(order), buckets)
+
+        return counted(tf.data.Dataset.from_tensors(0).flat_map(one_epoch), buckets)
+
+    def scoring_batches(self, buckets: LengthBuckets) -> tf.data.Dataset:
+        """Batches of every window, in order of time."""
+        return counted(self._batches(tf.data.Dataset.from_tensor_slices(self.windows), buckets), buckets)
+
+    def _batches(self, windows: tf.data.Dataset, buckets: LengthBuckets) -> tf.data.Dataset:
+        return windows.batch(buckets.batch_sizes[0]).map(self._cut, num_parallel_calls=2)
+
+    def _cut(self, windows: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        """Windows (batch, 2) to inputs and targets of the model."""
+        first = tf.gather(tf.constant(self.starts), windows[:, 0]) + windows[:, 1]  # (batch,)
+        rows = first[:, tf.newaxis] + tf.range(-self.look_back, self.horizon, dtype=tf.int64)
+        values = tf.gather(self.values, rows)  # (batch, look-back + horizon, columns)
+        return self.prepare(
+            {
+                "series": tf.gather(self.names, windows[:, 0]),
+                "time": tf.gather(self.times, first - 1),
+                "history": values[:, : self.look_back],
+                "known": tf.gather(self.known, rows),
+                "future": values[:, self.look_back :, : self.targets],
+            }
+        )

@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from common.errors import UserError
 from common.tag_schemes import BrokenTags, Scheme, SchemeEvidence, Span, spans_of
 
 DOCUMENT_START = "-DOCSTART-"
+BLANKS = re.compile(r"[ \t]+")
 OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open}
 
 
@@ -115,8 +117,10 @@ def _raw_sentences(
     numbers: list[int] = []
     problem: UserError | None = None
     for number, line in _numbered_lines(path):
-        fields = line.split(columns.separator)
-        if line.strip() and not fields[0].startswith(DOCUMENT_START):
+        # Of white space only blanks and tabs part columns: others may be words of a corpus.
+        fields = line.split(columns.separator) if columns.separator else BLANKS.split(line.strip(" \t"))
+        filled = bool(line.strip(" \t"))
+        if filled and not fields[0].startswith(DOCUMENT_START):
             try:
                 words.append(_field(fields, columns.word, path, number))
                 tags.append("O" if columns.tag is None else _field(fields, columns.tag, path, number))
@@ -132,7 +136,7 @@ def _raw_sentences(
             yield _Lines(words, tags, numbers, document, place)
             place += 1
         words, tags, numbers, problem = [], [], [], None
-        if line.strip():  # A new document.
+        if filled:  # A new document.
             document, place = document + (place > 0 or document > 0), 0
 
 
@@ -160,7 +164,7 @@ def _field(fields: list[str], column: int, path: Path, number: int) -> str:
             f"{path}:{number}: too few columns: {len(fields)}, but column {column} is needed; correct the line, "
             "or set data.separator, data.word_column and data.tag_column."
         )
-    field = fields[place].strip()
+    field = fields[place].strip(" \t")
     if not field:
         raise UserError(f"{path}:{number}: column {column} is empty; fill it in.")
     return field

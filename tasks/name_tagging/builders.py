@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow_datasets as tfds
 
 from common.data.builder import SequenceBuilder
@@ -26,7 +27,7 @@ class TaggedSentences(SequenceBuilder):
         "words": tfds.features.Sequence(tfds.features.Text()),
         "tags": tfds.features.Sequence(tfds.features.Text()),
         "document": tfds.features.Text(),
-        "place": tfds.features.Scalar("int32"),
+        "place": tfds.features.Scalar(np.int32),
     }
     # What stands between two words of a sentence.
     joiner = " "

@@ -69,6 +69,17 @@ def log_likelihood(potentials: Any, tags: Any) -> Any:
     return path_scores(potentials, tags) - log_partition(potentials)
 
 
+def pair_marginals(potentials: Any) -> Any:
+    """Probability of tag i at step t - 1 and j at t, (batch, time, tags, tags); as `potentials`.
+
+    At the first step all of it is in row 0; at masked steps on the diagonal.
+    """
+    forward, backward = _messages(potentials)
+    partition = tf.reduce_logsumexp(forward[:, -1], axis=-1)
+    after = backward[:, 1:] - partition[:, None, None]
+    return tf.exp(forward[:, :-1, :, None] + potentials + after[:, :, None, :])
+
+
 def marginals(potentials: Any) -> Any:
     """Probability of each tag at each step, (batch, time, tags); zeros at masked steps."""
     forward, backward = _messages(potentials)

@@ -76,7 +76,8 @@ def predict_lines(
         if output_format == "json":
             output.write(json.dumps({feature: example[feature], **(answer or {})}, ensure_ascii=False) + "\n")
         else:
-            output.write((predictor.task.line(answer) if answer else "") + "\n")
+            colours = output.isatty()
+            output.write((predictor.task.shown(example, answer, colours) if answer else "") + "\n")
         output.flush()
 
 
@@ -139,11 +140,14 @@ def _answer_or_leave_empty(
     notices = Notices(predictor)
     empty: list[str] = []
 
+    def has_answer(example: Example) -> bool:
+        return predictor.task.answers_empty or bool(example[feature].strip())
+
     def answer(batch: list[Example]) -> list[Answer | None]:
-        filled = [example for example in batch if example[feature].strip()]
+        filled = [example for example in batch if has_answer(example)]
         notices.look_at(filled)
         answers = iter(predictor.answer(filled) if filled else ())
-        return [next(answers) if example[feature].strip() else None for example in batch]
+        return [next(answers) if has_answer(example) else None for example in batch]
 
     for example, answered in ordered_answers(
         iter(examples), answer, predictor.task.length, STEPS_PER_BATCH, window

@@ -51,7 +51,7 @@ class Predictor:
 
     def answer(self, examples: list[Example]) -> list[Answer]:
         """Answer a batch of raw examples."""
-        outputs = self.signatures["serve"](**self.task.request(examples))
+        outputs = self.task.call(self.signatures, examples)
         return self.task.answers({name: value.numpy() for name, value in outputs.items()}, self.labels)
 
     def answer_all(self, examples: Iterable[Example]) -> Iterator[tuple[Example, Answer]]:
@@ -124,10 +124,14 @@ def dataset_examples(dataset: tf.data.Dataset) -> Iterator[Example]:
     """Give the raw examples of a data set as a person would write them: str instead of bytes."""
     for example in dataset.as_numpy_iterator():
         yield {
-            name: value.decode() if isinstance(value, bytes) else _plain(value)
+            name: _plain(value)
             for name, value in example.items()
         }
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        return [_plain(item) for item in value]
     return value.item() if isinstance(value, np.generic) else value

@@ -33,12 +33,14 @@ class Evaluation:
         tables: title -> rows, for the terminal and the model card.
         figures: file name -> matplotlib figure.
         predictions: one row an example, for predictions.csv.
+        files: name of another CSV file -> rows.
     """
 
     metrics: dict[str, float]
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     figures: dict[str, Any] = field(default_factory=dict)
     predictions: list[dict[str, Any]] = field(default_factory=list)
+    files: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
 class Preprocessing(abc.ABC):
@@ -74,6 +76,8 @@ class Task(abc.ABC):
     column_settings: ClassVar[dict[str, str]] = {}
     # What one line on standard input, or TEXT=..., is called in a raw example; None if no line is enough.
     line_feature: ClassVar[str | None] = None
+    # Whether there is an answer to an empty line, too.
+    answers_empty: ClassVar[bool] = False
     # What to type after training.
     predict_example: ClassVar[str] = "TEXT=..."
 
@@ -127,6 +131,16 @@ class Task(abc.ABC):
     def compile_arguments(self, settings: Any, preprocessing: Any) -> dict[str, Any]:
         """Loss and metrics for `keras.Model.compile`; the task's `metric` among the metrics."""
 
+    def validation_scores(
+        self, settings: Any, source: "ExampleSource", preprocessing: Any, model: "keras.Model"
+    ) -> Callable[[], dict[str, float]] | None:
+        """Give a function that scores the model, as it then is, on the validation split after each epoch.
+
+        For scores that are no mean over batches; the task's `metric` may be among them instead of those of
+        `compile_arguments`.
+        """
+        return None
+
     @abc.abstractmethod
     def build_serving(self, settings: Any, preprocessing: Any, model: "keras.Model") -> "tf.Module":
         """Join preprocessing, model and decoding: a `common.serving.ServingModule`."""
@@ -134,6 +148,12 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def request(self, examples: list[Example]) -> dict[str, "tf.Tensor"]:
         """Raw examples to the named inputs of the serving signature."""
+
+    def call(
+        self, signatures: dict[str, Callable[..., dict[str, "tf.Tensor"]]], examples: list[Example]
+    ) -> dict[str, "tf.Tensor"]:
+        """Call the serving signature that takes such examples; a task may have others beside `serve`."""
+        return signatures["serve"](**self.request(examples))
 
     @abc.abstractmethod
     def answers(self, outputs: dict[str, Any], labels: list[str]) -> list[Answer]:
@@ -179,6 +199,10 @@ class Task(abc.ABC):
         if plot is not None:
             raise UserError(f"PLOT is given, but {self.name} draws no picture of its answers; leave it out.")
         return f"{predict_table(predictor, path, output, settings):,} rows answered"
+
+    def shown(self, example: Example, answer: Answer, colours: bool) -> str:
+        """Write an answer to a line in one line, for a person; in colours if there are any to be had."""
+        return self.line(answer)
 
     def line(self, answer: Answer) -> str:
         """Write an answer in one line, for a person; of tasks that have a `line_feature`."""

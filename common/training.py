@@ -6,6 +6,7 @@ import resource
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -52,6 +53,7 @@ def train(task: Task, settings: Any, source: Any, preprocessing: Any, run: Run) 
     checkpoint = Checkpoint(
         run, epoch, monitor=f"val_{task.monitor}", mode=task.metric_mode, train=settings.train
     )
+    score = task.validation_scores(settings, source, preprocessing, model)
     checkpoint.restore(model)
     if not checkpoint.ended:
         model.fit(
@@ -59,7 +61,7 @@ def train(task: Task, settings: Any, source: Any, preprocessing: Any, run: Run) 
             validation_data=_scoring_batches(validation, settings.train),
             initial_epoch=checkpoint.epochs_done,
             epochs=settings.train.epochs,
-            callbacks=[*_callbacks(run, settings.train), checkpoint],
+            callbacks=[*_callbacks(run, settings.train, score), checkpoint],
             shuffle=False,  # The batches come in a new order each epoch already.
             verbose=1 if sys.stdout.isatty() else 2,
         )
@@ -273,11 +275,28 @@ class Checkpoint(keras.callbacks.Callback):
         _assign(model.weights, arrays, self.best_file)
 
 
-def _callbacks(run: Run, train: TrainSettings) -> list[keras.callbacks.Callback]:
-    callbacks: list[keras.callbacks.Callback] = [
-        FiniteLoss(),
-        keras.callbacks.TensorBoard(run.folder / "tensorboard", write_graph=False),
-    ]
+class ValidationScores(keras.callbacks.Callback):
+    """Adds scores that are no mean over batches to those of the validation split."""
+
+    def __init__(self, score: Callable[[], dict[str, float]]) -> None:
+        super().__init__()
+        self.score = score
+        self.scores: dict[str, float] = {}
+
+    def on_test_end(self, logs: dict[str, float] | None = None) -> None:
+        """Score now: the weights' moving average, if one is kept, is still in place."""
+        self.scores = self.score()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Tell the callbacks that come after this one."""
+        logs.update({f"val_{name}": value for name, value in self.scores.items()})
+
+
+def _callbacks(
+    run: Run, train: TrainSettings, score: Callable[[], dict[str, float]] | None
+) -> list[keras.callbacks.Callback]:
+    callbacks: list[keras.callbacks.Callback] = [] if score is None else [ValidationScores(score)]
+    callbacks += [FiniteLoss(), keras.callbacks.TensorBoard(run.folder / "tensorboard", write_graph=False)]
     if train.weight_average is not None:
         callbacks.append(keras.callbacks.SwapEMAWeights())
     return callbacks

@@ -101,6 +101,25 @@ def read_sentences(
         raise UserError(f"{path} holds no sentence: write one word a line, and a blank line behind each.")
 
 
+def tagged_lines(path: Path, columns: Columns) -> Iterator[tuple[list[str], list[tuple[str, bool]]]]:
+    """Read a file to be tagged: words of each sentence, and all its lines, each with whether it holds a word.
+
+    Raises:
+        UserError: as `read_sentences`; tags are not looked at.
+    """
+    words: list[str] = []
+    lines: list[tuple[str, bool]] = []
+    for number, line in _numbered_lines(path):
+        fields = _fields(line, columns)
+        is_word = bool(fields) and not fields[0].startswith(DOCUMENT_START)
+        if is_word:
+            words.append(_field(fields, columns.word, path, number))
+        lines.append((line, is_word))
+        if not is_word and words:
+            yield words, lines
+            words, lines = [], []
+
+
 def _recognize(path: Path, columns: Columns) -> Scheme:
     evidence = SchemeEvidence()
     for lines in _raw_sentences(path, columns, lambda _: None):
@@ -117,10 +136,8 @@ def _raw_sentences(
     numbers: list[int] = []
     problem: UserError | None = None
     for number, line in _numbered_lines(path):
-        # Of white space only blanks and tabs part columns: others may be words of a corpus.
-        fields = line.split(columns.separator) if columns.separator else BLANKS.split(line.strip(" \t"))
-        filled = bool(line.strip(" \t"))
-        if filled and not fields[0].startswith(DOCUMENT_START):
+        fields = _fields(line, columns)
+        if fields and not fields[0].startswith(DOCUMENT_START):
             try:
                 words.append(_field(fields, columns.word, path, number))
                 tags.append("O" if columns.tag is None else _field(fields, columns.tag, path, number))
@@ -136,7 +153,7 @@ def _raw_sentences(
             yield _Lines(words, tags, numbers, document, place)
             place += 1
         words, tags, numbers, problem = [], [], [], None
-        if filled:  # A new document.
+        if fields:  # A new document.
             document, place = document + (place > 0 or document > 0), 0
 
 
@@ -156,13 +173,22 @@ def _numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     yield number + 1, ""
 
 
+def _fields(line: str, columns: Columns) -> list[str]:
+    """Columns of a line; none if it is blank."""
+    # Of white space only blanks and tabs part columns: others may be words of a corpus.
+    line = line.strip(" \t")
+    if not line:
+        return []
+    return line.split(columns.separator) if columns.separator else BLANKS.split(line)
+
+
 def _field(fields: list[str], column: int, path: Path, number: int) -> str:
     place = column - 1 if column > 0 else column
     needed = abs(column)
-    if len(fields) < max(needed, 2 if column < 0 else 1):
+    if len(fields) < needed:
         raise UserError(
-            f"{path}:{number}: too few columns: {len(fields)}, but column {column} is needed; correct the line, "
-            "or set data.separator, data.word_column and data.tag_column."
+            f"{path}:{number}: too few columns: {len(fields)}, but column {column} is needed; correct the "
+            "line, or set data.separator, data.word_column and data.tag_column."
         )
     field = fields[place].strip(" \t")
     if not field:

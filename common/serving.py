@@ -123,10 +123,7 @@ def _keep_alive(owner: Any, function: Callable[..., Any]) -> Callable[..., dict[
 def dataset_examples(dataset: tf.data.Dataset) -> Iterator[Example]:
     """Give the raw examples of a data set as a person would write them: str instead of bytes."""
     for example in dataset.as_numpy_iterator():
-        yield {
-            name: _plain(value)
-            for name, value in example.items()
-        }
+        yield {name: _plain(value) for name, value in example.items()}
 
 
 def _plain(value: Any) -> Any:

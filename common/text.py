@@ -233,7 +233,7 @@ def line_numbers(entries: list[str], file: Path | None) -> tf.lookup.StaticHashT
 
 
 def lookup(entries: tf.Tensor, table: tf.lookup.StaticHashTable, first: int, missing: int) -> tf.Tensor:
-    """Numbers, int32, of entries of any shape: `first` and up for those of the table, `missing` for others."""
+    """Numbers, int32, of entries of any shape: from `first` on by the table, `missing` for others."""
     lines = table.lookup(entries)
     return tf.cast(tf.where(lines < 0, tf.cast(missing, tf.int64), lines + first), tf.int32)
 

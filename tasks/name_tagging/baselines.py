@@ -40,7 +40,9 @@ class NameDictionary:
         for example in training:
             for span in spans_of(example["tags"], "iob2"):
                 counts[tuple(example["words"][span.start : span.end])][span.type] += 1
-        self.types = {name: min(found, key=lambda kind: (-found[kind], kind)) for name, found in counts.items()}
+        self.types = {
+            name: min(found, key=lambda kind: (-found[kind], kind)) for name, found in counts.items()
+        }
         self.longest = max(map(len, self.types), default=0)
 
     def tags(self, words: list[str]) -> list[str]:
@@ -67,7 +69,9 @@ def crf_answers(training: list[Example], sentences: list[list[str]]) -> list[lis
 
     Source: Okazaki, CRFsuite, 2007.
     """
-    trainer = pycrfsuite.Trainer("lbfgs", {"c1": 0.1, "c2": 0.01, "max_iterations": CRF_ITERATIONS}, verbose=False)
+    trainer = pycrfsuite.Trainer(
+        "lbfgs", {"c1": 0.1, "c2": 0.01, "max_iterations": CRF_ITERATIONS}, verbose=False
+    )
     for example in training:
         tags = tags_of(spans_of(example["tags"], "iob2"), len(example["tags"]), "iobes")
         trainer.append(list(word_features(example["words"])), tags)
@@ -103,7 +107,15 @@ def _shape(word: str) -> str:
     """Pattern of a word: X for capitals, x for other letters, 0 for digits; repeated ones once."""
     shape = ""
     for character in word:
-        sign = "0" if character.isdigit() else "X" if character.isupper() else "x" if character.isalpha() else character
+        sign = (
+            "0"
+            if character.isdigit()
+            else "X"
+            if character.isupper()
+            else "x"
+            if character.isalpha()
+            else character
+        )
         if not shape.endswith(sign):
             shape += sign
     return shape

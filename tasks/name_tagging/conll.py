@@ -94,9 +94,7 @@ def read_sentences(
                 raise problem from None
             on_bad_sentence(problem)
             continue
-        yield Sentence(
-            lines.words, spans, lines.document, lines.place, f"{path.name}:{lines.numbers[0]}"
-        )
+        yield Sentence(lines.words, spans, lines.document, lines.place, f"{path.name}:{lines.numbers[0]}")
     if empty:
         raise UserError(f"{path} holds no sentence: write one word a line, and a blank line behind each.")
 

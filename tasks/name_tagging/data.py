@@ -158,7 +158,9 @@ def tagged_sentences(
         if data.entity_types is not None:
             spans = [span for span in sentence.spans if span.type in data.entity_types]
             sentence = dataclasses.replace(sentence, spans=spans)
-        strange = next((span for span in sentence.spans if types is not None and span.type not in types), None)
+        strange = next(
+            (span for span in sentence.spans if types is not None and span.type not in types), None
+        )
         if strange is None:
             yield sentence
         else:

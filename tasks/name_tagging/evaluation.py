@@ -43,7 +43,9 @@ def tagging_metrics(truth: list[list[str]], answers: list[list[str]]) -> dict[st
     """F1, precision and recall over all names, and the share of words with the right tag."""
     precision, recall, f1, _ = span_scores(truth, answers)
     right = sum(
-        one == other for row, found in zip(truth, answers, strict=True) for one, other in zip(row, found, strict=True)
+        one == other
+        for row, found in zip(truth, answers, strict=True)
+        for one, other in zip(row, found, strict=True)
     )
     words = sum(map(len, truth))
     return {
@@ -58,7 +60,10 @@ class ValidationF1:
     """F1 of the validation split, by the model as it is when this is called."""
 
     def __init__(
-        self, serving: NameTaggingServing, preprocessing: NameTaggingPreprocessing, validation: tf.data.Dataset
+        self,
+        serving: NameTaggingServing,
+        preprocessing: NameTaggingPreprocessing,
+        validation: tf.data.Dataset,
     ) -> None:
         self.names = serving.names.numpy().astype(str)
         self.best_tags = tf.function(
@@ -209,9 +214,7 @@ def _worst(
     for row, true, answered, (_, answer) in zip(rows, truth, found, pairs, strict=True):
         errors = len(set(true) ^ set(answered))
         wrong = [
-            entry["score"]
-            for span, entry in zip(answered, answer["spans"], strict=True)
-            if span not in true
+            entry["score"] for span, entry in zip(answered, answer["spans"], strict=True) if span not in true
         ]
         if errors:
             table.append({"errors": errors, "surest_wrong_score": max(wrong, default=0.0), **row})

@@ -122,9 +122,7 @@ class NameTaggingPreprocessing(Preprocessing):
             columns.append(lookup(pairs, self.bigram_table, FIRST_WORD, UNKNOWN)[:, tf.newaxis])
         if model.characters != "none":
             characters = tf.strings.unicode_split(spelling.flat_values, "UTF-8")[:, : text.word_length]
-            numbers = tf.ragged.map_flat_values(
-                lookup, characters, self.character_table, FIRST_WORD, UNKNOWN
-            )
+            numbers = tf.ragged.map_flat_values(lookup, characters, self.character_table, FIRST_WORD, UNKNOWN)
             columns.append(numbers.to_tensor(PADDING, shape=[None, text.word_length]))
         return words.with_flat_values(tf.concat(columns, axis=1))
 

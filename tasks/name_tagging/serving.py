@@ -1,4 +1,4 @@
-"""From sentences to names in one graph: words, model, the best tags, and how sure the model is of each name."""
+"""From sentences to names in one graph: words, model, the best tags, and how sure each name is."""
 
 from typing import Any
 
@@ -40,7 +40,9 @@ class NameTaggingServing(ServingModule):
         self.types = tf.constant(types)
         # Answers are in iob2, which every tool reads.
         simple = {"O": "O", "B": "B-", "S": "B-", "I": "I-", "E": "I-"}
-        self.names = tf.constant([simple[prefix] + kind for prefix, kind in zip(prefixes, types, strict=True)])
+        self.names = tf.constant(
+            [simple[prefix] + kind for prefix, kind in zip(prefixes, types, strict=True)]
+        )
         self.constraint = None
         if preprocessing.settings.model.decoder == "softmax":
             self.constraint = CRF(len(tags), forbidden_transitions("iobes", tags))

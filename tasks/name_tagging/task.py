@@ -197,7 +197,11 @@ class NameTaggingTask(Task):
         words = answer["tokens"]
         ends = np.cumsum([len(word) + 1 for word in words]).tolist() if words else []
         spans = [
-            {"start": ends[span.start] - len(words[span.start]) - 1, "end": ends[span.end - 1] - 1, "type": span.type}
+            {
+                "start": ends[span.start] - len(words[span.start]) - 1,
+                "end": ends[span.end - 1] - 1,
+                "type": span.type,
+            }
             for span in spans_of(answer["tags"], "iob2")
         ]
         return marked_sentence(" ".join(words), spans, colours=False)

@@ -80,7 +80,8 @@ class NameTaggingPreprocessing(Preprocessing):
         characters: Counter[bytes] = Counter()
         bigrams: Counter[bytes] = Counter()
         for batch in source.dataset("train").ragged_batch(SENTENCES_AT_ONCE):
-            types.update(tf.strings.substr(batch["tags"].flat_values, 2, -1).numpy().tolist())
+            found_types = tf.strings.regex_replace(batch["tags"].flat_values, "^.-?", "")
+            types.update(found_types.numpy().tolist())
             spelling = _spelling(batch["words"], settings)
             count_entries(characters, tf.strings.unicode_split(spelling.flat_values, "UTF-8").flat_values)
             found = _word_form(spelling, settings)

@@ -18,6 +18,9 @@ from common.tag_schemes import Span, spans_of
 from tasks.name_tagging.conll import Columns, Sentence, read_sentences
 from tasks.name_tagging.data import PACKAGES, SOURCES, raw_features, tagged_sentences
 
+# Characters of a Chinese surname.
+LONGEST_SURNAME = 2
+
 
 class TaggedSentences(SequenceBuilder):
     """Base of the sources of tagged sentences."""
@@ -167,7 +170,6 @@ class PeoplesDaily(TaggedSentences):
 
     information = SOURCES["peoples_daily"]
     joiner = ""
-    LONGEST_SURNAME = 2
 
     def raw_examples(self, download_manager: tfds.download.DownloadManager) -> Iterator[RawExample]:
         """Yield the lines, split into characters; a surname and the given name behind it are one person."""
@@ -178,27 +180,29 @@ class PeoplesDaily(TaggedSentences):
                 if not words:
                     continue
                 characters = [character for word, _ in words for character in word]
-                spans = self._persons(words)
+                spans = join_names(words)
                 sentence = Sentence(characters, spans, 0, number, f"{path.name}:{number}")
                 features = raw_features(sentence, self.options["entity_types"], self.joiner)
                 has_names = "names" if spans else "no names"
                 yield RawExample(features, features["text"], sentence.origin, stratum=has_names)
 
-    def _persons(self, words: list[tuple[str, str]]) -> list[Span]:
-        spans: list[Span] = []
-        start, surname = 0, False  # Whether the word before is one that waits for its given name.
-        for word, kind in words:
-            end = start + len(word)
-            if kind == "nr" and surname:
-                spans[-1] = Span(spans[-1].start, end, "PER")
-                surname = False
-            elif kind == "nr":
-                spans.append(Span(start, end, "PER"))
-                surname = len(word) <= self.LONGEST_SURNAME
-            else:
-                surname = False
-            start = end
-        return spans
+
+def join_names(words: list[tuple[str, str]]) -> list[Span]:
+    """Persons, in characters, of words with their parts of speech: a surname goes with the name behind it."""
+    spans: list[Span] = []
+    start, surname = 0, False  # Whether the word before is one that waits for its given name.
+    for word, kind in words:
+        end = start + len(word)
+        if kind == "nr" and surname:
+            spans[-1] = Span(spans[-1].start, end, "PER")
+            surname = False
+        elif kind == "nr":
+            spans.append(Span(start, end, "PER"))
+            surname = len(word) <= LONGEST_SURNAME
+        else:
+            surname = False
+        start = end
+    return spans
 
 
 class CatalogueSentences(TaggedSentences):

@@ -15,7 +15,10 @@ def split(text, units="words"):
     ("text", "words"),
     [
         ("Ludwig met Ada Lovelace in Paris.", "Ludwig met Ada Lovelace in Paris ."),
-        ("Mr. Smith's dog, aged 1,2,3, isn't in the U.S. (5:30)", "Mr. Smith 's dog , aged 1,2,3 , is n't in the U.S. ( 5:30 )"),
+        (
+            "Mr. Smith's dog, aged 1,2,3, isn't in the U.S. (5:30)",
+            "Mr. Smith 's dog , aged 1,2,3 , is n't in the U.S. ( 5:30 )",
+        ),
         ("AL-AIN 1996-08-22, -5 and .5", "AL-AIN 1996-08-22 , -5 and .5"),
         ("O'Neill said 'Yes'... “No”", "O'Neill said ' Yes ' ... “ No ”"),
         ("Germany 's J. K. Rowling", "Germany 's J. K. Rowling"),

@@ -167,18 +167,12 @@ def predict(
     if plot and text is None and not input_:
         raise UserError("PLOT is given without TEXT or INPUT; give what is to be answered and drawn.")
     found, predictor, _ = _predictor(task, run, model)
-    from common.data.tables import is_table
-    from common.prediction import draw_answer, predict_file, predict_lines
+    from common.prediction import draw_answer, predict_lines
 
-    if input_ and found.line_feature is not None and not is_table(input_):
-        if plot or _column_overrides(found, column):
-            raise UserError(f"{input_} is no table but a file of lines; leave out PLOT and the columns.")
-        count = predict_file(predictor, Path(input_), Path(output))
-        typer.echo(f"{count:,} lines answered by {predictor.source}: {output}")
-    elif input_:
+    if input_:
         settings = _with_overrides(predictor.settings, _column_overrides(found, column))
         picture = Path(plot) if plot else None
-        done = found.predict_table(predictor, Path(input_), Path(output), settings, picture)
+        done = found.predict_file(predictor, Path(input_), Path(output), settings, picture)
         typer.echo(f"{done} by {predictor.source}: {output}{f', {plot}' if plot else ''}")
     elif found.line_feature is None:
         raise UserError(f"{found.name} answers tables; name one: {found.predict_example}.")

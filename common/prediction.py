@@ -78,17 +78,19 @@ def predict_lines(
         if output_format == "json":
             output.write(json.dumps({feature: example[feature], **(answer or {})}, ensure_ascii=False) + "\n")
         else:
-            output.write((predictor.task.line(answer) if answer else "") + "\n")
+            colours = output.isatty()
+            output.write((predictor.task.shown(example, answer, colours) if answer else "") + "\n")
         output.flush()
 
 
-def predict_file(predictor: Predictor, path: Path, output: Path) -> int:
+def predict_lines_of_file(predictor: Predictor, path: Path, output: Path, output_format: str = "text") -> int:
     """Answer every line of a text file, and write as many lines.
 
     Args:
         predictor: from a run or an export.
         path: one raw example a line, in UTF-8.
         output: one answer a line; empty where the line is.
+        output_format: as in `predict_lines`.
 
     Returns:
         The number of lines.
@@ -109,7 +111,7 @@ def predict_file(predictor: Predictor, path: Path, output: Path) -> int:
                     raise UserError(f"{path}:{count}: not UTF-8; convert the file first.") from None
 
     with whole_file(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        predict_lines(predictor, lines(), "text", file)
+        predict_lines(predictor, lines(), output_format, file)
     return count
 
 
@@ -192,11 +194,14 @@ def _answer_or_leave_empty(
     notices = Notices(predictor)
     empty: list[str] = []
 
+    def has_answer(example: Example) -> bool:
+        return predictor.task.answers_empty or bool(example[feature].strip())
+
     def answer(batch: list[Example]) -> list[Answer | None]:
-        filled = [example for example in batch if example[feature].strip()]
+        filled = [example for example in batch if has_answer(example)]
         notices.look_at(filled)
         answers = iter(predictor.answer(filled) if filled else ())
-        return [next(answers) if example[feature].strip() else None for example in batch]
+        return [next(answers) if has_answer(example) else None for example in batch]
 
     for example, answered in ordered_answers(
         iter(examples), answer, predictor.task.length, STEPS_PER_BATCH, window

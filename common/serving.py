@@ -52,7 +52,7 @@ class Predictor:
     def answer(self, examples: list[Example], options: Mapping[str, Any] | None = None) -> list[Answer]:
         """Answer a batch of raw examples; `options` are optional inputs of the signature, by name."""
         given = {name: tf.constant(value) for name, value in (options or {}).items()}
-        outputs = self.signatures["serve"](**self.task.request(examples), **given)
+        outputs = self.task.call(self.signatures, examples, given)
         return self.task.answers({name: value.numpy() for name, value in outputs.items()}, self.labels)
 
     def answer_all(
@@ -155,11 +155,12 @@ def _keep_alive(owner: Any, function: Callable[..., Any]) -> Callable[..., dict[
 def dataset_examples(dataset: tf.data.Dataset) -> Iterator[Example]:
     """Give the raw examples of a data set as a person would write them: str instead of bytes."""
     for example in dataset.as_numpy_iterator():
-        yield {
-            name: value.decode() if isinstance(value, bytes) else _plain(value)
-            for name, value in example.items()
-        }
+        yield {name: _plain(value) for name, value in example.items()}
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        return [_plain(item) for item in value]
     return value.item() if isinstance(value, np.generic) else value

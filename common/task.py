@@ -36,6 +36,7 @@ class Evaluation:
         figures: file name -> matplotlib figure.
         predictions: one row an example, for predictions.csv.
         variants: name of another way to answer -> its metrics.
+        files: name of another CSV file -> rows.
     """
 
     metrics: dict[str, float]
@@ -43,6 +44,7 @@ class Evaluation:
     figures: dict[str, Any] = field(default_factory=dict)
     predictions: list[dict[str, Any]] = field(default_factory=list)
     variants: dict[str, dict[str, float]] = field(default_factory=dict)
+    files: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
 class Preprocessing(abc.ABC):
@@ -82,6 +84,8 @@ class Task(abc.ABC):
     column_settings: ClassVar[dict[str, str]] = {}
     # What one line on standard input, or TEXT=..., is called in a raw example; None if no line is enough.
     line_feature: ClassVar[str | None] = None
+    # Whether there is an answer to an empty line, too.
+    answers_empty: ClassVar[bool] = False
     # What to type after training.
     predict_example: ClassVar[str] = "TEXT=..."
     # Test examples whose answers `evaluate` draws, by `draw`.
@@ -165,6 +169,15 @@ class Task(abc.ABC):
     def request(self, examples: list[Example]) -> dict[str, "tf.Tensor"]:
         """Raw examples to the named inputs of the serving signature."""
 
+    def call(
+        self,
+        signatures: dict[str, Callable[..., dict[str, "tf.Tensor"]]],
+        examples: list[Example],
+        options: dict[str, "tf.Tensor"],
+    ) -> dict[str, "tf.Tensor"]:
+        """Call the serving signature that takes such examples; a task may have others beside `serve`."""
+        return signatures["serve"](**self.request(examples), **options)
+
     @abc.abstractmethod
     def answers(self, outputs: dict[str, Any], labels: list[str]) -> list[Answer]:
         """Outputs of the serving signature (NumPy arrays) to one answer an example."""
@@ -201,26 +214,35 @@ class Task(abc.ABC):
         """Say what a user should know of how examples were read, e.g. that one was cut."""
         return []
 
-    def predict_table(
+    def predict_file(
         self, predictor: Any, path: Path, output: Path, settings: Any, plot: Path | None = None
     ) -> str:
-        """Answer a table of the user's in another table, and say in a few words what was done.
+        """Answer the rows of a table, or the lines of a file, in another file; say what was done.
 
         Args:
             predictor: from a run or an export.
-            path: the user's table.
-            output: .csv, .tsv or .jsonl.
+            path: the user's file.
+            output: .csv, .tsv or .jsonl for a table.
             settings: of the run, with the columns that the user named.
             plot: a picture of the answers, for tasks that draw one.
 
         Raises:
-            UserError: the table cannot be read, or there is nothing to draw.
+            UserError: the file cannot be read, or there is nothing to draw.
         """
-        from common.prediction import predict_table
+        from common.data.tables import is_table
+        from common.prediction import predict_lines_of_file, predict_table
 
         if plot is not None:
-            raise UserError(f"PLOT is given, but {self.name} draws no picture of its answers; leave it out.")
-        return f"{predict_table(predictor, path, output, settings):,} rows answered"
+            raise UserError(f"{self.name} draws no picture of the answers to a file; leave out PLOT.")
+        if is_table(path):
+            return f"{predict_table(predictor, path, output, settings):,} rows answered"
+        if settings.data != predictor.settings.data:
+            raise UserError(f"{path} is no table but a file of lines; leave out the columns.")
+        return f"{predict_lines_of_file(predictor, path, output):,} lines answered"
+
+    def shown(self, example: Example, answer: Answer, colours: bool) -> str:
+        """Write an answer to a line in one line, for a person; in colours if there are any to be had."""
+        return self.line(answer)
 
     def line(self, answer: Answer) -> str:
         """Write an answer in one line, for a person; of tasks that have a `line_feature`."""

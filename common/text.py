@@ -128,8 +128,8 @@ class TextPreprocessor(tf.Module):
         self.vocabulary = vocabulary
         self.pairs = pairs
         self.settings = settings
-        self.word_table = _line_numbers(vocabulary, directory and directory / WORDS_FILE)
-        self.pair_table = _line_numbers(pairs, directory and directory / PAIRS_FILE) if pairs else None
+        self.word_table = line_numbers(vocabulary, directory and directory / WORDS_FILE)
+        self.pair_table = line_numbers(pairs, directory and directory / PAIRS_FILE) if pairs else None
 
     @property
     def size(self) -> int:
@@ -146,7 +146,7 @@ class TextPreprocessor(tf.Module):
 
     def word_numbers(self, words: tf.RaggedTensor) -> tf.RaggedTensor:
         """Words (batch, words) to their numbers, int32; a row without words gets one unknown word."""
-        numbers = tf.ragged.map_flat_values(_lookup, words, self.word_table, FIRST_WORD, UNKNOWN)
+        numbers = tf.ragged.map_flat_values(lookup, words, self.word_table, FIRST_WORD, UNKNOWN)
         no_words = tf.equal(words.row_lengths(), 0)  # (batch,)
         filler = tf.ragged.boolean_mask(tf.fill([tf.size(no_words), 1], UNKNOWN), no_words[:, tf.newaxis])
         return tf.concat([numbers, filler], axis=1)
@@ -155,7 +155,7 @@ class TextPreprocessor(tf.Module):
         """Texts (batch,) to (batch, words, 2) int32: each word's number, and that of the pair it ends."""
         words = self.words(texts)[:, : self.settings.maximum_length]
         pairs = tf.strings.ngrams(words, 2, separator=" ")  # (batch, words - 1)
-        pair_numbers = tf.ragged.map_flat_values(_lookup, pairs, self.pair_table, FIRST_PAIR, PADDING)
+        pair_numbers = tf.ragged.map_flat_values(lookup, pairs, self.pair_table, FIRST_PAIR, PADDING)
         no_pair = tf.fill([pairs.nrows(), 1], PADDING)  # The first word ends no pair.
         pair_numbers = tf.concat([no_pair, pair_numbers], axis=1)  # (batch, words)
         word_numbers = self.word_numbers(words)
@@ -184,21 +184,21 @@ class TextPreprocessor(tf.Module):
         longer = 0
         for batch in texts:
             words, pairs, lengths = split(batch)
-            _count(word_counts, words)
-            _count(pair_counts, pairs)
+            count_entries(word_counts, words)
+            count_entries(pair_counts, pairs)
             longer += int(np.sum(lengths.numpy() > settings.maximum_length))
         if longer:
             Console(stderr=True, highlight=False, soft_wrap=True).print(
                 f"{longer:,} training texts are longer than {settings.maximum_length} words and are cut "
                 "(text.maximum_length)"
             )
-        vocabulary = _most_frequent(word_counts, settings.vocabulary_size, settings.minimum_count)
+        vocabulary = most_frequent(word_counts, settings.vocabulary_size, settings.minimum_count)
         if not vocabulary:
             raise UserError(
                 f"No word occurs {settings.minimum_count} times in the training texts; "
                 "set text.minimum_count=1."
             )
-        return cls(vocabulary, _most_frequent(pair_counts, settings.pairs, settings.minimum_count), settings)
+        return cls(vocabulary, most_frequent(pair_counts, settings.pairs, settings.minimum_count), settings)
 
     def save(self, directory: Path) -> None:
         """Write the vocabularies, one word or pair a line."""
@@ -213,12 +213,12 @@ class TextPreprocessor(tf.Module):
         Raises:
             UserError: if a vocabulary is missing.
         """
-        vocabulary = _read_lines(directory / WORDS_FILE)
-        pairs = _read_lines(directory / PAIRS_FILE) if settings.pairs else []
+        vocabulary = read_lines(directory / WORDS_FILE)
+        pairs = read_lines(directory / PAIRS_FILE) if settings.pairs else []
         return cls(vocabulary, pairs, settings, directory)
 
 
-def _line_numbers(entries: list[str], file: Path | None) -> tf.lookup.StaticHashTable:
+def line_numbers(entries: list[str], file: Path | None) -> tf.lookup.StaticHashTable:
     """Table from an entry to its place in the list; -1 for others."""
     if file is None:
         initializer: Any = tf.lookup.KeyValueTensorInitializer(
@@ -232,12 +232,14 @@ def _line_numbers(entries: list[str], file: Path | None) -> tf.lookup.StaticHash
     return tf.lookup.StaticHashTable(initializer, default_value=-1)
 
 
-def _lookup(entries: tf.Tensor, table: tf.lookup.StaticHashTable, first: int, missing: int) -> tf.Tensor:
+def lookup(entries: tf.Tensor, table: tf.lookup.StaticHashTable, first: int, missing: int) -> tf.Tensor:
+    """Numbers, int32, of entries of any shape: from `first` on by the table, `missing` for others."""
     lines = table.lookup(entries)
     return tf.cast(tf.where(lines < 0, tf.cast(missing, tf.int64), lines + first), tf.int32)
 
 
-def _count(counts: Counter[bytes], entries: tf.Tensor) -> None:
+def count_entries(counts: Counter[bytes], entries: tf.Tensor) -> None:
+    """Add the entries of a tensor (entries,) to the counts."""
     different, occurrences = np.unique(entries.numpy().astype(object), return_counts=True)
     counts.update(dict(zip(different.tolist(), occurrences.tolist(), strict=True)))
     # Lossy counting (Manku and Motwani, 2002): memory does not grow with the data.
@@ -246,13 +248,19 @@ def _count(counts: Counter[bytes], entries: tf.Tensor) -> None:
             del counts[entry]
 
 
-def _most_frequent(counts: Counter[bytes], size: int, minimum_count: int) -> list[str]:
+def most_frequent(counts: Counter[bytes], size: int, minimum_count: int) -> list[str]:
+    """List the entries that occur often enough, the most frequent first."""
     # Entries of equal count in alphabetical order: the vocabulary does not depend on the order of examples.
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [entry.decode() for entry, count in ranked[:size] if count >= minimum_count]
 
 
-def _read_lines(path: Path) -> list[str]:
+def read_lines(path: Path) -> list[str]:
+    """Read a vocabulary, one entry a line.
+
+    Raises:
+        UserError: if it is missing or damaged.
+    """
     try:
         lines = path.read_text(encoding="utf-8").split("\n")[:-1]
     except FileNotFoundError:

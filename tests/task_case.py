@@ -66,6 +66,9 @@ def assert_close(one, other):
     for key, value in one.items():
         if isinstance(value, dict):
             assert_close(value, other[key])
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            for part, other_part in zip(value, other[key], strict=True):
+                assert_close(part, other_part)
         elif isinstance(value, float | np.ndarray):
             np.testing.assert_allclose(value, other[key], rtol=1e-5)
         else:

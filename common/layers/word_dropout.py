@@ -10,7 +10,8 @@ from keras import ops
 class WordDropout(keras.layers.Layer):
     """Replace a share of the word numbers by that of the unknown word, in training only.
 
-    x'_t = replacement with probability `rate`, else x_t; padding (0) stays padding.
+    x'_t = replacement with probability `rate`, else x_t; padding (0) stays padding, and so do the words
+    below `first` and from `end` on: with words in the order of their frequency, only rare ones are left out.
     The model learns not to lean on single words, and what an unknown word is.
 
     Input and output: (batch, time) whole numbers.
@@ -22,11 +23,21 @@ class WordDropout(keras.layers.Layer):
     Source: Iyyer et al., "Deep unordered composition rivals syntactic methods for text classification", 2015.
     """
 
-    def __init__(self, rate: float, replacement: int, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        rate: float,
+        replacement: int,
+        seed: int | None = None,
+        first: int = 1,
+        end: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.rate = rate
         self.replacement = replacement
         self.seed = seed
+        self.first = first
+        self.end = end
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True
 
@@ -36,7 +47,10 @@ class WordDropout(keras.layers.Layer):
             return inputs
         dropped = keras.random.uniform(ops.shape(inputs), seed=self.seed_generator) < self.rate
         replacement = ops.full_like(inputs, self.replacement)
-        return ops.where(ops.logical_and(dropped, ops.not_equal(inputs, 0)), replacement, inputs)
+        dropped = ops.logical_and(dropped, ops.greater_equal(inputs, self.first))
+        if self.end is not None:
+            dropped = ops.logical_and(dropped, ops.less(inputs, self.end))
+        return ops.where(dropped, replacement, inputs)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """(batch, time)."""
@@ -44,4 +58,10 @@ class WordDropout(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
-        return super().get_config() | {"rate": self.rate, "replacement": self.replacement, "seed": self.seed}
+        return super().get_config() | {
+            "rate": self.rate,
+            "replacement": self.replacement,
+            "seed": self.seed,
+            "first": self.first,
+            "end": self.end,
+        }

@@ -143,7 +143,7 @@ class ForecastingTask(Task):
         """Naive forecasts, classical models, NLinear."""
         return score_baselines(settings, source, examples)
 
-    def predict_table(
+    def predict_file(
         self,
         predictor: Predictor,
         path: Path,

@@ -15,6 +15,7 @@ from common.linear_chain import (
     log_partition,
     marginals,
     n_best_paths,
+    pair_marginals,
     path_scores,
 )
 
@@ -133,6 +134,7 @@ def test_gradient_is_the_probability_of_each_pair():
     np.testing.assert_allclose(
         tf.where(mask[:, :, None], tf.reduce_sum(pairs, axis=2), 0), marginals(potentials), atol=1e-12
     )
+    np.testing.assert_allclose(pairs, pair_marginals(potentials), atol=1e-12)
 
 
 @settings(max_examples=12, deadline=None)

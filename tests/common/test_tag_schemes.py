@@ -3,7 +3,15 @@ import re
 
 import pytest
 
-from common.tag_schemes import forbidden_transitions
+from common.tag_schemes import (
+    BrokenTags,
+    SchemeEvidence,
+    Span,
+    forbidden_transitions,
+    spans_of,
+    tag_names,
+    tags_of,
+)
 
 # A whole sequence of tags in each scheme, as a regular expression over letters: one for each tag.
 SCHEMES = {
@@ -38,3 +46,44 @@ def test_types_may_hold_hyphens():
 def test_unknown_tags_are_named(tag):
     with pytest.raises(ValueError, match=f"'{tag}' is not a tag of iob2"):
         forbidden_transitions("iob2", ["O", tag])
+
+
+# Two persons side by side, then a place: the same names in each scheme.
+NAMES = [Span(0, 2, "PER"), Span(2, 3, "PER"), Span(4, 7, "LOC")]
+WRITTEN = {
+    "iob1": ["I-PER", "I-PER", "B-PER", "O", "I-LOC", "I-LOC", "I-LOC"],
+    "iob2": ["B-PER", "I-PER", "B-PER", "O", "B-LOC", "I-LOC", "I-LOC"],
+    "iobes": ["B-PER", "E-PER", "S-PER", "O", "B-LOC", "I-LOC", "E-LOC"],
+    "bmes": ["B-PER", "E-PER", "S-PER", "O", "B-LOC", "M-LOC", "E-LOC"],
+}
+
+
+@pytest.mark.parametrize("scheme", WRITTEN)
+def test_reads_and_recognises_every_scheme(scheme):
+    assert spans_of(WRITTEN[scheme], scheme) == NAMES
+    evidence = SchemeEvidence()
+    evidence.add(WRITTEN[scheme])
+    assert evidence.scheme() == scheme
+
+
+@pytest.mark.parametrize("scheme", ["iob2", "iobes"])
+def test_writes_what_it_reads(scheme):
+    assert tags_of(NAMES, 7, scheme) == WRITTEN[scheme]
+    assert set(WRITTEN[scheme]) <= set(tag_names(["LOC", "PER"], scheme))
+
+
+@pytest.mark.parametrize(
+    ("tags", "scheme", "step", "problem"),
+    [
+        (["O", "I-x"], "iob2", 1, "'I-x' goes on with an entity that was not begun"),
+        (["B-x", "I-y"], "iob2", 1, "'I-y' goes on"),
+        (["B-x", "O"], "iobes", 1, "is not ended"),
+        (["B-x"], "bmes", 1, "is not ended"),
+        (["O", "Q-x"], "iob1", 1, "'Q-x' is not a tag of iob1"),
+        (["B"], "iob2", 0, "a prefix, a dash and a type"),
+    ],
+)
+def test_broken_tags_are_named_by_their_step(tags, scheme, step, problem):
+    with pytest.raises(BrokenTags, match=problem) as caught:
+        spans_of(tags, scheme)
+    assert caught.value.step == step

@@ -21,3 +21,11 @@ def test_share_of_words_replaced_and_padding_kept():
 
 def test_nothing_replaced_outside_training():
     np.testing.assert_array_equal(WordDropout(0.9, replacement=1)(NUMBERS, training=False), NUMBERS)
+
+
+def test_only_rare_words_replaced():
+    layer = WordDropout(0.5, replacement=1, seed=0, first=6, end=7)
+    dropped = layer(NUMBERS, training=True).numpy()
+    rare = NUMBERS.numpy() == 6
+    np.testing.assert_array_equal(dropped[~rare], NUMBERS.numpy()[~rare])
+    assert abs(np.mean(dropped[rare] == 1) - 0.5) < 0.02

@@ -1,0 +1,135 @@
+"""The baselines beside the network: what it has to beat."""
+
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pycrfsuite
+
+from common.data.source import Source
+from common.tag_schemes import Span, spans_of, tags_of
+from common.task import Example
+from tasks.name_tagging.evaluation import tagging_metrics
+
+CRF_ITERATIONS = 100
+LONGEST_AFFIX = 3
+
+
+def score_baselines(source: Source, examples: Iterable[Example]) -> dict[str, dict[str, float]]:
+    """Train the dictionary of names and a linear-chain CRF on the training split, and score them."""
+    training = list(source.examples("train"))
+    test = list(examples)
+    truth = [example["tags"] for example in test]
+    dictionary = NameDictionary(training)
+    answers = {
+        "names of the training split": [dictionary.tags(example["words"]) for example in test],
+        "CRF with hand-made features": crf_answers(training, [example["words"] for example in test]),
+    }
+    return {name: tagging_metrics(truth, found) for name, found in answers.items()}
+
+
+class NameDictionary:
+    """Marks what is a name in the training split, with the type it has there most often, longest first.
+
+    Source: the baseline of Tjong Kim Sang and De Meulder, 2003.
+    """
+
+    def __init__(self, training: list[Example]) -> None:
+        counts: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+        for example in training:
+            for span in spans_of(example["tags"], "iob2"):
+                counts[tuple(example["words"][span.start : span.end])][span.type] += 1
+        self.types = {
+            name: min(found, key=lambda kind: (-found[kind], kind)) for name, found in counts.items()
+        }
+        self.longest = max(map(len, self.types), default=0)
+
+    def tags(self, words: list[str]) -> list[str]:
+        """Tags of a sentence, in iob2."""
+        spans, start = [], 0
+        while start < len(words):
+            end = self._end(words, start)
+            if end is not None:
+                spans.append(Span(start, end, self.types[tuple(words[start:end])]))
+            start = end or start + 1
+        return tags_of(spans, len(words))
+
+    def _end(self, words: list[str], start: int) -> int | None:
+        for end in range(min(len(words), start + self.longest), start, -1):
+            if tuple(words[start:end]) in self.types:
+                return end
+        return None
+
+
+def crf_answers(training: list[Example], sentences: list[list[str]]) -> list[list[str]]:
+    """Tag sentences with a linear-chain CRF over hand-made features, trained by L-BFGS.
+
+    Inside, tags are of the scheme iobes. Where its answer breaks the scheme, the broken part is no name.
+
+    Source: Okazaki, CRFsuite, 2007.
+    """
+    trainer = pycrfsuite.Trainer(
+        "lbfgs", {"c1": 0.1, "c2": 0.01, "max_iterations": CRF_ITERATIONS}, verbose=False
+    )
+    for example in training:
+        tags = tags_of(spans_of(example["tags"], "iob2"), len(example["tags"]), "iobes")
+        trainer.append(list(word_features(example["words"])), tags)
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "model.crfsuite")
+        trainer.train(path)
+        tagger = pycrfsuite.Tagger()
+        tagger.open(path)
+        return [_valid(tagger.tag(list(word_features(words)))) for words in sentences]
+
+
+def word_features(words: list[str]) -> Iterator[list[str]]:
+    """The usual features of each word: itself, its neighbours, affixes, pattern of letters and digits."""
+    for place, word in enumerate(words):
+        features = ["bias"]
+        for offset in (-2, -1, 0, 1, 2):
+            if 0 <= place + offset < len(words):
+                other = words[place + offset]
+                features += [f"{offset}:word={other.lower()}", f"{offset}:shape={_shape(other)}"]
+            else:
+                features.append(f"{offset}:none")
+        features.append(f"word={word}")
+        for length in range(1, LONGEST_AFFIX + 1):
+            features += [f"prefix={word[:length]}", f"suffix={word[-length:]}"]
+        for offset in (-1, 0):
+            if 0 <= place + offset < len(words) - 1:
+                pair = words[place + offset : place + offset + 2]
+                features.append(f"{offset}:pair={'|'.join(pair).lower()}")
+        yield features
+
+
+def _shape(word: str) -> str:
+    """Pattern of a word: X for capitals, x for other letters, 0 for digits; repeated ones once."""
+    shape = ""
+    for character in word:
+        sign = (
+            "0"
+            if character.isdigit()
+            else "X"
+            if character.isupper()
+            else "x"
+            if character.isalpha()
+            else character
+        )
+        if not shape.endswith(sign):
+            shape += sign
+    return shape
+
+
+def _valid(tags: list[str]) -> list[str]:
+    spans, start = [], None
+    for place, tag in enumerate(tags):
+        prefix, kind = tag[0], tag[2:]
+        if prefix in "BS":
+            start = place
+        elif prefix == "O" or start is None or tags[start][2:] != kind:
+            start = None
+        if prefix in "ES" and start is not None:
+            spans.append(Span(start, place + 1, kind))
+            start = None
+    return tags_of(spans, len(tags))

@@ -1,0 +1,222 @@
+"""Scores of tagged sentences: names that are right in both borders and in their type."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from seqeval.metrics.v1 import precision_recall_fscore_support
+from seqeval.scheme import IOB2
+
+from common.plots import confusion_matrix
+from common.tag_schemes import Span, spans_of
+from common.task import Answer, Evaluation, Example
+from tasks.name_tagging.preprocessing import NameTaggingPreprocessing
+from tasks.name_tagging.serving import NameTaggingServing
+
+# Sentences scored at once after an epoch.
+SENTENCES_AT_ONCE = 128
+WORST = 50
+# Words of the longest sentence of each row of the table by length.
+LENGTHS = (5, 10, 20, 40)
+# What a name is confused with that is marked on one side only.
+NOTHING = "none"
+
+
+def span_scores(truth: list[list[str]], answers: list[list[str]], average: str | None = "micro") -> Any:
+    """Precision, recall, F1 and number of names from tags in iob2, by seqeval in strict mode.
+
+    A name counts as right if its first and last word and its type are right, as in conlleval.
+
+    Args:
+        truth: (sentences, words) tags.
+        answers: as many.
+        average: "micro" over all names; None gives arrays (types,), types in alphabetical order.
+
+    Source: Tjong Kim Sang and De Meulder, 2003; Nakayama, seqeval, 2018.
+    """
+    return precision_recall_fscore_support(truth, answers, average=average, scheme=IOB2, zero_division=0)
+
+
+def tagging_metrics(truth: list[list[str]], answers: list[list[str]]) -> dict[str, float]:
+    """F1, precision and recall over all names, and the share of words with the right tag."""
+    precision, recall, f1, _ = span_scores(truth, answers)
+    right = sum(
+        one == other
+        for row, found in zip(truth, answers, strict=True)
+        for one, other in zip(row, found, strict=True)
+    )
+    words = sum(map(len, truth))
+    return {
+        "f1": float(f1),
+        "precision": float(precision),
+        "recall": float(recall),
+        "word_accuracy": right / max(1, words),
+    }
+
+
+class ValidationF1:
+    """F1 of the validation split, by the model as it is when this is called."""
+
+    def __init__(
+        self,
+        serving: NameTaggingServing,
+        preprocessing: NameTaggingPreprocessing,
+        validation: tf.data.Dataset,
+    ) -> None:
+        self.names = serving.names.numpy().astype(str)
+        self.best_tags = tf.function(
+            serving.best_tags, input_signature=[tf.TensorSpec([None, None, None], tf.int32)]
+        )
+        examples = list(preprocessing.examples(validation).as_numpy_iterator())
+        # Like lengths stand together: padding costs time.
+        examples.sort(key=lambda example: len(example[1]))
+        self.numbers = [numbers for numbers, _ in examples]
+        self.truth = [self.names[tags].tolist() for _, tags in examples]
+
+    def __call__(self) -> dict[str, float]:
+        """Tag, and score."""
+        answers: list[list[str]] = []
+        for start in range(0, len(self.numbers), SENTENCES_AT_ONCE):
+            rows = self.numbers[start : start + SENTENCES_AT_ONCE]
+            longest = max(map(len, rows))
+            batch = np.stack([np.pad(row, [(0, longest - len(row)), (0, 0)]) for row in rows])
+            tags = self.best_tags(batch).numpy()
+            answers += [self.names[found[: len(row)]].tolist() for found, row in zip(tags, rows, strict=True)]
+        return {"f1": tagging_metrics(self.truth, answers)["f1"]}
+
+
+def evaluate_answers(
+    labels: list[str],
+    scored: Iterable[tuple[Example, Answer]],
+    trained_names: Callable[[], set[str]] | None,
+) -> Evaluation:
+    """Score the answers by type, by seen and unseen names, and by length of the sentence.
+
+    Args:
+        labels: types of names.
+        scored: raw examples with their answers.
+        trained_names: gives the names of the training split, in small letters; None if they are not at hand.
+    """
+    pairs = list(scored)
+    truth = [list(example["tags"]) for example, _ in pairs]
+    answers = [answer["tags"] for _, answer in pairs]
+    tables = {"Types": _type_table(truth, answers), "Length of the sentence": _length_table(truth, answers)}
+    true_spans = [spans_of(tags, "iob2") for tags in truth]
+    found_spans = [spans_of(tags, "iob2") for tags in answers]
+    if trained_names is not None:
+        words = [example["words"] for example, _ in pairs]
+        tables["Names seen in training"] = _seen_table(words, true_spans, found_spans, trained_names())
+    counts = _confusion(true_spans, found_spans, labels)
+    figures = {"confusion_matrix.png": confusion_matrix(counts, [*labels, NOTHING])}
+    predictions = [_row(example, answer) for example, answer in pairs]
+    return Evaluation(
+        metrics=tagging_metrics(truth, answers),
+        tables={title: rows for title, rows in tables.items() if rows},
+        figures=figures,
+        predictions=predictions,
+        files={"worst_sentences.csv": _worst(predictions, true_spans, found_spans, pairs)},
+    )
+
+
+def names_of(words: list[str], spans: list[Span]) -> list[str]:
+    """Write the names of a sentence, in small letters, with their types."""
+    return [f"{' '.join(words[span.start : span.end]).casefold()}\t{span.type}" for span in spans]
+
+
+def _type_table(truth: list[list[str]], answers: list[list[str]]) -> list[dict[str, Any]]:
+    types = sorted({tag[2:] for rows in (truth, answers) for row in rows for tag in row if tag != "O"})
+    columns = span_scores(truth, answers, average=None) if types else [[]] * 4
+    return [
+        {"type": name, "precision": float(p), "recall": float(r), "f1": float(f), "names": int(n)}
+        for name, p, r, f, n in zip(types, *columns, strict=True)
+    ]
+
+
+def _length_table(truth: list[list[str]], answers: list[list[str]]) -> list[dict[str, Any]]:
+    groups: dict[int, list[int]] = defaultdict(list)
+    for number, row in enumerate(truth):
+        groups[int(np.searchsorted(LENGTHS, len(row)))].append(number)
+    table = []
+    for group, numbers in sorted(groups.items()):
+        longest = f"to {LENGTHS[group]}" if group < len(LENGTHS) else f"over {LENGTHS[-1]}"
+        precision, recall, f1, names = span_scores(
+            [truth[number] for number in numbers], [answers[number] for number in numbers]
+        )
+        table.append(
+            {
+                "words": longest,
+                "precision": float(precision),
+                "recall": float(recall),
+                "f1": float(f1),
+                "names": int(names),
+                "sentences": len(numbers),
+            }
+        )
+    return table
+
+
+def _seen_table(
+    words: list[list[str]], truth: list[list[Span]], found: list[list[Span]], trained: set[str]
+) -> list[dict[str, Any]]:
+    counts: Counter[tuple[bool, str]] = Counter()
+    for row, true, answered in zip(words, truth, found, strict=True):
+        right = set(true) & set(answered)
+        for spans, what in ((true, "names"), (answered, "answered")):
+            for span, name in zip(spans, names_of(row, spans), strict=True):
+                counts[name in trained, what] += 1
+                counts[name in trained, f"right {what}"] += span in right
+    table = []
+    for seen in (True, False):
+        precision = counts[seen, "right answered"] / max(1, counts[seen, "answered"])
+        recall = counts[seen, "right names"] / max(1, counts[seen, "names"])
+        table.append(
+            {
+                "name, with its type": "seen" if seen else "unseen",
+                "precision": precision,
+                "recall": recall,
+                "f1": 2 * precision * recall / max(1e-9, precision + recall),
+                "names": counts[seen, "names"],
+            }
+        )
+    return table
+
+
+def _confusion(truth: list[list[Span]], found: list[list[Span]], labels: list[str]) -> np.ndarray:
+    """Types of names with the same borders, (truth, answer); the last is no name."""
+    number_of = {label: number for number, label in enumerate(labels)}
+    counts = np.zeros((len(labels) + 1, len(labels) + 1), dtype=np.int64)
+    for true, answered in zip(truth, found, strict=True):
+        one, other = ({span[:2]: number_of[span.type] for span in spans} for spans in (true, answered))
+        for borders in one.keys() | other.keys():
+            counts[one.get(borders, len(labels)), other.get(borders, len(labels))] += 1
+    return counts
+
+
+def _row(example: Example, answer: Answer) -> dict[str, Any]:
+    return {
+        "text": example["text"],
+        "words": " ".join(example["words"]),
+        "tags": " ".join(example["tags"]),
+        "predicted": " ".join(answer["tags"]),
+    }
+
+
+def _worst(
+    rows: list[dict[str, Any]],
+    truth: list[list[Span]],
+    found: list[list[Span]],
+    pairs: list[tuple[Example, Answer]],
+) -> list[dict[str, Any]]:
+    """Sentences with the most names wrong, missed or invented; of equal ones the surest answers first."""
+    table = []
+    for row, true, answered, (_, answer) in zip(rows, truth, found, pairs, strict=True):
+        errors = len(set(true) ^ set(answered))
+        wrong = [
+            entry["score"] for span, entry in zip(answered, answer["spans"], strict=True) if span not in true
+        ]
+        if errors:
+            table.append({"errors": errors, "surest_wrong_score": max(wrong, default=0.0), **row})
+    table.sort(key=lambda row: (-row["errors"], -row["surest_wrong_score"]))
+    return table[:WORST]

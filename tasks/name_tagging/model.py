@@ -1,0 +1,126 @@
+"""The tagger: vectors of words and of their characters, recurrent layers, tags that agree."""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from common.layers.character_encoder import CharacterEncoder
+from common.layers.crf import CRF
+from common.layers.extended_embedding import ExtendedEmbedding
+from common.layers.stacked_rnn import StackedRNN
+from common.layers.word_dropout import WordDropout
+from common.tag_schemes import forbidden_transitions
+from common.text import FIRST_WORD, UNKNOWN
+from tasks.name_tagging.config import NameTaggingSettings
+from tasks.name_tagging.preprocessing import CAPITALS, NameTaggingPreprocessing, column_count
+
+
+def build_model(
+    settings: NameTaggingSettings,
+    preprocessing: NameTaggingPreprocessing,
+    word_vectors: np.ndarray | None = None,
+) -> keras.Model:
+    """Build the many-to-many tagger.
+
+    Args:
+        settings: `model` and `text` are used.
+        preprocessing: whose vocabularies say how large the tables are.
+        word_vectors: (words, embedding_dimension) of the whole vocabulary to start from; random if None.
+
+    Returns:
+        A model from rows of numbers (batch, words, columns) int32, padded with 0 at the end, to the
+        potentials (batch, words, tags, tags) float32 of a linear chain (common/linear_chain.py).
+
+    Source: Lample et al., "Neural architectures for named entity recognition", 2016; Ma and Hovy, "End-to-end
+    sequence labeling via bi-directional LSTM-CNNs-CRF", 2016.
+    """
+    model = settings.model
+    numbers = keras.Input((None, column_count(settings)), dtype="int32", name="numbers")
+    mask = ops.not_equal(numbers[..., 0], 0)  # (batch, words)
+    vectors = ops.concatenate(_vectors(settings, preprocessing, numbers, word_vectors), axis=-1)
+    vectors = keras.layers.Dropout(model.input_dropout)(vectors)  # (batch, words, features)
+    states = StackedRNN(
+        model.cell,
+        model.units,
+        layers=model.layers,
+        bidirectional=model.bidirectional,
+        dropout=model.recurrent_dropout,
+        implementation="loop" if settings.train.xla else "auto",
+        name="recurrent_layers",
+    )(vectors, mask=mask)
+    states = keras.layers.Dropout(model.dropout)(states)  # (batch, words, width)
+    tags = len(preprocessing.tags)
+    # float32 even in mixed precision: sums over paths need the digits.
+    emissions = keras.layers.Dense(tags, dtype="float32", name="emissions")(states)  # (batch, words, tags)
+    potentials = _chain(settings, preprocessing)(emissions, mask=mask)
+    return keras.Model(numbers, potentials, name="name_tagging")
+
+
+def _vectors(
+    settings: NameTaggingSettings,
+    preprocessing: NameTaggingPreprocessing,
+    numbers: Any,
+    word_vectors: np.ndarray | None,
+) -> list[Any]:
+    """What stands for a word, each (batch, words, features)."""
+    model = settings.model
+    learned = FIRST_WORD + preprocessing.learned
+    words = numbers[..., 0]  # (batch, words)
+    if model.unknown_singletons:
+        first = FIRST_WORD + preprocessing.frequent
+        words = WordDropout(model.unknown_singletons, UNKNOWN, first=first, end=learned)(words)
+    words = WordDropout(model.word_dropout, replacement=UNKNOWN)(words)
+    others = len(preprocessing.vocabulary) - preprocessing.learned
+    embedding = ExtendedEmbedding(learned, others, model.embedding_dimension, name="word_vectors")
+    vectors = [embedding(words)]
+    embedding.start_from(
+        _random_vectors(learned + others, model.embedding_dimension, settings.seed)
+        if word_vectors is None
+        else word_vectors
+    )
+    column = 1
+    if model.capitalization:
+        patterns = keras.layers.Embedding(len(CAPITALS) + 2, model.capitalization_dimension, name="capitals")
+        vectors.append(patterns(numbers[..., column]))
+        column += 1
+    if model.bigrams:
+        pairs = keras.layers.Embedding(
+            FIRST_WORD + len(preprocessing.bigrams), model.bigram_dimension, name="bigram_vectors"
+        )
+        vectors.append(pairs(numbers[..., column]))
+        column += 1
+    if model.characters != "none":
+        encoder = CharacterEncoder(
+            model.characters,
+            FIRST_WORD + len(preprocessing.characters),
+            model.character_dimension,
+            model.character_width,
+            window=model.character_window,
+            dropout=model.character_dropout,
+            implementation="loop" if settings.train.xla else "auto",
+            name="character_encoder",
+        )
+        vectors.append(encoder(numbers[..., column:]))
+    return vectors
+
+
+def _random_vectors(rows: int, dimension: int, seed: int) -> np.ndarray:
+    """Vectors of variance 1 / dimension, as Lample et al. and Ma and Hovy start from."""
+    limit = math.sqrt(3 / dimension)
+    generator = np.random.default_rng(seed)
+    return generator.uniform(-limit, limit, (rows, dimension)).astype(np.float32)
+
+
+def _chain(settings: NameTaggingSettings, preprocessing: NameTaggingPreprocessing) -> CRF:
+    """The last layer.
+
+    Without scores of neighbours a chain gives each tag the probability that a softmax gives it: so a tagger
+    without CRF is one whose scores of neighbours stay zero, and all else is the same.
+    """
+    if settings.model.decoder == "softmax":
+        return CRF(len(preprocessing.tags), trainable=False, name="chain")
+    forbidden = forbidden_transitions("iobes", preprocessing.tags)
+    return CRF(len(preprocessing.tags), forbidden, name="chain")

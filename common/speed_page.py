@@ -28,6 +28,13 @@ _TRIED = """\
 What was tried to make training steps faster, by the same measure:
 """
 
+_RATE = """\
+## Translations a second
+
+From the SavedModel of run `{run}` ({dataset}), {sentences:,} test sentences in batches of {batch} as they
+come, by `python -m benchmarks.translation_rate {run}` on {date}: {processor}, {cores} cores, commit {commit}.
+"""
+
 _WHO = ("ours", "keras", "pytorch", "products")
 
 
@@ -54,6 +61,18 @@ def speed_section(measured: dict[str, Any], tried: list[dict[str, str]]) -> str:
     if tried:
         parts += [_TRIED, _table(["what", "gave"], [[row["what"], row["gave"]] for row in tried])]
     return "\n".join(parts)
+
+
+def rate_section(measured: dict[str, Any]) -> str:
+    """Write benchmarks/results/translation_rate.json, what benchmarks.translation_rate wrote, as Markdown."""
+    heading = _RATE.format(
+        **{name: measured[name] for name in ("run", "dataset", "sentences", "batch", "date")},
+        processor=measured["machine"]["processor"],
+        cores=measured["machine"]["cores"],
+        commit=(measured["commit"] or "unknown")[:12],
+    )
+    rows = [[name, f"{rate:,.1f}"] for name, rate in measured["sentences_a_second"].items()]
+    return "\n".join([heading, _table(["search", "sentences a second"], rows)])
 
 
 def _layers_table(records: list[dict[str, Any]]) -> str:

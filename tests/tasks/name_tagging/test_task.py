@@ -13,8 +13,8 @@ PLACES = ("Paris", "Rome", "New York", "Oslo")
 FRAMES = ("P met P in C .", "P likes C very much", "the weather in C is bad")
 SMALL = (
     "model.embeddings=random model.embedding_dimension=8 model.units=8 model.character_width=8 "
-    "model.dropout=0 model.input_dropout=0 train.epochs=6 train.learning_rate=0.03 train.tokens_per_batch=200 "
-    "train.buckets=2"
+    "model.dropout=0 model.input_dropout=0 train.epochs=6 train.learning_rate=0.03 "
+    "train.tokens_per_batch=200 train.buckets=2"
 )
 EXAMPLES = [
     {"text": text}

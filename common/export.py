@@ -119,20 +119,17 @@ def _check_without_project(task: Task, run: Run, folder: Path, examples: list[Ex
                     raise RuntimeError(
                         f"the export's {name} differs from the run's: {answers[name]} != {value}"
                     )
+    specs = predictor.signatures["serve"].get_concrete_function().structured_outputs
     return {
-        "inputs": {
-            name: _describe(value.dtype.name, ["batch", *value.shape[1:]]) for name, value in request.items()
-        },
-        "outputs": {
-            name: _describe(
-                "string" if value.dtype == object else value.dtype.name, ["batch", *value.shape[1:]]
-            )
-            for name, value in expected.items()
-        },
+        "inputs": {name: _describe(value) for name, value in request.items()},
+        "outputs": {name: _describe(specs[name]) for name in expected},
     }
 
 
-def _describe(kind: str, shape: list[Any]) -> str:
+def _describe(tensor: Any) -> str:
+    """Type and shape; a side that differs from request to request is "any"."""
+    kind = tensor.dtype.name
+    shape = ["batch", *("any" if side is None else side for side in tensor.shape[1:])]
     return f"{kind} ({', '.join(str(side) for side in shape)}{',' if len(shape) == 1 else ''})"
 
 

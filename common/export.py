@@ -124,32 +124,27 @@ def _check_without_project(
                     raise RuntimeError(
                         f"the export's {name} differs from the run's: {answers[name]} != {value}"
                     )
+    specs = predictor.signatures["serve"].get_concrete_function().structured_outputs
     return {
-        "inputs": {
-            name: _describe(value.dtype.name, ["batch", *value.shape[1:]]) for name, value in request.items()
-        }
-        | _optional_inputs(module),
-        "outputs": {
-            name: _describe(
-                "string" if value.dtype == object else value.dtype.name, ["batch", *value.shape[1:]]
-            )
-            for name, value in expected.items()
-        },
+        "inputs": {name: _describe(value) for name, value in request.items()} | _optional_inputs(module),
+        "outputs": {name: _describe(specs[name]) for name in expected},
     }
 
 
 def _optional_inputs(module: ServingModule) -> dict[str, str]:
-    """Describe the inputs that have a default."""
+    """Describe the inputs that have a default, which are single numbers."""
     function, _ = next(iter(module.endpoints().values()))
     return {
-        name: f"{_describe(parameter.default.dtype.name, list(parameter.default.shape))}; "
-        f"{parameter.default.numpy()} if not given"
+        name: f"{parameter.default.dtype.name} (); {parameter.default.numpy()} if not given"
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.default is not parameter.empty
     }
 
 
-def _describe(kind: str, shape: list[Any]) -> str:
+def _describe(tensor: Any) -> str:
+    """Type and shape; a side that differs from request to request is "any"."""
+    kind = tensor.dtype.name
+    shape = ["batch", *("any" if side is None else side for side in tensor.shape[1:])]
     return f"{kind} ({', '.join(str(side) for side in shape)}{',' if len(shape) == 1 else ''})"
 
 

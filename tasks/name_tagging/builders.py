@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,17 +55,22 @@ class TaggedSentences(SequenceBuilder):
         return RawExample(features, f"{split}:{sentence.origin}", sentence.origin, split, features["text"])
 
     def check_staged(self, staging: StagingTable) -> None:
-        """Raise a UserError if no name, or no name of an asked type, is left to learn from."""
-        found: set[str] = set()
-        for features in staging.examples("train"):
-            found.update(tag.partition("-")[2] for tag in features["tags"] if tag != "O")
-        missing = sorted(set(self.options["entity_types"] or []) - found)
-        if missing or not found:
+        """Raise a UserError if there is no name to learn from, or one of a type that is not in training."""
+        types = {split: _types_of(staging.examples(split)) for split in staging.report.counts}
+        missing = sorted(set(self.options["entity_types"] or []) - types["train"])
+        if missing or not types["train"]:
             what = f"of the type {missing[0]!r}" if missing else "at all"
             raise UserError(
                 f"{self.information.name}: no name {what} is in the training sentences: check "
                 "data.entity_types and data.tag_column."
             )
+        for split in ("validation", "test"):
+            for name in sorted(types.get(split, set()) - types["train"]):
+                raise UserError(
+                    f"{self.information.name}: the {split} split has the type {name!r}, the training "
+                    "sentences have not: correct the tags, add examples of it, or name the types to mark "
+                    "with data.entity_types."
+                )
 
     def check_expected(self, counts: Mapping[str, int], where: Path | str) -> None:
         """Raise a UserError if files of a benchmark do not hold what they should."""
@@ -81,6 +86,10 @@ class TaggedSentences(SequenceBuilder):
         package = PACKAGES[self.information.name]
         self.record_digest(f"{package.name}-{package.version}", package.sha256)
         return fetch_package(package, data_directory()) / relative
+
+
+def _types_of(examples: Iterable[Mapping[str, Any]]) -> set[str]:
+    return {tag[2:] for features in examples for tag in features["tags"] if tag != "O"}
 
 
 class Conll2003(TaggedSentences):
@@ -209,6 +218,8 @@ class CatalogueSentences(TaggedSentences):
     """A data set of the TFDS catalogue, with tags in iob2."""
 
     tag_feature = "tags"
+    # Which of our splits each of the catalogue's becomes.
+    splits: Mapping[str, str] = {"train": "train", "validation": "validation", "test": "test"}
 
     def raw_examples(self, download_manager: tfds.download.DownloadManager) -> Iterator[RawExample]:
         """Yield the examples of the catalogue's splits."""
@@ -225,8 +236,7 @@ class CatalogueSentences(TaggedSentences):
         self.record_digest(name, str(catalogue.version))
         tag_name = catalogue.info.features[self.tag_feature].feature.int2str
         reading = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
-        for theirs in ("train", "dev" if "dev" in catalogue.info.splits else "validation", "test"):
-            ours = "validation" if theirs == "dev" else theirs
+        for theirs, ours in self.splits.items():
             examples = catalogue.as_dataset(split=theirs, shuffle_files=False, read_config=reading)
             for number, example in enumerate(examples.as_numpy_iterator()):
                 words = [word.decode("utf-8") for word in example["tokens"]]
@@ -241,6 +251,7 @@ class CatalogueConll2003(CatalogueSentences):
 
     information = SOURCES["tfds/conll2003"]
     tag_feature = "ner"
+    splits: Mapping[str, str] = {"train": "train", "dev": "validation", "test": "test"}
 
 
 def wikiann(name: str, **options: Any) -> TaggedSentences:

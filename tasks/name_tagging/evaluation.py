@@ -1,7 +1,7 @@
 """Scores of tagged sentences: names that are right in both borders and in their type."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -90,14 +90,14 @@ class ValidationF1:
 def evaluate_answers(
     labels: list[str],
     scored: Iterable[tuple[Example, Answer]],
-    trained_names: Callable[[], set[str]] | None,
+    trained_names: set[str] | None,
 ) -> Evaluation:
     """Score the answers by type, by seen and unseen names, and by length of the sentence.
 
     Args:
         labels: types of names.
         scored: raw examples with their answers.
-        trained_names: gives the names of the training split, in small letters; None if they are not at hand.
+        trained_names: of the training split, as `names_of` writes them; None if they are not at hand.
     """
     pairs = list(scored)
     truth = [list(example["tags"]) for example, _ in pairs]
@@ -107,7 +107,7 @@ def evaluate_answers(
     found_spans = [spans_of(tags, "iob2") for tags in answers]
     if trained_names is not None:
         words = [example["words"] for example, _ in pairs]
-        tables["Names seen in training"] = _seen_table(words, true_spans, found_spans, trained_names())
+        tables["Names seen in training"] = _seen_table(words, true_spans, found_spans, trained_names)
     counts = _confusion(true_spans, found_spans, labels)
     figures = {"confusion_matrix.png": confusion_matrix(counts, [*labels, NOTHING])}
     predictions = [_row(example, answer) for example, answer in pairs]

@@ -160,11 +160,15 @@ class NameTaggingTask(Task):
         self, settings: NameTaggingSettings, labels: list[str], scored: Iterable[tuple[Example, Answer]]
     ) -> Evaluation:
         """Precision, recall and F1 of names by type, seen and unseen, by length of the sentence."""
-        return evaluate_answers(labels, scored, lambda: self._trained_names(settings))
+        return evaluate_answers(labels, scored, self._trained_names(settings))
 
-    def _trained_names(self, settings: NameTaggingSettings) -> set[str]:
+    def _trained_names(self, settings: NameTaggingSettings) -> set[str] | None:
+        try:
+            source = self.open_source(settings)
+        except UserError:
+            return None  # An export may be scored where the data of its run is not.
         names: set[str] = set()
-        for example in self.open_source(settings).examples("train"):
+        for example in source.examples("train"):
             names.update(names_of(example["words"], spans_of(example["tags"], "iob2")))
         return names
 

@@ -3,6 +3,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
 
 from common.errors import UserError
 from common.tag_schemes import Span
@@ -136,6 +138,30 @@ def test_bad_data(tmp_path, monkeypatch):
     assert opened.report["rows_skipped"] == 1
     with pytest.raises(UserError, match="Did you mean 'conll2003'"):
         open_name_tagging_source(settings(dataset="conll203"))
+
+
+def test_a_type_that_is_not_in_training(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
+    path = write(tmp_path, "".join(f"a{n} B-X\n\n" for n in range(9)))
+    test = tmp_path / "test.conll"
+    test.write_text("a B-Y\n", encoding="utf-8")
+    with pytest.raises(UserError, match="the test split has the type 'Y', the training sentences have not"):
+        open_name_tagging_source(settings(file=path, test_file=test))
+
+
+@pytest.mark.parametrize(("name", "feature"), [("tfds/conll2003", "ner"), ("wikiann/en", "tags")])
+def test_catalogue(tmp_path, monkeypatch, name, feature):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
+
+    def as_dataset(self, split, *args, **options):
+        # Ada, a person, in both data sets: B-PER is 1 and I-PER is 2.
+        rows = {"tokens": [["Ada", "Lovelace", split]] * 4, feature: [[1, 2, 0]] * 4}
+        return tf.data.Dataset.from_tensor_slices(rows)
+
+    with tfds.testing.mock_data(as_dataset_fn=as_dataset):
+        opened = open_name_tagging_source(settings(dataset=name))
+    assert opened.counts == {"train": 4, "validation": 4, "test": 4}
+    assert {row[:2] for row in sentences_of(opened, "test")} == {("Ada Lovelace test", "B-PER I-PER O")}
 
 
 @pytest.mark.slow

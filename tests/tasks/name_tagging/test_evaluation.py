@@ -41,7 +41,7 @@ def scored():
 
 
 def test_tables_and_files():
-    found = evaluate_answers(["LOC", "ORG", "PER"], scored(), lambda: {"w00 w01\tPER", "w20\tLOC"})
+    found = evaluate_answers(["LOC", "ORG", "PER"], scored(), {"w00 w01\tPER", "w20\tLOC"})
     seen, unseen = found.tables["Names seen in training"]
     assert (seen["names"], seen["recall"], seen["precision"]) == (2, 1.0, 1.0)
     assert (unseen["names"], unseen["recall"], unseen["precision"]) == (3, 0.0, 0.0)

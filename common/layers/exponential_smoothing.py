@@ -3,12 +3,13 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from common.layers.time_loop import run_over_time
 
-# Of level and seasons, before anything was learned: a logistic function makes 0.12 and 0.27 of them.
-LEVEL_LOGIT, SEASON_LOGIT = -2.0, -1.0
+# Of level and seasons, before anything was learned: a logistic function makes 0.05 and 0.38 of them.
+LEVEL_LOGIT, SEASON_LOGIT = -3.0, -0.5
 
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
@@ -18,24 +19,25 @@ class ExponentialSmoothing(keras.layers.Layer):
     l_t = a y_t / prod_k s^k_t + (1 - a) l_{t-1}
     s^k_{t+m_k} = g_k y_t / (l_t prod_{j != k} s^j_t) + (1 - g_k) s^k_t, for each season k of m_k steps
 
-    a and g_k, between 0 and 1, are learned for each series. The first factors of a season are the means, at
-    its steps, of the first m steps of the window over their mean, where m is the longest season; what a
-    shorter season explains is taken out for the longer ones. l_0 is that mean.
+    a, g_k and the factors s^k before the first step are learned for each series, the first two through a
+    logistic function, the last through an exponential. l_0 is the mean of the first season without its
+    factors.
 
-    Input: values (batch, time), positive, at least the longest season; series (batch,) numbers.
+    Input: values (batch, time), positive; series (batch,) numbers; place (batch,), number of the last step,
+    counted from anywhere, whose remainders by the seasons name its factors.
     Output: levels (batch, time); factors (batch, time + horizon), prod_k s^k_t, those of the last seasons
     repeated over the horizon.
     Mask: none.
 
     Example:
         >>> smoothing = ExponentialSmoothing(series=10, seasons=[24, 168], horizon=48)
-        >>> levels, factors = smoothing(keras.ops.ones((4, 336)), keras.ops.zeros((4,), "int32"))
+        >>> zeros = ops.zeros((4,), "int32")
+        >>> levels, factors = smoothing(ops.ones((4, 336)), zeros, zeros)
         >>> factors.shape
         (4, 384)
 
     Source: Smyl, "A hybrid method of exponential smoothing and recurrent neural networks for time series
-    forecasting", 2020. Its hourly model has the same two seasons and no trend; it learns the first factors
-    too, from which a network that sees them at many windows of the same series would learn by heart.
+    forecasting", 2020 (its hourly model has the same two seasons and no trend).
     """
 
     def __init__(self, series: int, seasons: list[int], horizon: int, **kwargs: Any) -> None:
@@ -43,7 +45,7 @@ class ExponentialSmoothing(keras.layers.Layer):
 
         Args:
             series: number of series, one for those that are not known among them.
-            seasons: steps after which a series is like before, shortest first; none is allowed.
+            seasons: steps after which a series is like before; none is allowed.
             horizon: steps over which the last factors are repeated.
             kwargs: of keras.layers.Layer.
         """
@@ -56,22 +58,39 @@ class ExponentialSmoothing(keras.layers.Layer):
         """Create the parameters of each series."""
         constant = keras.initializers.Constant
         self.level_logit = self.add_weight((self.series, 1), initializer=constant(LEVEL_LOGIT), name="level")
-        if self.seasons:
-            self.season_logits = self.add_weight(
-                (self.series, len(self.seasons)), initializer=constant(SEASON_LOGIT), name="seasons"
-            )
+        self.season_logits = self.add_weight(
+            (self.series, max(1, len(self.seasons))), initializer=constant(SEASON_LOGIT), name="smoothing"
+        )
+        self.log_factors = [
+            self.add_weight((self.series, season), initializer="zeros", name=f"season_{season}")
+            for season in self.seasons
+        ]
         self.built = True
 
-    def call(self, values: Any, series: Any) -> tuple[Any, Any]:
-        """(batch, time) and (batch,) to levels (batch, time) and factors (batch, time + horizon)."""
+    def start_from(self, factors: list[np.ndarray]) -> None:
+        """Take over factors (series, season) of each season that were estimated beforehand."""
+        for weight, estimated in zip(self.log_factors, factors, strict=True):
+            weight.assign(np.log(estimated))
+
+    def call(self, values: Any, series: Any, place: Any) -> tuple[Any, Any]:
+        """(batch, time), (batch,), (batch,) to levels (batch, time) and factors (batch, time + horizon)."""
+        time = values.shape[1]
         level_rate = ops.sigmoid(ops.take(self.level_logit, series, axis=0))  # (batch, 1)
-        rates = ops.sigmoid(ops.take(self.season_logits, series, axis=0)) if self.seasons else None
-        level, factors = self._first(values)
+        rates = ops.sigmoid(ops.take(self.season_logits, series, axis=0))  # (batch, seasons)
+        factors = [
+            self._first_factors(weight, season, series, place - time + 1)
+            for weight, season in zip(self.log_factors, self.seasons, strict=True)
+        ]
+        start = min(time, self.seasons[0] if self.seasons else 1)
+        first = values[:, :start] / self._product(
+            [factor[:, :start] for factor in factors], values[:, :start]
+        )
+        states = {"level": ops.mean(first, axis=1, keepdims=True), "factors": factors}
 
         def step(now: Any, states: Any) -> tuple[Any, Any]:
             value = ops.expand_dims(now, -1)  # (batch, 1)
             current = [factor[:, :1] for factor in states["factors"]]
-            product = _product(current, value)
+            product = self._product(current, value)
             level = level_rate * value / product + (1 - level_rate) * states["level"]
             ratio = value / (level * product)
             moved = []
@@ -82,29 +101,28 @@ class ExponentialSmoothing(keras.layers.Layer):
             return {"level": level, "product": product}, {"level": level, "factors": moved}
 
         one = values[:, :1]
-        states = {"level": level, "factors": factors}
         outputs, last = run_over_time(step, values, states, {"level": one, "product": one})
-        ahead = [self._repeated(factor, self.horizon) for factor in last["factors"]]
-        future = _product(ahead, ops.repeat(one, self.horizon, axis=1))
+        ahead = [self._repeated(factor) for factor in last["factors"]]
         levels, products = outputs["level"][..., 0], outputs["product"][..., 0]
+        future = self._product(ahead, ops.repeat(one, self.horizon, axis=1))
         return levels, ops.concatenate([products, future], axis=1)
 
-    def _first(self, values: Any) -> tuple[Any, list[Any]]:
-        """Level (batch, 1) and factors (batch, season) of each season, before the first step."""
-        longest = self.seasons[-1] if self.seasons else 1
-        level = ops.mean(values[:, :longest], axis=1, keepdims=True)
-        rest, factors = values[:, :longest] / level, []
-        for season in self.seasons:
-            whole = longest // season * season
-            factor = ops.mean(ops.reshape(rest[:, :whole], (-1, whole // season, season)), axis=1)
-            rest = rest / self._repeated(factor, longest)
-            factors.append(factor)
-        return level, factors
+    @staticmethod
+    def _first_factors(weight: Any, season: int, series: Any, place: Any) -> Any:
+        """Factors (batch, season), that of the first step of the window first."""
+        order = ops.mod(ops.expand_dims(ops.cast(place, "int32"), -1) + ops.arange(season), season)
+        return ops.take_along_axis(ops.exp(ops.take(weight, series, axis=0)), order, axis=1)
 
     @staticmethod
-    def _repeated(factor: Any, steps: int) -> Any:
-        """(batch, season) to (batch, steps)."""
-        return ops.tile(factor, (1, -(-steps // factor.shape[1])))[:, :steps]
+    def _product(factors: list[Any], like: Any) -> Any:
+        product = ops.ones_like(like)
+        for factor in factors:
+            product = product * factor
+        return product
+
+    def _repeated(self, factor: Any) -> Any:
+        """(batch, season) to (batch, horizon)."""
+        return ops.tile(factor, (1, -(-self.horizon // factor.shape[1])))[:, : self.horizon]
 
     def compute_output_shape(self, values_shape: tuple[int | None, ...], *_: Any) -> Any:
         """(batch, time) and (batch, time + horizon)."""
@@ -118,10 +136,3 @@ class ExponentialSmoothing(keras.layers.Layer):
             "seasons": self.seasons,
             "horizon": self.horizon,
         }
-
-
-def _product(factors: list[Any], like: Any) -> Any:
-    product = ops.ones_like(like)
-    for factor in factors:
-        product = product * factor
-    return product

@@ -46,7 +46,7 @@ class Forecaster:
             split: choose_buckets(found.lengths, 1, settings.train.tokens_per_batch)
             for split, found in batches.items()
         }
-        model = build_model(settings, prepared.shape)
+        model = build_model(settings, prepared.shape, prepared.factors)
         model.compile(build_optimizer(settings.train, buckets["train"].steps_per_epoch), loss_of(settings))
         epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
         counting = keras.callbacks.LambdaCallback(on_epoch_begin=lambda number, _: epoch.assign(number))

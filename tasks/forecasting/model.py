@@ -4,6 +4,7 @@ import inspect
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -20,17 +21,20 @@ EPSILON = 1e-5
 STEPWISE = {"gru": encoder_decoder, "lstm": encoder_decoder, "window": window}
 
 
-def build_model(settings: ForecastingSettings, shape: WindowShape) -> keras.Model:
+def build_model(
+    settings: ForecastingSettings, shape: WindowShape, factors: list[np.ndarray] | None = None
+) -> keras.Model:
     """Build the forecaster.
 
     Args:
         settings: `model` and `data` are used.
         shape: sizes of what is read and written.
+        factors: of each season, (series + 1, season), that es_rnn starts from.
 
     Returns:
         A model from {"history": (batch, look-back, targets and past columns), "known": (batch, look-back +
-        horizon, known columns), if there are any; with es_rnn "series": (batch,) int32} to
-        (batch, horizon, targets, outputs), scaled, float32.
+        horizon, known columns), if there are any; with es_rnn "series" and "place", each
+        (batch,) int32} to (batch, horizon, targets, outputs), scaled, float32.
     """
     history = keras.Input((shape.look_back, shape.targets + shape.past), name="history")
     inputs = {"history": history}
@@ -41,7 +45,12 @@ def build_model(settings: ForecastingSettings, shape: WindowShape) -> keras.Mode
     past = history[..., shape.targets :] if shape.past else None
     if settings.model.kind == "es_rnn":
         series = inputs["series"] = keras.Input((), dtype="int32", name="series")
-        return keras.Model(inputs, es_rnn(settings, shape, values, series), name="forecasting")
+        place = inputs["place"] = keras.Input((), dtype="int32", name="place")
+        outputs = es_rnn(settings, shape, values, series, place)
+        model = keras.Model(inputs, outputs, name="forecasting")
+        if factors:
+            model.get_layer("exponential_smoothing").start_from(factors)
+        return model
     offset, scale = _normalization(settings.model.normalization, values)  # (batch, 1, targets) each
     values = (values - offset) / scale
     if settings.model.kind in STEPWISE:

@@ -61,6 +61,8 @@ class ForecastingPreprocessing(Preprocessing):
         self.settings = settings
         self.record = record
         self.labels = record["targets"]
+        # What es_rnn's weights start from; not needed once they are learned.
+        self.factors: list[np.ndarray] = []
         self.several = record["names"] != [""]
         # One row more, for a series that is not known.
         self.mean = _table(record["mean"], 0.0)
@@ -79,12 +81,14 @@ class ForecastingPreprocessing(Preprocessing):
     def learn(cls, settings: ForecastingSettings, source: SeriesSource) -> "ForecastingPreprocessing":
         """Take over what the source measured on the training parts."""
         found, columns = source.statistics, source.data.columns
-        mean, deviation = found.mean, found.deviation
+        mean, deviation, factors = found.mean, found.deviation, []
         if settings.model.kind == "es_rnn":
             source.check_ratios()
             # Ratios are what is smoothed: sizes are divided out, and nothing is taken off.
             mean, deviation = np.zeros_like(mean), mean
-        return cls(
+            seasons = [season for season in source.seasons if 1 < season <= settings.data.look_back]
+            factors = source.seasonal_factors(seasons)
+        preprocessing = cls(
             settings,
             {
                 "names": found.names,
@@ -101,6 +105,8 @@ class ForecastingPreprocessing(Preprocessing):
                 "known_deviation": found.known_deviation.tolist(),
             },
         )
+        preprocessing.factors = factors
+        return preprocessing
 
     def complete(self, settings: ForecastingSettings) -> ForecastingSettings:
         """Name the time step, so that a table with another one is not answered; and the seasons."""
@@ -138,8 +144,8 @@ class ForecastingPreprocessing(Preprocessing):
 
     @property
     def uses_time(self) -> bool:
-        """Whether the calendar is read."""
-        return bool(self._periods)
+        """Whether the clock is read: for the calendar, or to know which season's factor is whose."""
+        return self.by_series or bool(self._periods)
 
     @property
     def by_series(self) -> bool:
@@ -162,6 +168,7 @@ class ForecastingPreprocessing(Preprocessing):
         inputs = {"history": (raw["history"] - mean) / deviation}
         if self.by_series:
             inputs["series"] = self._number(raw)
+            inputs["place"] = tf.cast(raw["time"] // round(self.record["step_seconds"]), tf.int32)
         known = []
         if self.uses_known:
             known.append((raw["known"] - self.known_mean) / self.known_deviation)

@@ -97,7 +97,7 @@ class ForecastingTask(Task):
         self, settings: ForecastingSettings, preprocessing: ForecastingPreprocessing
     ) -> keras.Model:
         """Build the forecaster."""
-        return build_model(settings, preprocessing.shape)
+        return build_model(settings, preprocessing.shape, preprocessing.factors)
 
     def compile_arguments(
         self, settings: ForecastingSettings, preprocessing: ForecastingPreprocessing

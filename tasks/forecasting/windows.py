@@ -79,7 +79,8 @@ def told_ahead(settings: ForecastingSettings, series: Series, step: int, frequen
     data, told = settings.data, {}
     if settings.model.reads_steps and series.known.shape[1]:
         told["known"] = series.known[step - data.look_back : step + data.horizon].astype(np.float32)
-    if settings.model.reads_steps and settings.model.calendar and calendar_cycles(step_seconds(frequency)):
+    reads_calendar = settings.model.reads_steps and settings.model.calendar
+    if settings.model.kind == "es_rnn" or (reads_calendar and calendar_cycles(step_seconds(frequency))):
         told["clock"] = int(series.times.asi8[step - 1])
     return told
 
@@ -228,6 +229,28 @@ class SeriesSource(ExampleSource):
                     "choose another kind."
                 )
 
+    def seasonal_factors(self, seasons: list[int]) -> list[np.ndarray]:
+        """Estimate how much of the mean each step of a season is, from the training parts.
+
+        Shorter seasons are taken out before longer ones are looked at. The place of a step is counted as in
+        `ForecastingPreprocessing.inputs`.
+
+        Returns:
+            For each season (series + 1, season), the last row ones, for a series that is not known.
+        """
+        found = [np.ones((len(self.data.series) + 1, season)) for season in seasons]
+        for number, (series, border) in enumerate(zip(self.data.series, self.borders, strict=True)):
+            steps = slice(border.train_start, border.train_end)
+            values = series.values[steps, 0]
+            places = series.times.asi8[steps] // round(self.step_seconds)
+            ratios = values / _moving_average(values, seasons[-1] if seasons else 1)
+            for season, factors in zip(seasons, found, strict=True):
+                sums = np.bincount(places % season, ratios, minlength=season)
+                counts = np.bincount(places % season, minlength=season)
+                factors[number] = np.where(counts > 0, sums / np.maximum(counts, 1), 1.0)
+                ratios = ratios / factors[number][places % season]
+        return found
+
     def _measure(self) -> Statistics:
         columns = [*self.data.columns.targets, *self.data.columns.past]
         means, deviations, errors, known = [], [], [], []
@@ -258,6 +281,13 @@ class SeriesSource(ExampleSource):
             known_deviation=np.where(together.std(axis=0) > 0, together.std(axis=0), 1.0),
             naive_error=np.stack(errors),
         )
+
+
+def _moving_average(values: np.ndarray, steps: int) -> np.ndarray:
+    """Mean of the steps around each step; near the ends, of those that are there."""
+    kernel = np.ones(min(steps, len(values)))
+    counts = np.convolve(np.ones_like(values), kernel, mode="same")
+    return np.convolve(values, kernel, mode="same") / counts
 
 
 class WindowBatches:

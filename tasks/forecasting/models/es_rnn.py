@@ -11,7 +11,7 @@ from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.preprocessing import WindowShape
 
 
-def es_rnn(settings: ForecastingSettings, shape: WindowShape, values: Any, series: Any) -> Any:
+def es_rnn(settings: ForecastingSettings, shape: WindowShape, values: Any, series: Any, place: Any) -> Any:
     """Foretell series that are positive and differ in size.
 
     x_t = log(y_t / (l_T s_t)), for the steps of the window, with its last level l_T and its seasons s_t
@@ -24,6 +24,7 @@ def es_rnn(settings: ForecastingSettings, shape: WindowShape, values: Any, serie
         shape: sizes.
         values: (batch, look-back, 1), positive.
         series: (batch,) numbers.
+        place: (batch,) number of the last step.
 
     Returns:
         (batch, horizon, 1, outputs)
@@ -36,7 +37,7 @@ def es_rnn(settings: ForecastingSettings, shape: WindowShape, values: Any, serie
         shape.series + 1, list(shape.seasons), shape.horizon, name="exponential_smoothing"
     )
     values = values[..., 0]  # (batch, look-back)
-    levels, factors = smoothing(values, series)
+    levels, factors = smoothing(values, series, place)
     level = levels[:, -1:]
     logs = ops.log(values / (factors[:, : shape.look_back] * level))
     network = SegmentRNN(

@@ -142,7 +142,8 @@ def test_bad_files_end_in_one_line(tagger, tmp_path, text, problem):
     "options",
     [
         "model.characters=rnn model.decoder=softmax model.capitalization=true train.weight_average=0.5",
-        "text.units=characters model.characters=none model.bigrams=true train.xla=true",
+        "text.units=characters model.characters=none model.bigrams=true",
+        pytest.param("model.capitalization=true train.xla=true", marks=pytest.mark.slow),
     ],
 )
 def test_trains_with(workspace, options):

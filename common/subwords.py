@@ -67,7 +67,8 @@ class SubwordText(tf.Module):
     and runs of signs. characters: one by one.
 
     Example:
-        >>> text = SubwordText(["\u2581go", "od", "\u2581", "g", "o", "d"], [0.0] * 6, SubwordSettings())
+        >>> pieces = ["go", "od", "\u2581go", "\u2581", "g", "o", "d"]
+        >>> text = SubwordText(pieces, [0.0] * 7, SubwordSettings())
         >>> text.pieces(tf.constant(["good dog"]))
         <tf.RaggedTensor [['\u2581go', 'od', '\u2581', 'd', 'o', 'g']]>
     """

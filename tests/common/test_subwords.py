@@ -143,3 +143,19 @@ def test_errors_are_one_line(tmp_path):
     file.write_bytes(b"no score\n")
     with pytest.raises(UserError, match="is damaged: it should hold a piece and a score a line"):
         SubwordText.load(file, SubwordSettings())
+
+
+def test_joins_by_hand():
+    """The join of "go" was learned before that of "od", and "do" never."""
+    pieces = ["go", "od", "\u2581go", "\u2581", "g", "o", "d"]
+    text = SubwordText(pieces, [0.0] * 7, SubwordSettings())
+    assert pieces_of(text, ["good dog"]) == [["\u2581go", "od", "\u2581", "d", "o", "g"]]
+    assert text.numbers(text.pieces(tf.constant(["good"]))).to_list() == [[FIRST_PIECE + 2, FIRST_PIECE + 1]]
+
+
+def test_best_cut_by_hand():
+    """ab|c costs 1 + 1, a|bc 2 + 0.5, abc is not known; d is unknown and dear."""
+    text = SubwordText(
+        ["\u2581", "ab", "c", "a", "bc"], [-1.0, -1.0, -1.0, -2.0, -0.5], SubwordSettings(units="unigram")
+    )
+    assert pieces_of(text, ["abc", "abcd"]) == [["\u2581", "ab", "c"], ["\u2581", "ab", "c", "d"]]

@@ -50,9 +50,10 @@ def test_a_run_holds_all_that_is_needed(trained_workspace):
     names = "config.yaml environment.json data.json examples.json preprocessing checkpoints model.keras "
     names += "preprocessing_checksums.json training.json history.csv tensorboard metrics.json "
     names += "predictions.csv figures"
-    assert {path.name for path in folder.iterdir()} == set(names.split())
+    # The run is shared: other tests may have scored it on files of their own.
+    assert {path.name for path in folder.iterdir()} - {"evaluations"} == set(names.split())
     history = pd.read_csv(folder / "history.csv")
-    assert list(history["epoch"]) == [1, 2, 3, 4]
+    assert list(history["epoch"]) == [1, 2, 3, 4, 5, 6, 7, 8]
     assert {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"} <= set(history)
     training = json.loads((folder / "training.json").read_text())
     assert 0 <= training["padding_share"] < 1

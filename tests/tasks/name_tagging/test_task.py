@@ -138,6 +138,7 @@ def test_bad_files_end_in_one_line(tagger, tmp_path, text, problem):
     assert len(result.output.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

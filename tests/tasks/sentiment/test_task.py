@@ -57,6 +57,7 @@ def test_trains_with(workspace, options):
     assert metrics["metrics"]["accuracy"] >= 0.4
 
 
+@pytest.mark.slow
 def test_many_classes_with_labels_of_any_script(workspace):
     names = ["très bien", "★★", "3", "不好", "a,b"]
     rows = ["text\tlabel"] + [

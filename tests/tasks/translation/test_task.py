@@ -128,6 +128,7 @@ def test_picture_of_an_answer(folder, tmp_path):
     assert "PLOT is given without TEXT" in result.output
 
 
+@pytest.mark.slow
 def test_several_runs_answer_as_one(folder, tmp_path):
     single = invoke("predict", "--run", "small", "--text", "the red dog sees a cat.", "--format", "json")
     twice = invoke(

@@ -151,6 +151,15 @@ def test_an_ensemble_takes_the_mean_of_the_probabilities(serving):
     assert not any(np.allclose(both["scores"], scores) for scores in others)
 
 
+def test_models_of_other_pieces_make_no_ensemble(serving):
+    other = SubwordText(["\u2581z"], [0.0], SubwordSettings(units="words"))
+    both = [
+        TranslationPreprocessing(serving["one"].source, target) for target in (serving["one"].target, other)
+    ]
+    with pytest.raises(UserError, match="not trained with the same pieces of the target"):
+        find_task("translation").build_ensemble(settings_with(), both, serving["both"].models)
+
+
 def test_an_unknown_piece_is_copied_from_where_it_was_read(serving):
     module = serving["one"]
     pieces = module.source.pieces(tf.constant(["a zebra b"]))

@@ -42,6 +42,11 @@ def folder(tmp_path_factory):
         yield folder
 
 
+@pytest.fixture(scope="module")
+def predictor(folder):
+    return run_predictor(TASK, find_run("small", "translation"))
+
+
 def scores_of(folder, run="small"):
     return json.loads((folder / "runs" / "translation" / run / "metrics.json").read_text())
 
@@ -80,8 +85,7 @@ def test_the_best_epochs_mean_is_kept_only_if_it_is_better(folder):
         assert training["best_validation_bleu"] == best[0]
 
 
-def test_long_sentences_are_cut_and_it_is_said(folder):
-    predictor = run_predictor(TASK, find_run("small", "translation"))
+def test_long_sentences_are_cut_and_it_is_said(predictor):
     long = [{"source": "the dog sees a cat " * 200, "origin": "line 1"}, *EXAMPLES]
     notices = TASK.notices(predictor.settings, long, predictor)
     assert [notice.partition(":")[0] for notice in notices] == ["line 1", "sentence"]
@@ -89,8 +93,7 @@ def test_long_sentences_are_cut_and_it_is_said(folder):
     assert len(predictor.answer(long[:1])[0]["translation"]) > 0
 
 
-def test_optional_inputs(folder):
-    predictor = run_predictor(TASK, find_run("small", "translation"))
+def test_optional_inputs(predictor):
     (answer,) = predictor.answer(EXAMPLES[:1], {"n_best": 3})
     found = answer["translations"]
     assert len(found) == 3
@@ -140,11 +143,6 @@ def test_several_runs_answer_as_one(folder, tmp_path):
     result = invoke("predict", "--model", "small,none", "--text", "x")
     assert result.exit_code == 2
     assert "Unknown run 'none'" in result.output
-    other = write_pairs(folder / "other.tsv", make_pairs(60, seed=9))
-    train(other, "other", "train.epochs=1 text.source.vocabulary_size=50")
-    result = invoke("predict", "--model", "small,other", "--text", "x")
-    assert result.exit_code == 2
-    assert "not trained with the same pieces of the source" in result.output
 
 
 def test_the_export_answers_without_this_project_and_with_its_defaults(folder):

@@ -86,7 +86,7 @@ def export_run(task: Task, run: Run, folder: Path | None = None) -> Path:
             write_json(temporary / "task.json", description)
             scored = run.metrics_file.is_file()
             metrics = read_record(run.metrics_file, "metrics", "metric") if scored else None
-            card = model_card(task, run, target, settings, metrics, signature, examples[0])
+            card = model_card(task, run, target, settings, metrics, signature, preprocessing.labels)
             write_text(temporary / "README.md", card)
     return target
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from common.files import read_record
 from common.runs import Run
-from common.task import Example, Task
+from common.task import Task
 
 
 def model_card(
@@ -16,7 +16,7 @@ def model_card(
     settings: Any,
     metrics: dict[str, Any] | None,
     signature: dict[str, Any],
-    example: Example,
+    labels: list[str],
 ) -> str:
     """Write the card as Markdown.
 
@@ -27,7 +27,7 @@ def model_card(
         settings: of the run.
         metrics: what metrics.json holds, or None if the run was not scored.
         signature: names of inputs and outputs, described.
-        example: whose keys show how a request looks; its content is not used.
+        labels: names of the classes in the order of their numbers; empty if there are none.
     """
     data = read_record(run.folder / "data.json", "name", "counts", "licence", "citation", "homepage")
     environment = read_record(run.folder / "environment.json", "versions")
@@ -57,6 +57,7 @@ def model_card(
         *(f"| input | `{name}` | {kind} |" for name, kind in signature["inputs"].items()),
         *(f"| output | `{name}` | {kind} |" for name, kind in signature["outputs"].items()),
         "",
+        *([f"Classes, in this order: {', '.join(f'`{label}`' for label in labels)}.", ""] if labels else []),
         *_calls(task, signature),
         "",
         "## Made with",

@@ -110,6 +110,7 @@ def test_model_card_says_what_a_user_needs(exported):
         "majority class",
         "`text`",
         "`probabilities`",
+        "Classes, in this order: `bad`, `good`.",
         ":predict",
         "seed 1",
     ):

@@ -47,7 +47,7 @@ def test_contract_with_pairs_and_segments(workspace):
     ],
 )
 def test_trains_with(workspace, options):
-    table = write_reviews(workspace / "reviews.csv", 90)
+    table = write_reviews(workspace / "reviews.csv", 240)
     set_ = f"{SMALL_MODEL} train.epochs=2 {options}"
     result = invoke("train", "--task", "sentiment", "--data", table, "--run", "run", "--set", set_)
     assert result.exit_code == 0, result.output
@@ -104,5 +104,7 @@ def test_vocabulary_and_labels_come_from_the_training_split_alone():
     assert learned.text.vocabulary == ["film", "bad", "good"]
     assert learned.labels == ["a", "b"]
     examples = list(learned.examples(Splits().dataset("train")).as_numpy_iterator())
-    assert [numbers.tolist() for numbers, _ in examples] == [[4, 2], [3, 2]]
+    assert learned.text.pairs == ["bad film", "good film"]
+    # Each word, and the pair that it ends.
+    assert [numbers.tolist() for numbers, _ in examples] == [[[4, 0], [2, 2]], [[3, 0], [2, 1]]]
     assert [int(label) for _, label in examples] == [1, 0]

@@ -53,7 +53,6 @@ def train(task: Task, settings: Any, source: Any, preprocessing: Any, run: Run) 
     checkpoint = Checkpoint(
         run, epoch, monitor=f"val_{task.monitor}", mode=task.metric_mode, train=settings.train
     )
-    score = task.validation_scores(settings, source, preprocessing, model)
     checkpoint.restore(model)
     validation_batches = _scoring_batches(validation, settings.train)
     score = task.validation_scores(settings, source, preprocessing, model)

@@ -1,9 +1,10 @@
 """One epoch over the IMDB reviews, and the time to answer one review: ours, Keras's usual way, PyTorch.
 
 The same model for all: word vectors of 128 numbers, one bidirectional LSTM of 64 units, the greatest of each
-number over the words, a classifier; Adam; 12,800 words in a batch, padding included. The usual way with Keras
-pads every review to 400 words and takes keras.layers.LSTM; ours batches like lengths; PyTorch gets batches
-sorted by length, packed. Accuracy is that on the validation reviews after the epoch.
+number over the words, a classifier; Adam; batches of 32 reviews, or of as many words as 32 reviews have on
+average, so that all make as many updates in an epoch. The usual way with Keras pads every review to 400 words
+and takes keras.layers.LSTM; ours batches like lengths; PyTorch gets batches sorted by length, packed.
+Accuracy is that on the validation reviews after the epoch.
 """
 
 import tempfile
@@ -25,7 +26,6 @@ from common.task import find_task
 
 LONGEST = 400
 BATCH = 32
-TOKENS_PER_BATCH = LONGEST * BATCH
 ANSWERS = 100
 SHORT_WORDS = 20
 SAME_MODEL = {
@@ -62,6 +62,7 @@ class Reviews:
             for example in source.dataset("validation").take(ANSWERS).as_numpy_iterator()
         ]
         self.words = int(self.batches["train"].lengths.sum())
+        self.tokens_per_batch = round(BATCH * self.words / len(self.batches["train"].lengths))
         self.sizes = {
             "vocabulary_size": self.preprocessing.text.size,
             "embedding_dimension": self.settings.model.embedding_dimension,
@@ -82,7 +83,10 @@ def measure_reviews(pytorch: PyTorchProcess | None) -> dict[str, list[dict[str, 
         epochs = {"ours": _our_epoch(reviews, model), "keras": _usual_epoch(reviews)}
         if pytorch:
             epochs["pytorch"] = pytorch.order(
-                "epoch", file=str(_as_arrays(reviews)), tokens_per_batch=TOKENS_PER_BATCH, sizes=reviews.sizes
+                "epoch",
+                file=str(_as_arrays(reviews)),
+                tokens_per_batch=reviews.tokens_per_batch,
+                sizes=reviews.sizes,
             )
         return {
             "epoch": [_epoch_record(who, reviews.words, found) for who, found in epochs.items()],
@@ -103,7 +107,7 @@ def _epoch_record(who: str, words: int, found: dict[str, float]) -> dict[str, An
 
 def _our_epoch(reviews: Reviews, model: keras.Model) -> dict[str, float]:
     training = reviews.batches["train"]
-    buckets = choose_buckets(training.lengths, reviews.settings.train.buckets, TOKENS_PER_BATCH)
+    buckets = choose_buckets(training.lengths, reviews.settings.train.buckets, reviews.tokens_per_batch)
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
     batches = training.training_batches(buckets, epoch, 1, reviews.settings.train.shuffle_buffer)
     return _timed_epoch(model, batches, reviews)

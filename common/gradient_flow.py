@@ -202,7 +202,7 @@ def norms_table(norms: pd.DataFrame) -> Table:
         table.add_column(column, no_wrap=True)
     for (cell, when), rows in norms.groupby(["cell", "when"], sort=False):
         by_lag = rows.set_index("lag")["norm"]
-        table.add_row(cell, when, *(f"{by_lag[lag]:.1e}" for lag in lags))
+        table.add_row(cell, when, *(f"{by_lag[lag]:.0e}" for lag in lags))
     return table
 
 
@@ -211,12 +211,12 @@ def solved_table(solved: pd.DataFrame, regime: str) -> Table:
     rows = solved[solved["training"] == regime]
     lengths = sorted(rows["n"].unique())
     table = Table(title=f"Trained with {regime}: seeds that solved it (steps they took), else mean accuracy")
-    for column in ("cell", *(f"n = {length}" for length in lengths), "solves up to"):
-        table.add_column(column)
+    for column in ("cell", *(f"n = {length}" for length in lengths), "solves"):
+        table.add_column(column, no_wrap=True)
     for cell in CELLS:
         by_length = {length: rows[(rows["cell"] == cell) & (rows["n"] == length)] for length in lengths}
         cells = [_solved_cell(trainings) for trainings in by_length.values()]
-        table.add_row(cell, *cells, str(solves_up_to(by_length) or "none"))
+        table.add_row(cell, *cells, _up_to(solves_up_to(by_length)))
     return table
 
 
@@ -226,7 +226,12 @@ def solves_up_to(by_length: dict[int, pd.DataFrame]) -> int | None:
     return max(map(int, solved), default=None)
 
 
+def _up_to(length: int | None) -> str:
+    return "none" if length is None else f"to {length}"
+
+
 def _solved_cell(trainings: pd.DataFrame) -> str:
     those = trainings[trainings["solved"]]
-    behind = f"{those['steps'].mean():.0f}" if len(those) else f"accuracy {trainings['accuracy'].mean():.2f}"
-    return f"{len(those)}/{len(trainings)} ({behind})"
+    if those.empty:
+        return f"{trainings['accuracy'].mean():.0%}"
+    return f"{len(those)}/{len(trainings)} ({those['steps'].mean():.0f})"

@@ -22,11 +22,15 @@ def step_jacobians(layer: RecurrentLayer, inputs: tf.Tensor) -> np.ndarray:
     batch, time, width = before.shape
     flat_before = tf.reshape(before, (batch * time, width))
     flat_inputs = tf.reshape(inputs, (batch * time, inputs.shape[-1]))
-    with tf.GradientTape() as tape:
-        tape.watch(flat_before)
-        after = _one_step(layer, flat_inputs, flat_before)
-    jacobians = tape.batch_jacobian(after, flat_before)  # (batch * time, width, width)
-    return jacobians.numpy().reshape(batch, time, width, width)
+
+    @tf.function  # Eagerly, `batch_jacobian` would trace each of its parts.
+    def jacobians() -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            tape.watch(flat_before)
+            after = _one_step(layer, flat_inputs, flat_before)
+        return tape.batch_jacobian(after, flat_before)  # (batch * time, width, width)
+
+    return jacobians().numpy().reshape(batch, time, width, width)
 
 
 def state_jacobian_norms(layer: RecurrentLayer, inputs: tf.Tensor) -> np.ndarray:

@@ -166,17 +166,20 @@ def gradient_flow(norms: pd.DataFrame, solved: pd.DataFrame, traced_length: int,
     """
     figure, panels = plt.subplots(2, 2, figsize=(11, 8), layout="constrained")
     titles = {"start": "before training", "trained": f"after training with lengths 1 to {traced_length}"}
+    # A cell looks alike in every panel, in whatever order its rows come.
+    styles = dict(zip(norms["cell"].unique(), CELL_STYLES, strict=False))
     for panel, (when, title) in zip(panels[0], titles.items(), strict=True):
-        _draw_norms(panel, norms[norms["when"] == when])
+        _draw_norms(panel, norms[norms["when"] == when], styles)
         panel.set(title=f"Reach of the gradient, {title}", ylim=_decades(norms["norm"]))
-    for panel, (regime, rows) in zip(panels[1], solved.groupby("training"), strict=True):
-        _draw_accuracies(panel, rows)
+    for panel, (regime, rows) in zip(panels[1], solved.groupby("training", sort=False), strict=True):
+        _draw_accuracies(panel, rows, styles)
         panel.set(title=f"Recall of the first symbol, {regime}")
     save_figure(figure, path)
 
 
-def _draw_norms(panel: Axes, norms: pd.DataFrame) -> None:
-    for (cell, rows), style in zip(norms.groupby("cell", sort=False), CELL_STYLES, strict=False):
+def _draw_norms(panel: Axes, norms: pd.DataFrame, styles: dict[str, dict[str, str]]) -> None:
+    for cell, style in styles.items():
+        rows = norms[norms["cell"] == cell]
         panel.semilogy(rows["lag"], rows["norm"], label=cell, linewidth=2, **style)
     panel.set(xlabel="t - k, steps back", ylabel="spectral norm of ds_t / ds_k")
     panel.grid(alpha=0.3)
@@ -188,10 +191,10 @@ def _decades(norms: pd.Series) -> tuple[float, float]:
     return max(norms.min() / 3, 1e-20), norms.max() * 3
 
 
-def _draw_accuracies(panel: Axes, solved: pd.DataFrame) -> None:
+def _draw_accuracies(panel: Axes, solved: pd.DataFrame, styles: dict[str, dict[str, str]]) -> None:
     lengths = sorted(solved["n"].unique())
-    for (cell, rows), style in zip(solved.groupby("cell", sort=False), CELL_STYLES, strict=False):
-        by_length = rows.groupby("n")["accuracy"]
+    for cell, style in styles.items():
+        by_length = solved[solved["cell"] == cell].groupby("n")["accuracy"]
         panel.plot(lengths, by_length.mean(), marker="o", label=cell, linewidth=2, **style)
         panel.fill_between(lengths, by_length.min(), by_length.max(), color=style["color"], alpha=0.12)
     panel.set_xscale("log")

@@ -13,6 +13,7 @@ from common.runs import PROJECT_FOLDER
 
 BENCHMARKS_FOLDER = PROJECT_FOLDER / "benchmarks"
 SPEED_FILE = BENCHMARKS_FOLDER / "results" / "speed.json"
+GRADIENT_FLOW_FOLDER = BENCHMARKS_FOLDER / "results" / "gradient_flow"
 RATE_FILE = BENCHMARKS_FOLDER / "results" / "translation_rate.json"
 SPEED_TRIED_FILE = BENCHMARKS_FOLDER / "speed_tried.yaml"
 

@@ -7,9 +7,11 @@ import yaml
 
 from common.errors import UserError
 from common.files import read_json, write_text
+from common.gradient_flow_page import gradient_flow_table
 from common.preset_scores import write_preset_scores
 from common.recipes import (
     BENCHMARKS_FOLDER,
+    GRADIENT_FLOW_FOLDER,
     RATE_FILE,
     SPEED_FILE,
     SPEED_TRIED_FILE,
@@ -23,7 +25,6 @@ from common.recipes import (
 from common.runs import PROJECT_FOLDER
 from common.speed_page import rate_section, speed_section
 
-README_START, README_END = "<!-- results -->", "<!-- /results -->"
 NOT_MEASURED = "not yet measured"
 
 _HEADING = """\
@@ -55,7 +56,7 @@ _COLUMNS = (
 
 
 def write_results_page() -> Path:
-    """Write benchmarks/README.md, the scores in the presets, and the README's table if it has its markers.
+    """Write benchmarks/README.md, the scores in the presets, and the tables in the README.
 
     Returns:
         The page.
@@ -68,7 +69,7 @@ def write_results_page() -> Path:
     readme = PROJECT_FOLDER / "README.md"
     if readme.is_file():
         text = readme.read_text(encoding="utf-8")
-        updated = replace_results_table(text, results_table_for_readme())
+        updated = with_current_tables(text)
         if updated != text:
             write_text(readme, updated)
     write_preset_scores()
@@ -109,18 +110,27 @@ def results_table_for_readme() -> str:
     return _table(("task", "data", "score", "best baseline", "training time"), rows)
 
 
-def replace_results_table(text: str, table: str) -> str:
-    """Put the table between the markers of a Markdown text; a text without them stays as it is.
+def with_current_tables(readme: str) -> str:
+    """Put the tables of what is recorded between their markers in the README's text."""
+    readme = replace_table(readme, "results", results_table_for_readme())
+    if GRADIENT_FLOW_FOLDER.is_dir():
+        readme = replace_table(readme, "gradient-flow", gradient_flow_table(GRADIENT_FLOW_FOLDER))
+    return readme
+
+
+def replace_table(text: str, name: str, table: str) -> str:
+    """Put a table between `<!-- name -->` and `<!-- /name -->`; a text without them stays as it is.
 
     Raises:
         UserError: if only one marker is there, or they are the wrong way round.
     """
-    before, start, rest = text.partition(README_START)
-    _, end, after = rest.partition(README_END)
-    if not start and README_END not in text:
+    start_marker, end_marker = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, start, rest = text.partition(start_marker)
+    _, end, after = rest.partition(end_marker)
+    if not start and end_marker not in text:
         return text
     if not (start and end):
-        raise UserError(f"README.md needs both {README_START} and, after it, {README_END}; write both.")
+        raise UserError(f"README.md needs both {start_marker} and, after it, {end_marker}; write both.")
     return f"{before}{start}\n{table}{end}{after}"
 
 

@@ -9,15 +9,15 @@ from common.errors import UserError
 from common.preset_scores import presets_with_scores, score_line
 from common.recipes import BENCHMARKS_FOLDER, read_recipes, read_records, recipe_tasks
 from common.results_page import (
-    README_END,
-    README_START,
     render_results_page,
-    replace_results_table,
+    replace_table,
     results_table_for_readme,
+    with_current_tables,
     write_results_page,
 )
 from common.runs import PROJECT_FOLDER
 
+README_START, README_END = "<!-- results -->", "<!-- /results -->"
 RECIPES = """
 - {name: small, dataset: reviews, preset: default, seeds: [1, 2], description: a small one.}
 - {name: large, dataset: reviews, preset: default, seeds: [1, 2], description: a large one.}
@@ -83,7 +83,7 @@ def test_readme_is_not_stale():
     if not readme.is_file():
         pytest.skip("there is no README.md yet")
     text = readme.read_text(encoding="utf-8")
-    assert replace_results_table(text, results_table_for_readme()) == text, "run `make results-page`"
+    assert with_current_tables(text) == text, "run `make results-page`"
 
 
 def test_presets_state_the_recorded_scores():
@@ -161,14 +161,14 @@ def test_writes_page_and_readme(benchmarks, tmp_path):
     assert write_results_page() == benchmarks / "README.md"
     text = readme.read_text()
     assert text == f"before\n{README_START}\n{results_table_for_readme()}{README_END}\nafter\n"
-    assert replace_results_table(text, results_table_for_readme()) == text
+    assert replace_table(text, "results", results_table_for_readme()) == text
 
 
 def test_readme_without_markers_stays(benchmarks):
-    assert replace_results_table("nothing here\n", "table\n") == "nothing here\n"
+    assert replace_table("nothing here\n", "results", "table\n") == "nothing here\n"
 
 
 @pytest.mark.parametrize("text", [f"{README_START}\n", f"{README_END}\n{README_START}\n", README_END])
 def test_half_of_the_markers_is_an_error(text):
     with pytest.raises(UserError, match="needs both"):
-        replace_results_table(text, "table\n")
+        replace_table(text, "results", "table\n")

@@ -4,6 +4,7 @@ import pytest
 
 from common.errors import UserError
 from common.gradient_flow import Study, parse_lengths, run_study, solves_up_to
+from common.gradient_flow_page import gradient_flow_table
 from common.memory_task import Training, recall_sequences, train
 
 
@@ -34,7 +35,13 @@ def test_a_study_writes_its_tables_and_the_picture(tmp_path, capsys):
     norms = pd.read_csv(tmp_path / "gradient_flow_norms.csv")
     assert sorted(norms["lag"].unique()) == [0, 1, 2]
     assert (norms.loc[norms["lag"] == 0, "norm"] == 1).all()
-    assert "0/1 (accuracy" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert f"{solved['accuracy'].iloc[0]:.0%}" in shown
+    assert "…" not in shown
+    rows = gradient_flow_table(tmp_path).splitlines()
+    assert rows[0].startswith("| cell | norm over 2 steps, at the start | after training |")
+    assert [row.split(" | ")[0] for row in rows[2:]] == ["| elman", "| elman, small start", "| lstm", "| gru"]
+    assert all(row.endswith("| none | none |") for row in rows[2:])
 
 
 def test_solved_up_to_stops_at_the_first_length_that_a_seed_missed():

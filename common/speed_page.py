@@ -14,9 +14,9 @@ of them, which PyTorch gets packed.
 """
 
 _EPOCH = """\
-One epoch over the IMDB training reviews, at most 400 words each, with the same model and about as many updates
-(benchmarks/review_epoch.py); words are counted without padding, the accuracy is that on the validation
-reviews after the epoch.
+One epoch over the IMDB training reviews, at most 400 words each, with the same model and about as many
+updates (benchmarks/review_epoch.py); words are counted without padding, the accuracy is that on the
+validation reviews after the epoch.
 """
 
 _LATENCY = """\

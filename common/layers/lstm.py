@@ -77,9 +77,32 @@ class LSTM(RecurrentLayer):
             seen = self._normalized_state(c) * self._cast(self.cell_scale)
         return [o * self.activation(seen), c]
 
+    def _has_usual_activations(self) -> bool:
+        usual = (keras.activations.tanh, keras.activations.sigmoid)
+        return (self.activation, self.recurrent_activation) == usual
+
     def _is_compiled(self) -> bool:
-        plain = (keras.activations.tanh, keras.activations.sigmoid)
-        return (self.activation, self.recurrent_activation) == plain and self._plain_on_cpu()
+        return self._has_usual_activations() and self._plain_on_cpu()
+
+    def _loop(
+        self, inputs: Any, mask: Any, states: States, training: bool, reverse: bool
+    ) -> tuple[Any, States]:
+        def several() -> tuple[Any, States]:
+            return super(LSTM, self)._loop(inputs, mask, states, training, reverse)
+
+        batch = inputs.shape[0]
+        if training or batch not in (None, 1) or not (self._has_usual_activations() and self._is_plain()):
+            return several()
+
+        import tensorflow as tf
+
+        from common.layers.single_sequence import lstm_single_sequence
+
+        def one() -> tuple[Any, States]:
+            weights = (self.kernel.value, self.recurrent_kernel.value, self._input_bias())
+            return lstm_single_sequence(inputs, mask, states, *weights, reverse)
+
+        return one() if batch == 1 else tf.cond(tf.equal(tf.shape(inputs)[0], 1), one, several)
 
     def _run_compiled(self, projected: Any, mask: Any, states: States, reverse: bool) -> tuple[Any, States]:
         from common.layers.compiled import lstm_sequence

@@ -67,8 +67,8 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
             return_sequences: whether every step is returned or the last alone.
             return_state: whether the states after the last step are returned too.
             go_backwards: whether the sequence is read, and returned, from its end.
-            implementation: auto trains an LSTM or GRU on a CPU in C where it can; loop never does, as XLA
-                needs it.
+            implementation: auto trains an LSTM or GRU on a CPU in C where it can, and answers one sequence
+                alone with an LSTM in one operation; loop never does, as XLA needs it.
             seed: of the dropout.
             kwargs: of keras.layers.Layer.
         """
@@ -230,12 +230,16 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
         """Whether training runs in C."""
         return False
 
-    def _plain_on_cpu(self) -> bool:
-        """Whether nothing is asked for that the code in C does not know, and it can be had."""
+    def _is_plain(self) -> bool:
+        """Whether nothing is asked for that only the loop knows."""
         options = (self.recurrent_dropout, self.zoneout, self.layer_normalization)
         if self.implementation == "loop" or any(options) or self.compute_dtype != "float32":
             return False
-        if keras.backend.backend() != "tensorflow":
+        return keras.backend.backend() == "tensorflow"
+
+    def _plain_on_cpu(self) -> bool:
+        """Whether the code in C can train it, and can be had."""
+        if not self._is_plain():
             return False
         from common.layers import compiled
 

@@ -99,6 +99,33 @@ def test_c_and_loop_agree_for_any_number_of_sequences(kind, batch):
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("mask", [None, [1, 1, 0, 1, 0, 0], [0, 0, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0]])
+def test_one_sequence_alone_is_answered_as_in_a_batch(reverse, mask):
+    ours, _ = pair("lstm", 8)
+    inputs = tf.random.stateless_normal([1, 6, 3], seed=(1, 2))
+    mask = None if mask is None else tf.cast([mask], "bool")
+    states = random_states(ours, 1, batch=1)
+
+    def twice(tensor):
+        return tf.repeat(tensor, 2, axis=0)
+
+    signature = [tf.TensorSpec([None, None, 3]), *[tf.TensorSpec([None, 8])] * 2]
+    signature += [] if mask is None else [tf.TensorSpec([None, None], tf.bool)]
+
+    @tf.function(input_signature=signature)
+    def answer(inputs, h, c, mask=None):
+        return ours.run(inputs, [h, c], mask, reverse=reverse)
+
+    operations = [operation.type for operation in answer.get_concrete_function().graph.get_operations()]
+    assert "If" in operations or "StatelessIf" in operations
+    given = [inputs, *states] + ([] if mask is None else [mask])
+    outputs, last = answer(*given)
+    expected, expected_last = answer(*map(twice, given))
+    for found, other in zip([outputs, *last], [expected, *expected_last], strict=True):
+        np.testing.assert_allclose(found[0], other[0], rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_sequences_without_steps(kind):
     ours, _ = pair(kind, 4)

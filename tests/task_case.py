@@ -61,7 +61,10 @@ def run_task_test(name, run, examples):
 
 
 def assert_close(one, other):
-    """Compare answers that may differ in the last digits."""
+    """Compare answers that may differ in the last digits.
+
+    An LSTM reads one sequence alone by another operation than a batch, whose float32 sums have another order.
+    """
     assert one.keys() == other.keys()
     for key, value in one.items():
         if isinstance(value, dict):
@@ -70,7 +73,7 @@ def assert_close(one, other):
             for part, other_part in zip(value, other[key], strict=True):
                 assert_close(part, other_part)
         elif isinstance(value, float | np.ndarray):
-            np.testing.assert_allclose(value, other[key], rtol=1e-5)
+            np.testing.assert_allclose(value, other[key], rtol=1e-4)
         else:
             assert value == other[key]
 

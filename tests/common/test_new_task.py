@@ -80,6 +80,7 @@ def test_evaluates_above_its_baselines(skeleton):
         assert record["metrics"]["accuracy"] > scores["accuracy"]
 
 
+@pytest.mark.slow
 def test_exports(skeleton):
     result = command_line(skeleton, "export", "--task", "marked_signs")
     assert result.returncode == 0, result.stderr

@@ -74,6 +74,7 @@ def test_a_small_model_beats_the_majority_class(trained_workspace):
     assert metrics["metrics"]["accuracy"] > metrics["baselines"]["majority class"]["accuracy"] + 0.1
 
 
+@pytest.mark.slow
 def test_same_seed_same_numbers_other_seed_others(workspace):
     table = write_reviews(workspace / "reviews.csv", 90)
     quick = f"{SMALL_MODEL} model.word_dropout=0.2 train.epochs=1"
@@ -153,6 +154,7 @@ def test_early_stopping_keeps_the_best_epoch(workspace):
     assert history["val_accuracy"].idxmax() + 1 == training["best_epoch"]
 
 
+@pytest.mark.slow
 def test_disk_that_fills_during_a_save_ends_in_one_line_and_the_run_goes_on_later(workspace):
     table = write_reviews(workspace / "reviews.csv", 90)
     script = (

@@ -100,7 +100,7 @@ def test_layer(kind, cell, weights):
     run_layer_test(lambda **kw: SelfDecoder(kind, cell, **kw), (2, 5, 4), (2, 5, 4), weights)
 
 
-@pytest.mark.parametrize("kind", ["bahdanau fed", "general"])
+@pytest.mark.parametrize("kind", ["bahdanau fed", pytest.param("general", marks=pytest.mark.slow)])
 def test_model(kind, tmp_path):
     run_model_test(lambda: SelfDecoder(kind), (4, 5, 4), tmp_path)
 

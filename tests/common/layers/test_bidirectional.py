@@ -29,7 +29,9 @@ def test_layer(sharing, merge, width):
 
 
 @pytest.mark.parametrize("sharing", WEIGHTS)
-@pytest.mark.parametrize("kind", [ElmanRNN, LSTM, GRU])
+@pytest.mark.parametrize(
+    "kind", [LSTM, *(pytest.param(kind, marks=pytest.mark.slow) for kind in (ElmanRNN, GRU))]
+)
 def test_model(sharing, kind, tmp_path):
     run_model_test(lambda: make(kind, sharing=sharing), (4, 5, 3), tmp_path)
 

@@ -136,7 +136,7 @@ def test_loss_is_the_mean_over_sequences():
     np.testing.assert_allclose(weighted, each[0] + each[1] / 2, rtol=1e-6)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_model_learns_saves_and_exports(jit_compile, tmp_path):
     keras.utils.set_random_seed(1)
     words, tags = tagging_data()

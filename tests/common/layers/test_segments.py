@@ -22,7 +22,9 @@ def test_layer():
     np.testing.assert_array_equal(copy(inputs), layer(inputs))
 
 
-@pytest.mark.parametrize("cell", ["elman", "lstm", "gru"])
+@pytest.mark.parametrize(
+    "cell", ["lstm", *(pytest.param(cell, marks=pytest.mark.slow) for cell in ("elman", "gru"))]
+)
 def test_model(cell, tmp_path):
     run_model_test(lambda: make(cell), (4, 7, 3), tmp_path)
 

@@ -27,7 +27,9 @@ def test_layer(cell, options, width, weights):
     run_layer_test(lambda **kw: make(return_sequences=False, **kw), (2, 5, 3), (2, width), weights)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(
+    "cell", ["lstm", *(pytest.param(cell, marks=pytest.mark.slow) for cell in ("elman", "gru"))]
+)
 def test_model(cell, tmp_path):
     run_model_test(lambda: StackedRNN(cell, 4, layers=2, return_sequences=False), (4, 5, 3), tmp_path)
 

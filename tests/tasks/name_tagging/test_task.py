@@ -154,6 +154,7 @@ def test_trains_with(workspace, options):
     assert result.exit_code == 0, result.output
 
 
+@pytest.mark.slow
 def test_persons_alone(workspace):
     table = write_sentences(workspace / "own.conll", 60)
     set_ = f"{SMALL} train.epochs=1"

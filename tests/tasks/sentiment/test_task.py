@@ -22,6 +22,7 @@ def invoke(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
+@pytest.mark.slow
 def test_contract(trained_workspace):
     run_task_test("sentiment", "small", EXAMPLES)
 
@@ -38,12 +39,11 @@ def test_contract_with_pairs_and_segments(workspace):
 @pytest.mark.parametrize(
     "options",
     [
-        "model.cell=elman model.pooling=last",
-        "model.cell=gru model.pooling=attention",
+        pytest.param("model.cell=elman model.pooling=last", marks=pytest.mark.slow),
+        "model.cell=gru model.pooling=attention train.mixed_precision=bfloat16",
         "train.schedule=plateau train.warmup_epochs=0 train.optimizer=adamw train.weight_decay=0.01",
         pytest.param("train.xla=true", marks=pytest.mark.slow),
-        "train.mixed_precision=bfloat16",
-        "train.weight_average=0.5",
+        pytest.param("train.weight_average=0.5", marks=pytest.mark.slow),
     ],
 )
 def test_trains_with(workspace, options):
@@ -98,7 +98,7 @@ def test_vocabulary_and_labels_come_from_the_training_split_alone():
                 {"text": ["good film", "bad film"], "label": ["b", "a"]}
             )
 
-    changes = {"text.minimum_count": 1, "text.pairs": 0, "model.naive_bayes": False}
+    changes = {"text.minimum_count": 1}
     settings = load_settings(SentimentSettings, TASK.folder, "default", changes)
     learned = SentimentPreprocessing.learn(settings, Splits())
     assert learned.text.vocabulary == ["film", "bad", "good"]

@@ -12,8 +12,8 @@ import numpy as np
 from keras.export import ExportArchive
 
 from common.errors import UserError
-from common.files import locked, read_json, read_record, remove_partial, whole_file, write_json, write_text
-from common.model_card import model_card
+from common.files import locked, read_json, remove_partial, whole_file, write_json, write_text
+from common.model_card import RunRecords, model_card
 from common.runs import PROJECT_FOLDER, Run
 from common.serving import ServingModule, load_model, run_predictor
 from common.task import Example, Task
@@ -63,12 +63,14 @@ def export_run(task: Task, run: Run, folder: Path | None = None) -> Path:
         RuntimeError: if the export does not answer as the run does.
     """
     run.check_finished()
-    settings = run.settings(task.settings_class)
-    preprocessing = task.load_preprocessing(settings, run.preprocessing_folder)
-    module = task.build_serving(settings, preprocessing, load_model(run))
+    # Before the work begins: a damaged file is found at once.
+    records = RunRecords.read(run)
     examples = read_json(run.examples_file)
     if not isinstance(examples, list) or not examples:
         raise UserError(f"{run.examples_file} is damaged: it holds no example; train the run again.")
+    settings = run.settings(task.settings_class)
+    preprocessing = task.load_preprocessing(settings, run.preprocessing_folder)
+    module = task.build_serving(settings, preprocessing, load_model(run))
     versions = (folder or exports_folder()) / task.name
     busy = f"Another process is writing an export to {versions}; wait for its end, then run this again."
     with locked(versions, busy):
@@ -84,9 +86,7 @@ def export_run(task: Task, run: Run, folder: Path | None = None) -> Path:
                 "settings": preprocessing.complete(settings).model_dump(mode="json"),
             }
             write_json(temporary / "task.json", description)
-            scored = run.metrics_file.is_file()
-            metrics = read_record(run.metrics_file, "metrics", "metric") if scored else None
-            card = model_card(task, run, target, settings, metrics, signature, preprocessing.labels)
+            card = model_card(task, run, records, target, signature, preprocessing.labels)
             write_text(temporary / "README.md", card)
     return target
 

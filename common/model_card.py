@@ -1,6 +1,7 @@
 """The card beside an export: what it is, what it learned from, how good it is, how to call it."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,39 @@ from common.runs import Run
 from common.task import Task
 
 
+@dataclass(frozen=True)
+class RunRecords:
+    """What a run's folder says of it: data.json, environment.json, training.json, metrics.json.
+
+    Attributes:
+        metrics: None if the run was not scored.
+    """
+
+    data: dict[str, Any]
+    environment: dict[str, Any]
+    training: dict[str, Any]
+    metrics: dict[str, Any] | None
+
+    @classmethod
+    def read(cls, run: Run) -> "RunRecords":
+        """Read all of them.
+
+        Raises:
+            UserError: if one is missing or damaged.
+        """
+        return cls(
+            read_record(run.folder / "data.json", "name", "counts", "licence", "citation", "homepage"),
+            read_record(run.folder / "environment.json", "versions"),
+            read_record(run.training_file, "parameters", "train_seconds"),
+            read_record(run.metrics_file, "metrics", "metric") if run.metrics_file.is_file() else None,
+        )
+
+
 def model_card(
     task: Task,
     run: Run,
+    records: RunRecords,
     target: Path,
-    settings: Any,
-    metrics: dict[str, Any] | None,
     signature: dict[str, Any],
     labels: list[str],
 ) -> str:
@@ -23,15 +51,12 @@ def model_card(
     Args:
         task: of the run.
         run: that was exported.
+        records: of the run.
         target: the export's folder.
-        settings: of the run.
-        metrics: what metrics.json holds, or None if the run was not scored.
         signature: names of inputs and outputs, described.
         labels: names of the classes in the order of their numbers; empty if there are none.
     """
-    data = read_record(run.folder / "data.json", "name", "counts", "licence", "citation", "homepage")
-    environment = read_record(run.folder / "environment.json", "versions")
-    training = read_record(run.training_file, "parameters", "train_seconds")
+    data, environment, training = records.data, records.environment, records.training
     counts = ", ".join(f"{count:,} {split}" for split, count in data["counts"].items())
     lines = [
         f"# {task.title}, version {target.name}",
@@ -47,7 +72,7 @@ def model_card(
         f"- Home: {data['homepage'] or 'none'}",
         "",
         "## Scores",
-        *_scores(metrics),
+        *_scores(records.metrics),
         "",
         "## Signature",
         "`serving_default` (also named `serve`):",

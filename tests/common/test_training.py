@@ -22,7 +22,7 @@ from common.training import WarmUpThenDecay, build_optimizer
 # Every kind of state that a resumed run must get back: dropout generators, moving average, optimizer.
 FULL_STATE = (
     f"{SMALL_MODEL} model.word_dropout=0.2 model.embedding_dropout=0.2 "
-    "train.weight_average=0.9 train.epochs=5"
+    "train.weight_average=0.9 train.epochs=3"
 )
 
 
@@ -103,7 +103,7 @@ def test_killed_in_the_middle_of_an_epoch_and_resumed_is_bit_for_bit_as_one_that
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     done = len(pd.read_csv(runs / "killed" / "history.csv"))
-    assert 1 <= done < 5
+    assert 1 <= done < 3
     assert not Run(runs / "killed").finished
     result = invoke("train", "--run", "killed")
     assert result.exit_code == 0, result.output

@@ -1,42 +1,79 @@
-"""How many examples a second an export answers: python -m benchmarks.serving_speed EXPORT [BATCH]."""
+"""How many examples a second the SavedModel of a run answers: python -m benchmarks.serving_speed TASK RUN."""
 
 import sys
+import tempfile
 import time
+from collections.abc import Callable
+from datetime import date
+from functools import partial
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
-from common.quiet_tensorflow import import_tensorflow_quietly
+import tensorflow as tf
 
-import_tensorflow_quietly()
-
-from common.export import find_export  # noqa: E402
-from common.serving import saved_model_predictor  # noqa: E402
-from common.task import find_task  # noqa: E402
+from benchmarks.take_turns import take_turns
+from common.errors import UserError
+from common.export import export_run
+from common.files import write_json
+from common.recipes import SERVING_SPEED_FILE, read_serving_speeds
+from common.results_page import write_results_page
+from common.runs import Run, environment, find_run
+from common.serving import Predictor, saved_model_predictor
+from common.task import Example, Task, find_task
 
 EXAMPLES = 2_048
+BATCH = 32
 ROUNDS = 3
 
 
-def examples_per_second(model: str, batch: int) -> float:
-    """Answer the first test examples, as raw inputs in the order they come, and count; the best of rounds.
+def main(task_name: str, run_name: str) -> None:
+    """Measure one run, and write benchmarks/results/serving_speed.json and the results page."""
+    task = find_task(task_name)
+    run = find_run(run_name, task.name)
+    measured = {"task": task.name, "run": run.name, "date": str(date.today()), **environment(1)}
+    measured |= measure(task, run)
+    key = ("task", "dataset")
+    kept = [old for old in read_serving_speeds() if any(old[name] != measured[name] for name in key)]
+    write_json(SERVING_SPEED_FILE, sorted([*kept, measured], key=lambda one: [one[name] for name in key]))
+    print(f"Written: {SERVING_SPEED_FILE} and {write_results_page()}")
 
-    Args:
-        model: an export, as MODEL=.
-        batch: examples in a request.
+
+def measure(task: Task, run: Run) -> dict[str, Any]:
+    """Answer test examples in batches as they come; every way to answer takes its turn.
+
+    Returns:
+        The numbers of examples, and the median rate of each way: as set, and each of the task's variants.
     """
-    predictor = saved_model_predictor(find_task, find_export(model))
-    task = predictor.task
-    examples = list(islice(task.open_source(predictor.settings).examples("test"), EXAMPLES))
-    requests = [task.request(examples[start : start + batch]) for start in range(0, len(examples), batch)]
-    best = 0.0
-    predictor.signatures["serve"](**requests[0])
-    for _ in range(ROUNDS):
-        started = time.perf_counter()
-        for request in requests:
-            predictor.signatures["serve"](**request)
-        best = max(best, len(examples) / (time.perf_counter() - started))
-    return best
+    with tempfile.TemporaryDirectory() as scratch:
+        predictor = saved_model_predictor(find_task, export_run(task, run, Path(scratch)))
+        examples = list(islice(task.open_source(predictor.settings).examples("test"), EXAMPLES))
+        batches = [examples[start : start + BATCH] for start in range(0, len(examples), BATCH)]
+        options = {"as set": {}} | task.variants(predictor.settings)
+        ways = {name: partial(_seconds, predictor, given) for name, given in options.items()}
+        found = take_turns(ways, [batches] * ROUNDS)
+    return {
+        "dataset": predictor.settings.data.dataset,
+        "examples": len(examples),
+        "batch": BATCH,
+        "examples_a_second": {
+            name: round(1000 * len(examples) / summary["median_ms"], 1) for name, summary in found.items()
+        },
+    }
+
+
+def _seconds(predictor: Predictor, options: dict[str, Any], batches: list[list[Example]]) -> float:
+    """From raw examples to numbers in memory, once over all batches."""
+    call: Callable[..., dict[str, tf.Tensor]] = predictor.task.call
+    given = {name: tf.constant(value) for name, value in options.items()}
+    start = time.perf_counter()
+    for batch in batches:
+        tf.nest.map_structure(lambda tensor: tensor.numpy(), call(predictor.signatures, batch, given))
+    return time.perf_counter() - start
 
 
 if __name__ == "__main__":
-    export, size = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 32
-    print(f"{export}, batches of {size}: {examples_per_second(export, size):,.0f} examples a second")
+    try:
+        main(*sys.argv[1:])
+    except UserError as error:
+        sys.exit(f"Error: {error}")

@@ -14,7 +14,7 @@ from common.runs import PROJECT_FOLDER
 BENCHMARKS_FOLDER = PROJECT_FOLDER / "benchmarks"
 SPEED_FILE = BENCHMARKS_FOLDER / "results" / "speed.json"
 GRADIENT_FLOW_FOLDER = BENCHMARKS_FOLDER / "results" / "gradient_flow"
-RATE_FILE = BENCHMARKS_FOLDER / "results" / "translation_rate.json"
+SERVING_SPEED_FILE = BENCHMARKS_FOLDER / "results" / "serving_speed.json"
 SPEED_TRIED_FILE = BENCHMARKS_FOLDER / "speed_tried.yaml"
 
 
@@ -126,6 +126,15 @@ def read_records(task: str) -> list[dict[str, Any]]:
     """
     path = records_file(task)
     return read_json(path) if path.is_file() else []
+
+
+def read_serving_speeds() -> list[dict[str, Any]]:
+    """Read what `python -m benchmarks.serving_speed` recorded; none if nothing was measured yet.
+
+    Raises:
+        UserError: if the file is damaged.
+    """
+    return read_json(SERVING_SPEED_FILE) if SERVING_SPEED_FILE.is_file() else []
 
 
 def _check_entries(entry_class: type[EntryType], values: Any, path: Path) -> list[EntryType]:

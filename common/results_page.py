@@ -12,7 +12,6 @@ from common.preset_scores import write_preset_scores
 from common.recipes import (
     BENCHMARKS_FOLDER,
     GRADIENT_FLOW_FOLDER,
-    RATE_FILE,
     SPEED_FILE,
     SPEED_TRIED_FILE,
     Recipe,
@@ -20,10 +19,11 @@ from common.recipes import (
     read_recipes,
     read_records,
     read_references,
+    read_serving_speeds,
     recipe_tasks,
 )
 from common.runs import PROJECT_FOLDER
-from common.speed_page import rate_section, speed_section
+from common.speed_page import serving_section, speed_section
 
 NOT_MEASURED = "not yet measured"
 
@@ -92,8 +92,8 @@ def render_results_page() -> str:
                     [reference for reference in references if reference.dataset == dataset],
                 )
             )
-    if RATE_FILE.is_file():
-        parts.append(rate_section(read_json(RATE_FILE)))
+    if read_serving_speeds():
+        parts.append(serving_section(read_serving_speeds()))
     if SPEED_FILE.is_file():
         parts.append(speed_section(read_json(SPEED_FILE), yaml.safe_load(SPEED_TRIED_FILE.read_text())))
     return "\n".join(parts)

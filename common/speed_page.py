@@ -28,11 +28,11 @@ _TRIED = """\
 What was tried to make training steps faster, by the same measure:
 """
 
-_RATE = """\
-## Translations a second
+_SERVING = """\
+## Answers a second
 
-From the SavedModel of run `{run}` ({dataset}), {sentences:,} test sentences in batches of {batch} as they
-come, by `python -m benchmarks.translation_rate {run}` on {date}: {processor}, {cores} cores, commit {commit}.
+From the SavedModel, raw examples in, in batches of 32 test examples as they come; *as set* is the way that
+the run is scored by.
 """
 
 _WHO = ("ours", "keras", "pytorch", "products")
@@ -63,16 +63,18 @@ def speed_section(measured: dict[str, Any], tried: list[dict[str, str]]) -> str:
     return "\n".join(parts)
 
 
-def rate_section(measured: dict[str, Any]) -> str:
-    """Write benchmarks/results/translation_rate.json, what benchmarks.translation_rate wrote, as Markdown."""
-    heading = _RATE.format(
-        **{name: measured[name] for name in ("run", "dataset", "sentences", "batch", "date")},
-        processor=measured["machine"]["processor"],
-        cores=measured["machine"]["cores"],
-        commit=(measured["commit"] or "unknown")[:12],
-    )
-    rows = [[name, f"{rate:,.1f}"] for name, rate in measured["sentences_a_second"].items()]
-    return "\n".join([heading, _table(["search", "sentences a second"], rows)])
+def serving_section(measured: list[dict[str, Any]]) -> str:
+    """Write benchmarks/results/serving_speed.json as Markdown: a row for each way of each run."""
+    rows = []
+    for record in measured:
+        machine = record["machine"]
+        conditions = f"{record['date']}, {machine['processor']}, {machine['cores']} cores"
+        command = f"`python -m benchmarks.serving_speed {record['task']} {record['run']}`"
+        for way, rate in record["examples_a_second"].items():
+            shown = f"{rate:,.0f}" if rate >= 100 else f"{rate:,.1f}"
+            rows.append([record["task"], record["dataset"], way, shown, conditions, command])
+    columns = ["task", "data", "way", "examples a second", "measured", "command"]
+    return "\n".join([_SERVING, _table(columns, rows)])
 
 
 def _layers_table(records: list[dict[str, Any]]) -> str:

@@ -1,4 +1,4 @@
-from common.speed_page import speed_section
+from common.speed_page import serving_section, speed_section
 
 
 def record(who, name, median, masked=False):
@@ -43,3 +43,15 @@ def test_epochs_latencies_and_what_was_tried():
 
 def test_nothing_is_said_of_tries_where_there_are_none():
     assert "tried" not in speed_section(MEASURED, [])
+
+
+def test_a_row_for_each_way_to_answer():
+    measured = {
+        "task": "translation", "dataset": "hsk", "run": "one", "date": "2026-01-02",
+        "machine": {"processor": "P", "cores": 2},
+        "examples_a_second": {"as set": 12.34, "greedy": 1234.5},
+    }  # fmt: skip
+    section = serving_section([measured])
+    command = "`python -m benchmarks.serving_speed translation one`"
+    assert f"| translation | hsk | as set | 12.3 | 2026-01-02, P, 2 cores | {command} |" in section
+    assert "| translation | hsk | greedy | 1,234 |" in section

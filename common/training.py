@@ -27,6 +27,8 @@ from common.task import Task
 
 MIXED_PRECISION_POLICIES = {"none": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
+SECONDS_BETWEEN_PICTURES = 10
+
 
 def train(task: Task, settings: Any, source: Any, preprocessing: Any, run: Run) -> keras.Model:
     """Train a run to its end, from its last checkpoint if it has one, and save the best weights' model.
@@ -202,6 +204,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.seconds = 0.0
         self.ended = False
         self.started = 0.0
+        self.drawn = -math.inf
 
     @property
     def epochs_done(self) -> int:
@@ -258,8 +261,14 @@ class Checkpoint(keras.callbacks.Callback):
         for number in dropped:
             self.epoch_file(number).unlink(missing_ok=True)
         write_text(self.run.folder / "history.csv", pd.DataFrame(self.history).to_csv(index=False))
-        learning_curves(self.history, self.run.folder / "figures" / "learning_curves.png")
+        self._draw()
         self.model.stop_training = self.ended
+
+    def _draw(self) -> None:
+        """Draw the curves, but not after every epoch of a second: a picture takes half of one."""
+        if self.ended or time.monotonic() - self.drawn >= SECONDS_BETWEEN_PICTURES:
+            learning_curves(self.history, self.run.folder / "figures" / "learning_curves.png")
+            self.drawn = time.monotonic()
 
     def _keep_for_mean(self, score: float, epoch: int) -> list[int]:
         """Keep the weights of an epoch that is among the best; return the epochs that no longer are."""

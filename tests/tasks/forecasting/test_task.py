@@ -13,6 +13,7 @@ from common.config import load_settings
 from common.runs import find_run
 from common.serving import run_predictor
 from common.task import find_task
+from common.training import Checkpoint
 from tasks.forecasting.baselines import score_baselines
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.data import open_series_source
@@ -196,6 +197,55 @@ def test_every_kind_learns_and_answers_in_the_users_units(tmp_path, changes):
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
     np.testing.assert_allclose(copy(inputs), model(inputs), rtol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "changes",
+    [
+        "model.kind=segrnn model.segment_length=12",
+        "model.kind=nlinear model.loss=mae",
+        "model.kind=es_rnn model.segment_length=12",
+        "model.kind=window model.window=6",
+    ],
+)
+def test_contract_of_every_kind(workspace, changes):
+    table = write_hourly(workspace / "t.csv", steps=400)
+    columns = ["--column", "time=date", "--column", "target=units"]
+    set_ = f"{SMALL} evaluation.nlinear=false evaluation.origins=0 {changes}"
+    invoke(
+        "train", "--task", "forecasting", "--data", table, *columns, "--run", "kind", "--set", set_
+    )  # fmt: skip
+    source = open_series_source(find_run("kind", "forecasting").settings(ForecastingSettings))
+    run_task_test("forecasting", "kind", [source.example(0, step) for step in (100, 148, 333)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["gru", "es_rnn model.segment_length=12"])
+def test_a_run_that_stopped_goes_on_bit_for_bit(workspace, monkeypatch, kind):
+    table = write_hourly(workspace / "t.csv", steps=400)
+    columns = ["--column", "time=date", "--column", "target=units"]
+    set_ = f"{SMALL} evaluation.nlinear=false evaluation.origins=0 train.epochs=3 model.kind={kind}"
+    arguments = ["train", "--task", "forecasting", "--data", table, *columns, "--set", set_, "--run"]
+    invoke(*arguments, "whole")
+    ended = Checkpoint.on_epoch_end
+
+    def stopped(self, epoch, logs=None):
+        ended(self, epoch, logs)
+        if epoch == 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoint, "on_epoch_end", stopped)
+    result = CliRunner().invoke(app, [str(argument) for argument in (*arguments, "stopped")])
+    assert result.exit_code != 0
+    monkeypatch.setattr(Checkpoint, "on_epoch_end", ended)
+    invoke("train", "--run", "stopped")
+    runs = workspace / "runs" / "forecasting"
+    whole, resumed = (
+        keras.models.load_model(runs / name / "model.keras").get_weights() for name in ("whole", "stopped")
+    )
+    for first, second in zip(whole, resumed, strict=True):
+        np.testing.assert_array_equal(first, second)
 
 
 def test_the_model_is_trained_again_before_each_part_of_the_test_part(tmp_path):

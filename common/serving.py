@@ -63,7 +63,9 @@ class Predictor:
         def answer(batch: list[Example]) -> list[Answer]:
             return self.answer(batch, options)
 
-        yield from ordered_answers(iter(examples), answer, self.task.length, STEPS_PER_BATCH)
+        yield from ordered_answers(
+            iter(examples), answer, self.task.length, STEPS_PER_BATCH, self.task.examples_held
+        )
 
 
 def run_predictor(task: Task, run: Run) -> Predictor:

@@ -249,7 +249,8 @@ class SubwordText(tf.Module):
             kept = often[: settings.vocabulary_size]
             if not kept:
                 raise UserError(
-                    f"No piece occurs {settings.minimum_count} times in the training texts; set minimum_count=1."
+                    f"No piece occurs {settings.minimum_count} times in the training texts; set a smaller "
+                    "minimum_count."
                 )
             return cls([unit for unit, _ in kept], [float(np.log(n / total)) for _, n in kept], settings)
         return cls(*_train_pieces(counts, settings), settings)

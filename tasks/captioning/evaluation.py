@@ -1,0 +1,243 @@
+"""How captions are judged, and the baselines beside them."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from pycocoevalcap.bleu.bleu import Bleu
+from pycocoevalcap.cider.cider import Cider
+from pycocoevalcap.rouge.rouge import Rouge
+
+from common.data.source import Source
+from common.pictures import PicturePreprocessor
+from common.task import Answer, Evaluation, Example
+from tasks.captioning.config import CaptioningSettings
+from tasks.captioning.features import PICTURES_AT_ONCE, features, input_name, keep_features, pixels
+from tasks.captioning.model import frozen_encoder
+from tasks.captioning.plots import CaptionedPixels, contact_sheet
+from tasks.captioning.preprocessing import CaptioningPreprocessing
+from tasks.captioning.serving import CaptioningServing
+
+# Enough to tell epochs apart; a large validation split would take longer than the epoch.
+PICTURES_VALIDATED = 2_000
+# Pictures of the contact sheet.
+PICTURES_SHOWN = 12
+
+_SIGNS = re.compile(r"[^\w\s'-]|_")
+_LOOSE_SIGNS = re.compile(r"(^|(?<=\s))['-]+|['-]+($|(?=\s))")
+_CONTRACTIONS = re.compile(r"(n't|'(?:s|re|ve|ll|d|m))\b")
+# A word, or a character of a script without blanks.
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\s\u3040-\u30ff\u3400-\u9fff]+")
+# Colours of a picture whose encoder is trained from scratch, as its features: sides of the thumbnail.
+_THUMBNAIL = 16
+
+
+def caption_words(caption: str) -> list[str]:
+    """Words of a caption as they are scored: in small letters, without signs, contractions parted.
+
+    So does the tokenizer of the COCO captions' scores, but that it is a Java program.
+
+    Source: Chen et al., "Microsoft COCO captions: data collection and evaluation server", 2015.
+    """
+    text = _SIGNS.sub(" ", caption.lower().replace("\u2019", "'"))
+    return _WORD.findall(_CONTRACTIONS.sub(r" \1", _LOOSE_SIGNS.sub(" ", text)))
+
+
+def caption_metrics(captions: list[str], references: list[list[str]]) -> dict[str, float]:
+    """Scores of captions against all references of their pictures.
+
+    BLEU-1 to BLEU-4, ROUGE-L and CIDEr-D of pycocoevalcap, times 100; `distinct_1` and `distinct_2`, the
+    different words, and pairs of neighbours, for each hundred of them.
+
+    Source: Papineni et al., "BLEU", 2002; Lin, "ROUGE", 2004; Vedantam, Zitnick and Parikh, "CIDEr:
+    consensus-based image description evaluation", 2015; Li et al., "A diversity-promoting objective function
+    for neural conversation models", 2016 (distinct).
+    """
+    found = {number: [_joined(caption)] for number, caption in enumerate(captions)}
+    truth = {number: [_joined(text) for text in texts] for number, texts in enumerate(references)}
+    bleu, _ = Bleu(4).compute_score(truth, found, verbose=0)
+    cider, _ = Cider().compute_score(truth, found)
+    rouge, _ = Rouge().compute_score(truth, found)
+    scores = {
+        "bleu_4": bleu[3],
+        "cider_d": cider,
+        **{f"bleu_{n}": bleu[n - 1] for n in (1, 2, 3)},
+        "rouge_l": rouge,
+        **{f"distinct_{n}": distinct([caption_words(caption) for caption in captions], n) for n in (1, 2)},
+    }
+    return {name: 100 * float(score) for name, score in scores.items()}
+
+
+def _joined(caption: str) -> str:
+    return " ".join(caption_words(caption))
+
+
+def distinct(captions: list[list[str]], n: int) -> float:
+    """Share of different runs of n words among all of them; 0 if there is none."""
+    runs = Counter(
+        tuple(words[start : start + n]) for words in captions for start in range(len(words) - n + 1)
+    )
+    return len(runs) / max(1, sum(runs.values()))
+
+
+def evaluate_answers(settings: CaptioningSettings, scored: Iterable[tuple[Example, Answer]]) -> Evaluation:
+    """Compare captions with their references; the first pictures are drawn with both."""
+    predictions, references, shown = [], [], []
+    preprocessor = PicturePreprocessor(settings.picture)
+    for example, answer in scored:
+        references.append(example["captions"])
+        predictions.append(
+            {
+                "name": example["name"],
+                "caption": answer["caption"],
+                "score": answer["score"],
+                "in_training": answer["in_training"],
+                "references": " | ".join(example["captions"]),
+            }
+        )
+        if len(shown) < PICTURES_SHOWN:
+            seen, _ = preprocessor(tf.constant([example["picture"]]))
+            shown.append(CaptionedPixels(seen[0].numpy(), answer["caption"], example["captions"]))
+    captions = [row["caption"] for row in predictions]
+    metrics = caption_metrics(captions, references)
+    metrics["unseen"] = 100 * float(np.mean([not row["in_training"] for row in predictions]))
+    return Evaluation(
+        metrics=metrics,
+        tables={"BLEU-4 by words of the caption": list(_by_length(captions, references))},
+        figures={"contact_sheet.png": contact_sheet(shown)},
+        predictions=predictions,
+    )
+
+
+def _by_length(captions: list[str], references: list[list[str]]) -> Iterator[dict[str, Any]]:
+    lengths = np.array([len(caption_words(caption)) for caption in captions])
+    shortest = 0
+    for longest in (3, 6, 9, 12, 15, 10_000):
+        places = np.flatnonzero((lengths >= shortest) & (lengths <= longest))
+        if len(places):
+            scores = caption_metrics([captions[place] for place in places], [references[p] for p in places])
+            name = f"{shortest} to {longest}" if longest < 10_000 else f"{shortest} and more"
+            yield {"words": name, "bleu_4": scores["bleu_4"], "captions": len(places)}
+        shortest = longest + 1
+
+
+class ValidationScores:
+    """BLEU-4 and CIDEr-D of greedy captions of the validation split, by the model as it then is."""
+
+    def __init__(
+        self,
+        serving: CaptioningServing,
+        settings: CaptioningSettings,
+        source: Source,
+        preprocessing: CaptioningPreprocessing,
+    ) -> None:
+        examples = source.examples("validation")
+        self.references = [example["captions"] for example in islice(examples, PICTURES_VALIDATED)]
+        if settings.model.frozen:
+            encoder = serving.models[0].encoder
+            table = keep_features(settings, source, preprocessing, "validation", encoder)
+            seen = tf.data.Dataset.from_tensor_slices(range(0, len(self.references), PICTURES_AT_ONCE)).map(
+                lambda start: tf.numpy_function(
+                    lambda place: table[place : place + PICTURES_AT_ONCE], [start], table.dtype
+                )
+            )
+            self.name, self.shape = input_name(table), table.shape[1:]
+        else:
+            pictures = source.dataset("validation").map(lambda example: example["picture"])
+            seen = pixels(preprocessing, pictures.take(PICTURES_VALIDATED))
+            self.name, self.shape = "pixels", (settings.picture.size, settings.picture.size, 3)
+        self.seen = seen.prefetch(2)
+        self.greedy = tf.function(
+            lambda batch: serving.greedy({self.name: tf.ensure_shape(batch, [None, *self.shape])})
+        )
+
+    def __call__(self) -> dict[str, float]:
+        """Write captions, and score them."""
+        captions = [text.decode() for batch in self.seen for text in self.greedy(batch).numpy()]
+        scores = caption_metrics(captions[: len(self.references)], self.references)
+        return {name: scores[name] for name in ("bleu_4", "cider_d")}
+
+
+def score_baselines(
+    settings: CaptioningSettings,
+    source: Source,
+    preprocessing: CaptioningPreprocessing,
+    examples: Iterable[Example],
+) -> dict[str, dict[str, float]]:
+    """Score the most frequent training caption, and the first caption of the nearest training picture.
+
+    Near are pictures whose features, the mean of the regions' by an encoder with weights of ImageNet, make
+    the smallest angle; if the encoder is trained from scratch, whose small thumbnails do.
+    """
+    train = [(example["captions"][0], example["captions"]) for example in _captions_of(source)]
+    plain = Counter(
+        caption
+        for start in range(0, len(train), PICTURES_AT_ONCE)
+        for caption in preprocessing.plain(
+            tf.constant([text for _, texts in train[start : start + PICTURES_AT_ONCE] for text in texts])
+        )
+        .numpy()
+        .tolist()
+    )
+    # Of equally frequent ones the first in the alphabet.
+    frequent = min(plain, key=lambda caption: (-plain[caption], caption)).decode()
+    references: list[list[str]] = []
+
+    def pictures() -> Iterator[bytes]:
+        for example in examples:
+            references.append(example["captions"])
+            yield example["picture"]
+
+    nearest = nearest_pictures(settings, source, preprocessing, pictures())
+    captions = [train[place][0] for place in nearest]
+    metrics = {
+        "most frequent caption": caption_metrics([frequent] * len(references), references),
+        "nearest picture's caption": caption_metrics(captions, references),
+    }
+    return {name: scores | {"unseen": 0.0} for name, scores in metrics.items()}
+
+
+def _captions_of(source: Source) -> Iterator[Example]:
+    return ({"captions": example["captions"]} for example in source.examples("train"))
+
+
+def nearest_pictures(
+    settings: CaptioningSettings,
+    source: Source,
+    preprocessing: CaptioningPreprocessing,
+    pictures: Iterator[bytes],
+) -> np.ndarray:
+    """Places of the training pictures nearest to given ones, (pictures,)."""
+    files = tf.data.Dataset.from_generator(lambda: pictures, output_signature=tf.TensorSpec([], tf.string))
+    seen = pixels(preprocessing, files)
+    train = source.dataset("train").map(lambda example: example["picture"])
+    if settings.model.pretrained:
+        encoder = frozen_encoder(settings)
+        table = keep_features(settings, source, preprocessing, "train", encoder)
+        batches = (table[place : place + 512] for place in range(0, len(table), 512))
+        known = np.concatenate([_means(batch) for batch in batches])
+        asked = np.concatenate([_means(batch) for batch in features(encoder, seen)])
+    else:
+        known, asked = (
+            np.concatenate([_thumbnails(batch) for batch in one])
+            for one in (pixels(preprocessing, train), seen)
+        )
+    return np.argmax(_normed(asked) @ _normed(known).T, axis=1)
+
+
+def _means(batch: np.ndarray) -> np.ndarray:
+    return batch.astype(np.float32).mean(axis=1)
+
+
+def _thumbnails(batch: tf.Tensor) -> np.ndarray:
+    """Pixels (batch, size, size, 3) to small pictures (batch, numbers), of which each has the mean 0."""
+    small = tf.image.resize(batch, [_THUMBNAIL] * 2, antialias=True).numpy().reshape(len(batch), -1)
+    return small - small.mean(axis=1, keepdims=True)
+
+
+def _normed(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)

@@ -129,7 +129,7 @@ def test_captions_and_pictures_that_do_not_go_together(pictures):
 def test_folders_that_cannot_be_used(own_data, pictures):
     empty = own_data / "empty"
     empty.mkdir()
-    with pytest.raises(UserError, match="holds no picture: put files there that end in .jpg"):
+    with pytest.raises(UserError, match=r"holds no picture: put files there that end in \.jpg"):
         open_with(file=empty)
     with pytest.raises(UserError, match="none does not exist: name a folder with pictures and captions"):
         open_with(file=own_data / "none")

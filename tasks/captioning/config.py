@@ -48,6 +48,9 @@ class ModelSettings(Settings):
         True, description="whether the encoder stays as it is; its features are then computed once and kept"
     )
     start_from: str = Field("", description="run whose weights this one starts with: a second stage")
+    objective: Literal["likelihood", "cider"] = Field(
+        "likelihood", description="likelihood of the captions | cider (their CIDEr-D, in a second stage)"
+    )
     decoder: Literal["init_inject", "attend", "merge"] = Field(
         "attend",
         description="init_inject (the picture is the first state) | attend (looks at regions at each word) | "
@@ -84,6 +87,8 @@ class ModelSettings(Settings):
             raise ValueError("model.encoder=small_cnn needs model.pretrained=false: there are no weights")
         if self.frozen and not self.pretrained and not self.start_from:
             raise ValueError("model.frozen=true needs model.pretrained=true: a random encoder sees nothing")
+        if self.objective == "cider" and not self.start_from:
+            raise ValueError("model.objective=cider needs model.start_from, a run that has learned to write")
         return self
 
 

@@ -135,10 +135,10 @@ class CaptionBatches:
     def _joined(
         self, inputs: dict[str, tf.Tensor], targets: tf.Tensor
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        """Replace the places of the pictures (batch,) by what is seen of them."""
+        """Put what is seen of the pictures beside their places (batch,)."""
         seen = tf.numpy_function(lambda places: self.table[places], [inputs["picture"]], self.table.dtype)
         seen = tf.ensure_shape(seen, [None, *self.table.shape[1:]])
-        return {input_name(self.table): seen, "written": inputs["written"]}, targets
+        return {input_name(self.table): seen, **inputs}, targets
 
 
 def input_name(table: np.ndarray) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from common.errors import UserError
@@ -12,6 +13,7 @@ from common.runs import find_run
 from common.serving import load_model
 from common.text import PADDING
 from tasks.captioning.config import CaptioningSettings, ModelSettings
+from tasks.captioning.self_critical import SelfCritical
 
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
@@ -61,6 +63,10 @@ class Captioner(keras.Model):
         self.memory_dropout = keras.layers.Dropout(options.memory_dropout)
         self._make_words(options)
         self._make_decoder(options)
+        # Set before training, if the objective is not the likelihood.
+        self.self_critical: SelfCritical | None = None
+        if options.objective == "cider":
+            self.sampling_seed = keras.random.SeedGenerator()
         self.built = True
 
     def _make_words(self, options: ModelSettings) -> None:
@@ -181,6 +187,17 @@ class Captioner(keras.Model):
         if len(outputs.shape) == 3:
             summary = ops.repeat(ops.expand_dims(summary, 1), ops.shape(outputs)[1], axis=1)
         return self.merging(ops.concatenate([outputs, summary], axis=-1))
+
+    def train_step(self, data: tuple[dict[str, Any], Any]) -> dict[str, Any]:
+        """One step of training: of the likelihood, or of what `self_critical` says."""
+        if self.self_critical is None:
+            return super().train_step(data)
+        with tf.GradientTape() as tape:
+            loss, reward = self.self_critical.loss(self, data[0])
+        self._loss_tracker.update_state(loss)
+        gradients = tape.gradient(loss, [weight.value for weight in self.trainable_weights])
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
+        return {"loss": self._loss_tracker.result(), "reward": reward}
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""

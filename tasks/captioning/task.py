@@ -25,6 +25,7 @@ from tasks.captioning.model import Captioner, build_model, frozen_encoder
 from tasks.captioning.plots import CaptionedPixels, attention_maps, contact_sheet
 from tasks.captioning.prediction import FILES_AT_ONCE, show_captions, write_captions
 from tasks.captioning.preprocessing import CaptioningPreprocessing
+from tasks.captioning.self_critical import CiderReward, SelfCritical
 from tasks.captioning.serving import CaptioningServing
 
 
@@ -100,8 +101,14 @@ class CaptioningTask(Task):
         return CaptionBatches(captions, table, settings.augmentation)
 
     def build_model(self, settings: CaptioningSettings, preprocessing: CaptioningPreprocessing) -> Captioner:
-        """Build the captioner."""
-        return build_model(settings, preprocessing.text.size)
+        """Build the captioner; where CIDEr-D is raised, with the training captions that it is measured by."""
+        model = build_model(settings, preprocessing.text.size)
+        if settings.model.objective == "cider":
+            captions = self.open_source(settings).dataset("train").map(lambda example: example["captions"])
+            references = [[text.decode() for text in texts] for texts in captions.as_numpy_iterator()]
+            reward = CiderReward(references)
+            model.self_critical = SelfCritical(preprocessing.text, reward, settings.search.maximum_length)
+        return model
 
     def compile_arguments(
         self, settings: CaptioningSettings, preprocessing: CaptioningPreprocessing

@@ -1,6 +1,5 @@
 """How captions are judged, and the baselines beside them."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -8,9 +7,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from pycocoevalcap.bleu.bleu import Bleu
-from pycocoevalcap.cider.cider import Cider
-from pycocoevalcap.rouge.rouge import Rouge
 
 from common.data.source import Source
 from common.pictures import PicturePreprocessor
@@ -20,6 +16,7 @@ from tasks.captioning.features import PICTURES_AT_ONCE, features, input_name, ke
 from tasks.captioning.model import frozen_encoder
 from tasks.captioning.plots import CaptionedPixels, contact_sheet
 from tasks.captioning.preprocessing import CaptioningPreprocessing
+from tasks.captioning.scores import caption_metrics, caption_words
 from tasks.captioning.serving import CaptioningServing
 
 # Enough to tell epochs apart; a large validation split would take longer than the epoch.
@@ -27,61 +24,8 @@ PICTURES_VALIDATED = 2_000
 # Pictures of the contact sheet.
 PICTURES_SHOWN = 12
 
-_SIGNS = re.compile(r"[^\w\s'-]|_")
-_LOOSE_SIGNS = re.compile(r"(^|(?<=\s))['-]+|['-]+($|(?=\s))")
-_CONTRACTIONS = re.compile(r"(n't|'(?:s|re|ve|ll|d|m))\b")
-# A word, or a character of a script without blanks.
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\s\u3040-\u30ff\u3400-\u9fff]+")
 # Colours of a picture whose encoder is trained from scratch, as its features: sides of the thumbnail.
 _THUMBNAIL = 16
-
-
-def caption_words(caption: str) -> list[str]:
-    """Words of a caption as they are scored: in small letters, without signs, contractions parted.
-
-    So does the tokenizer of the COCO captions' scores, but that it is a Java program.
-
-    Source: Chen et al., "Microsoft COCO captions: data collection and evaluation server", 2015.
-    """
-    text = _SIGNS.sub(" ", caption.lower().replace("\u2019", "'"))
-    return _WORD.findall(_CONTRACTIONS.sub(r" \1", _LOOSE_SIGNS.sub(" ", text)))
-
-
-def caption_metrics(captions: list[str], references: list[list[str]]) -> dict[str, float]:
-    """Scores of captions against all references of their pictures.
-
-    BLEU-1 to BLEU-4, ROUGE-L and CIDEr-D of pycocoevalcap, times 100; `distinct_1` and `distinct_2`, the
-    different words, and pairs of neighbours, for each hundred of them.
-
-    Source: Papineni et al., "BLEU", 2002; Lin, "ROUGE", 2004; Vedantam, Zitnick and Parikh, "CIDEr:
-    consensus-based image description evaluation", 2015; Li et al., "A diversity-promoting objective function
-    for neural conversation models", 2016 (distinct).
-    """
-    found = {number: [_joined(caption)] for number, caption in enumerate(captions)}
-    truth = {number: [_joined(text) for text in texts] for number, texts in enumerate(references)}
-    bleu, _ = Bleu(4).compute_score(truth, found, verbose=0)
-    cider, _ = Cider().compute_score(truth, found)
-    rouge, _ = Rouge().compute_score(truth, found)
-    scores = {
-        "bleu_4": bleu[3],
-        "cider_d": cider,
-        **{f"bleu_{n}": bleu[n - 1] for n in (1, 2, 3)},
-        "rouge_l": rouge,
-        **{f"distinct_{n}": distinct([caption_words(caption) for caption in captions], n) for n in (1, 2)},
-    }
-    return {name: 100 * float(score) for name, score in scores.items()}
-
-
-def _joined(caption: str) -> str:
-    return " ".join(caption_words(caption))
-
-
-def distinct(captions: list[list[str]], n: int) -> float:
-    """Share of different runs of n words among all of them; 0 if there is none."""
-    runs = Counter(
-        tuple(words[start : start + n]) for words in captions for start in range(len(words) - n + 1)
-    )
-    return len(runs) / max(1, sum(runs.values()))
 
 
 def evaluate_answers(settings: CaptioningSettings, scored: Iterable[tuple[Example, Answer]]) -> Evaluation:

@@ -10,7 +10,7 @@ from common.decoding.sampling import greedy_search, sample
 from common.decoding.step import StepResult
 from common.subwords import BOUNDARY, SubwordText
 from common.text import PADDING, UNKNOWN
-from tasks.captioning.evaluation import caption_words
+from tasks.captioning.scores import caption_words
 
 # Lengths of the runs of words that CIDEr-D counts, and how much a length that is off is forgiven.
 LONGEST, SPREAD = 4, 6.0
@@ -21,7 +21,7 @@ Ngrams = Counter[tuple[str, ...]]
 class CiderReward:
     """CIDEr-D of single captions, with the document frequencies of the training captions.
 
-    CIDEr-D_n(c, S) = 10 / |S| sum_s exp(-(l(c) - l(s))^2 / (2 sigma^2)) min(g(c), g(s)) . g(s) / |g(c)| |g(s)|,
+    CIDEr-D_n(c, S) = 10 / |S| sum_s exp(-(l(c) - l(s))^2 / 2 sigma^2) min(g(c), g(s)) . g(s) / |g(c)||g(s)|,
     with the vectors g of the counts of runs of n words, each times the logarithm of (number of pictures /
     number of pictures that have it in a caption); the mean over n = 1 ... 4. Lengths are numbers of pairs, as
     pycocoevalcap counts them.

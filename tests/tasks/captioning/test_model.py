@@ -16,10 +16,11 @@ from tasks.captioning.config import (
     CaptionTextSettings,
     SearchSettings,
 )
-from tasks.captioning.evaluation import caption_metrics, caption_words, distinct
 from tasks.captioning.features import augmented
 from tasks.captioning.model import build_model, uncovered
 from tasks.captioning.preprocessing import CaptioningPreprocessing, cleaned
+from tasks.captioning.scores import caption_metrics, caption_words, distinct
+from tasks.captioning.self_critical import CiderReward
 from tasks.captioning.serving import CaptioningServing
 
 FOLDER = find_task("captioning").folder
@@ -260,6 +261,23 @@ def test_scores_from_0_to_100():
         assert 0 < worse[name] < perfect[name] + (name == "rouge_l")
     # No caption at all is no crash.
     assert caption_metrics(["", ""], references)["bleu_1"] == pytest.approx(0, abs=1e-3)
+
+
+def test_the_reward_is_cider_d():
+    """As pycocoevalcap gives it, to a millionth, where the documents are the same."""
+    generator = np.random.default_rng(0)
+    words = np.array(["a", "dog", "cat", "runs", "on", "the", "grass", "red", "it's"])
+
+    def sentences(count):
+        return [" ".join(generator.choice(words, generator.integers(1, 9))) for _ in range(count)]
+
+    references = [sentences(generator.integers(1, 6)) for _ in range(40)]
+    captions = [*sentences(38), "", references[-1][0]]
+    expected = caption_metrics(captions, references)["cider_d"]
+    reward = CiderReward(references)
+    found = [reward.score(place, caption) for place, caption in enumerate(captions)]
+    assert 100 * np.mean(found) == pytest.approx(expected, abs=1e-6)
+    assert found[-1] > np.mean(found)
 
 
 def test_distinct_by_hand():

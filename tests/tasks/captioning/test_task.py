@@ -200,6 +200,12 @@ def test_a_second_stage_starts_where_the_first_ended(folder):
     )  # fmt: skip
     assert list((folder / "data" / "features").glob("pictures_train_*.npy"))
     assert scores_of(folder, "frozen")["metrics"]["bleu_4"] > 50
+    train(
+        folder / "pictures", "rewarded", "model.start_from=small model.objective=cider train.epochs=2 "
+        "train.learning_rate=0.0005",
+    )  # fmt: skip
+    history = pd.read_csv(folder / "runs" / "captioning" / "rewarded" / "history.csv")
+    assert history["reward"].iloc[-1] > 1
     result = invoke(
         "train", "--task", "captioning", "--data", folder / "pictures", "--run", "third", "--set",
         f"{SMALL_MODEL} model.start_from=small model.decoder_units=16",

@@ -6,6 +6,7 @@ import tempfile
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
@@ -69,7 +70,7 @@ class Pictures(SequenceBuilder):
             content = self.content(example.features["picture"])
             problem = self.preprocessor.problem_of(content)
             if not problem:
-                yield RawExample(**{**vars(example), "duplicate_key": sha256(content).hexdigest()})
+                yield replace(example, duplicate_key=sha256(content).hexdigest())
             elif self.options["skip_bad_rows"]:
                 self.leave_out("pictures_skipped")
             else:

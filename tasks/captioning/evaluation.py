@@ -13,7 +13,7 @@ from common.pictures import PicturePreprocessor
 from common.task import Answer, Evaluation, Example
 from tasks.captioning.config import CaptioningSettings
 from tasks.captioning.features import PICTURES_AT_ONCE, features, input_name, keep_features, pixels
-from tasks.captioning.model import frozen_encoder
+from tasks.captioning.model import pretrained_encoder
 from tasks.captioning.plots import CaptionedPixels, contact_sheet
 from tasks.captioning.preprocessing import CaptioningPreprocessing
 from tasks.captioning.scores import caption_metrics, caption_words
@@ -160,7 +160,7 @@ def nearest_pictures(
     seen = pixels(preprocessing, files)
     train = source.dataset("train").map(lambda example: example["picture"])
     if settings.model.pretrained:
-        encoder = frozen_encoder(settings)
+        encoder = pretrained_encoder(settings.model.encoder)
         table = keep_features(settings, source, preprocessing, "train", encoder)
         batches = (table[place : place + 512] for place in range(0, len(table), 512))
         known = np.concatenate([_means(batch) for batch in batches])

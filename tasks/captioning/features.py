@@ -59,7 +59,8 @@ def keep_features(
     weights = hashlib.sha256()
     for array in encoder.get_weights():
         weights.update(array.tobytes())
-    identity = [source.fingerprint, settings.picture.model_dump(), encoder.kind, weights.hexdigest()]
+    seen = [encoder.kind, weights.hexdigest(), encoder.dtype_policy.name, settings.picture.model_dump()]
+    identity = [source.fingerprint, *seen]
     key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:24]
     path = data_directory() / "features" / f"{source.name.replace('/', '_')}_{split}_{key}.npy"
     rows, columns = encoder.grid(settings.picture.size)

@@ -267,6 +267,15 @@ def frozen_encoder(settings: CaptioningSettings) -> ImageEncoder:
     """
     if settings.model.start_from:
         return first_stage(settings).encoder
-    encoder = ImageEncoder(settings.model.encoder, trainable=False)
+    return pretrained_encoder(settings.model.encoder)
+
+
+def pretrained_encoder(kind: str) -> ImageEncoder:
+    """Make a frozen encoder with the weights of ImageNet.
+
+    Raises:
+        UserError: the weights cannot be had.
+    """
+    encoder = ImageEncoder(kind, trainable=False)
     encoder.load_pretrained()
     return encoder

@@ -84,19 +84,19 @@ class ValidationScores:
         if settings.model.frozen:
             encoder = serving.models[0].encoder
             table = keep_features(settings, source, preprocessing, "validation", encoder)
-            seen = tf.data.Dataset.from_tensor_slices(range(0, len(self.references), PICTURES_AT_ONCE)).map(
-                lambda start: tf.numpy_function(
-                    lambda place: table[place : place + PICTURES_AT_ONCE], [start], table.dtype
-                )
+            self.name, shape = input_name(table), table.shape[1:]
+            starts = range(0, len(self.references), PICTURES_AT_ONCE)
+            seen = tf.data.Dataset.from_generator(
+                lambda: (table[start : start + PICTURES_AT_ONCE] for start in starts),
+                output_signature=tf.TensorSpec([None, *shape], table.dtype),
             )
-            self.name, self.shape = input_name(table), table.shape[1:]
         else:
             pictures = source.dataset("validation").map(lambda example: example["picture"])
             seen = pixels(preprocessing, pictures.take(PICTURES_VALIDATED))
-            self.name, self.shape = "pixels", (settings.picture.size, settings.picture.size, 3)
+            self.name = "pixels"
         self.seen = seen.prefetch(2)
         self.greedy = tf.function(
-            lambda batch: serving.greedy({self.name: tf.ensure_shape(batch, [None, *self.shape])})
+            lambda batch: serving.greedy({self.name: batch}), input_signature=[seen.element_spec]
         )
 
     def __call__(self) -> dict[str, float]:

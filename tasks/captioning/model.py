@@ -193,11 +193,11 @@ class Captioner(keras.Model):
         if self.self_critical is None:
             return super().train_step(data)
         with tf.GradientTape() as tape:
-            loss, reward = self.self_critical.loss(self, data[0])
+            loss = self.self_critical.loss(self, data[0])
         self._loss_tracker.update_state(loss)
         gradients = tape.gradient(loss, [weight.value for weight in self.trainable_weights])
         self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
-        return {"loss": self._loss_tracker.result(), "reward": reward}
+        return {"loss": self._loss_tracker.result()}
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""

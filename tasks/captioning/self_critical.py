@@ -95,8 +95,8 @@ class SelfCritical:
         self.reward = reward
         self.maximum_length = maximum_length
 
-    def loss(self, model: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
-        """Loss () of one batch, inside a gradient tape, and the mean reward () of what was drawn."""
+    def loss(self, model: Any, inputs: dict[str, Any]) -> Any:
+        """Loss () of one batch, inside a gradient tape."""
         batch = tf.shape(inputs["written"])[0]
         states, picture = model.begin(*model.encode(inputs))
         never = sum(
@@ -111,8 +111,10 @@ class SelfCritical:
         seed = tf.bitcast(model.sampling_seed.next(), tf.int32)
         drawn = sample(step, states, start, BOUNDARY, lengths, seed)
         greedy = greedy_search(step, states, start, BOUNDARY, lengths)
-        rewards = self._rewards(inputs["picture"], drawn.tokens[:, 0])
-        advantage = rewards - self._rewards(inputs["picture"], greedy.tokens[:, 0])  # (batch,)
+        drawn_reward, greedy_reward = (
+            self._rewards(inputs["picture"], found.tokens[:, 0]) for found in (drawn, greedy)
+        )
+        advantage = drawn_reward - greedy_reward  # (batch,)
 
         tokens = tf.stop_gradient(drawn.tokens[:, 0])  # (batch, time)
         # The end that was drawn counts too.
@@ -122,8 +124,7 @@ class SelfCritical:
         logits = model({**inputs, "written": written}, training=False) + never
         gains = -tf.nn.sparse_softmax_cross_entropy_with_logits(tokens, logits)  # (batch, time)
         weights = tf.cast(counts, gains.dtype)
-        loss = -tf.reduce_sum(advantage[:, tf.newaxis] * gains * weights) / tf.reduce_sum(weights)
-        return loss, tf.reduce_mean(rewards)
+        return -tf.reduce_sum(advantage[:, tf.newaxis] * gains * weights) / tf.reduce_sum(weights)
 
     def _rewards(self, places: Any, tokens: Any) -> Any:
         captions = self.text.texts(self.text.pieces_of(tokens))

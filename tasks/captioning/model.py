@@ -192,8 +192,9 @@ class Captioner(keras.Model):
         """One step of training: of the likelihood, or of what `self_critical` says."""
         if self.self_critical is None:
             return super().train_step(data)
+        drawn = self.self_critical.draw(self, data[0])
         with tf.GradientTape() as tape:
-            loss = self.self_critical.loss(self, data[0])
+            loss = self.self_critical.loss(self, data[0], *drawn)
         self._loss_tracker.update_state(loss)
         gradients = tape.gradient(loss, [weight.value for weight in self.trainable_weights])
         self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))

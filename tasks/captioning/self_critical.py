@@ -95,36 +95,44 @@ class SelfCritical:
         self.reward = reward
         self.maximum_length = maximum_length
 
-    def loss(self, model: Any, inputs: dict[str, Any]) -> Any:
-        """Loss () of one batch, inside a gradient tape."""
+    def draw(self, model: Any, inputs: dict[str, Any]) -> tuple[Any, Any, Any]:
+        """Draw a caption for each picture and weigh it.
+
+        Returns:
+            Tokens (batch, time); whether each counts (batch, time), the end that was drawn too; advantage
+            (batch,), r(drawn) - r(greedy).
+        """
         batch = tf.shape(inputs["written"])[0]
         states, picture = model.begin(*model.encode(inputs))
-        never = sum(
-            tf.one_hot(number, self.text.size, on_value=-1e9, off_value=0.0) for number in (PADDING, UNKNOWN)
-        )
 
         def step(tokens: Any, states: Any) -> StepResult:
             logits, states, _ = model.step(tokens, states, picture)
-            return StepResult(logits + never, states)
+            return StepResult(logits + self._never, states)
 
         start, lengths = tf.fill([batch], BOUNDARY), tf.fill([batch], self.maximum_length)
-        seed = tf.bitcast(model.sampling_seed.next(), tf.int32)
-        drawn = sample(step, states, start, BOUNDARY, lengths, seed)
+        drawn = sample(step, states, start, BOUNDARY, lengths, model.sampling_seed.next())
         greedy = greedy_search(step, states, start, BOUNDARY, lengths)
         drawn_reward, greedy_reward = (
             self._rewards(inputs["picture"], found.tokens[:, 0]) for found in (drawn, greedy)
         )
-        advantage = drawn_reward - greedy_reward  # (batch,)
-
-        tokens = tf.stop_gradient(drawn.tokens[:, 0])  # (batch, time)
-        # The end that was drawn counts too.
+        tokens = drawn.tokens[:, 0]
         counts = tf.range(tf.shape(tokens)[1]) <= drawn.lengths[:, :1]
-        before = tf.concat([start[:, tf.newaxis], tokens[:, :-1]], axis=1)
+        return tokens, counts, drawn_reward - greedy_reward
+
+    def loss(self, model: Any, inputs: dict[str, Any], tokens: Any, counts: Any, advantage: Any) -> Any:
+        """Loss () of what `draw` gave, inside a gradient tape."""
+        before = tf.concat([tf.fill([tf.shape(tokens)[0], 1], BOUNDARY), tokens[:, :-1]], axis=1)
         written = tf.where(counts, before, PADDING)
-        logits = model({**inputs, "written": written}, training=False) + never
+        logits = model({**inputs, "written": written}, training=False) + self._never
         gains = -tf.nn.sparse_softmax_cross_entropy_with_logits(tokens, logits)  # (batch, time)
         weights = tf.cast(counts, gains.dtype)
         return -tf.reduce_sum(advantage[:, tf.newaxis] * gains * weights) / tf.reduce_sum(weights)
+
+    @property
+    def _never(self) -> Any:
+        """What keeps padding and the unknown word from being drawn: (vocabulary size,)."""
+        numbers = (PADDING, UNKNOWN)
+        return sum(tf.one_hot(number, self.text.size, on_value=-1e9, off_value=0.0) for number in numbers)
 
     def _rewards(self, places: Any, tokens: Any) -> Any:
         captions = self.text.texts(self.text.pieces_of(tokens))

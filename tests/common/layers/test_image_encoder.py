@@ -24,7 +24,7 @@ def test_shapes_and_grid(encoder):
 def test_regions_stand_row_by_row(encoder):
     changed = PICTURES[:1].copy()
     changed[0, :16, -16:] = 0.0  # The last region of the first row.
-    difference = np.abs(encoder(changed) - encoder(PICTURES[:1])).numpy()[0].sum(axis=-1).reshape(4, 6)
+    difference = np.abs(encoder(changed) - encoder(PICTURES[:1]))[0].sum(axis=-1).reshape(4, 6)
     assert difference.argmax() == 5
     assert difference[3, 0] == 0
 

@@ -1,3 +1,4 @@
+import io
 import json
 import random
 import subprocess
@@ -10,6 +11,7 @@ from task_case import run_task_test
 from typer.testing import CliRunner
 
 from common.cli import app
+from common.errors import UserError
 from common.runs import find_run
 from common.serving import run_predictor
 from common.task import find_task
@@ -106,55 +108,62 @@ def test_optional_inputs(predictor):
     assert (bad["caption"], bad["problem"]) == ("", "is no JPEG, PNG, GIF or BMP picture")
 
 
+def shown(predictor, path, plot=None):
+    output = io.StringIO()
+    TASK.show_file(predictor, path, output, plot)
+    return output.getvalue()
+
+
 def test_one_picture(folder, mixed, tmp_path):
-    arguments = ["predict", "--run", "small", "--input"]
-    result = invoke(*arguments, mixed / "a.png", "--plot", tmp_path / "attention.png")
+    arguments = ["predict", "--run", "small", "--input", mixed / "a.png"]
+    result = invoke(*arguments, "--plot", tmp_path / "attention.png")
     assert result.exit_code == 0, result.output
     assert "red" in result.stdout
     assert result.stdout.count("\n") == 1
     assert (tmp_path / "attention.png").read_bytes().startswith(b"\x89PNG")
-    for name, words in {
-        "text.jpeg": "is no JPEG, PNG, GIF or BMP picture",
-        "cut.jpg": "is damaged or cut short",
-        "huge.png": "has 20000 x 20000 pixels",
-        "none.png": "does not exist",
-    }.items():
-        result = invoke(*arguments, mixed / name)
-        assert (result.exit_code, result.stdout) == (2, "")
-        assert result.stderr.count("\n") == 1
-        assert f"{name} {words}" in result.stderr
-    result = invoke(*arguments, mixed / "a.png", "--plot", tmp_path / "attention.txt")
-    assert (result.exit_code, "must end in one of .png" in result.stderr) == (2, True)
+    result = invoke("predict", "--task", "captioning", "--input", mixed / "none.png")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "none.png does not exist; name a picture, or a folder of pictures" in result.stderr
     result = invoke("predict", "--run", "small", "--text", "a red circle")
     assert (result.exit_code, "captioning answers pictures" in result.stderr) == (2, True)
 
 
-def test_a_folder_goes_on_past_bad_files(folder, mixed, tmp_path):
-    result = invoke("predict", "--run", "small", "--input", mixed)
-    assert result.exit_code == 0, result.output
-    captions = dict(line.split("\t") for line in result.stdout.splitlines())
+def test_one_bad_picture_is_one_line(predictor, mixed, tmp_path):
+    for name, words in {
+        "text.jpeg": "is no JPEG, PNG, GIF or BMP picture",
+        "cut.jpg": "is damaged or cut short",
+        "huge.png": "has 20000 x 20000 pixels",
+    }.items():
+        with pytest.raises(UserError, match=f"{name} {words}") as raised:
+            shown(predictor, mixed / name)
+        assert "\n" not in str(raised.value)
+    with pytest.raises(UserError, match=r"must end in one of \.png"):
+        shown(predictor, mixed / "a.png", tmp_path / "attention.txt")
+
+
+def test_a_folder_goes_on_past_bad_files(predictor, mixed, tmp_path, capsys):
+    captions = dict(line.split("\t") for line in shown(predictor, mixed).splitlines())
     assert set(captions) == {"a.png", "cmyk.jpg", "grey.png", "z/clear.PNG"}
-    problems = [line for line in result.stderr.splitlines() if "mixed" in line]
+    problems = [line for line in capsys.readouterr().err.splitlines() if "mixed" in line]
     assert len(problems) == 4
     output = tmp_path / "captions.csv"
-    arguments = ["predict", "--run", "small", "--input", mixed, "--output", output]
-    result = invoke(*arguments, "--plot", tmp_path / "sheet.png")
-    assert result.exit_code == 0, result.output
-    assert "4 pictures captioned, 4 that cannot be read, by run small" in result.stdout
+    done = TASK.predict_file(predictor, mixed, output, predictor.settings, tmp_path / "sheet.png")
+    assert done == "4 pictures captioned, 4 that cannot be read,"
     table = pd.read_csv(output, keep_default_na=False).set_index("picture")
-    assert table["caption"].to_dict() | captions == table["caption"].to_dict()
+    assert {name: table.loc[name, "caption"] for name in captions} == captions
     assert table.loc["huge.png", "problem"].startswith("has 20000 x 20000 pixels")
     assert (tmp_path / "sheet.png").exists()
     empty = tmp_path / "empty"
     empty.mkdir()
-    result = invoke("predict", "--run", "small", "--input", empty)
-    assert (result.exit_code, "holds no picture" in result.stderr) == (2, True)
+    with pytest.raises(UserError, match="holds no picture"):
+        shown(predictor, empty)
     (empty / "bad.png").write_text("no picture")
-    result = invoke("predict", "--run", "small", "--input", empty, "--output", output)
-    assert (result.exit_code, "of which none can be read as a picture" in result.stderr) == (2, True)
+    with pytest.raises(UserError, match="of which none can be read as a picture"):
+        TASK.predict_file(predictor, empty, output, predictor.settings)
     assert len(pd.read_csv(output)) == 8
 
 
+@pytest.mark.slow
 def test_evaluate_a_folder(folder, tmp_path):
     other = write_pictures(tmp_path / "other", count=9, seed=3)
     arguments = ["evaluate", "--run", "small", "--data", other]

@@ -146,7 +146,7 @@ def predict(
         str | None, typer.Option(help="one text; lines are read from standard input if not given")
     ] = None,
     input_: Annotated[
-        str, typer.Option("--input", help="a table, or a file of lines, of which each is answered")
+        str, typer.Option("--input", help="a table, a file of lines, of which each is answered, or a picture")
     ] = "",
     output: Annotated[str, typer.Option(help="where the answers go; of a table: .csv, .tsv or .jsonl")] = "",
     column: ColumnOption = None,
@@ -160,22 +160,24 @@ def predict(
         raise UserError("TEXT and INPUT are both given; which of them is to be answered? Give one.")
     if input_ and format_ != "text":
         raise UserError("FORMAT is for texts; a table's format is that of its OUTPUT: .csv, .tsv or .jsonl.")
-    if input_ and not output:
-        raise UserError("INPUT is given without OUTPUT; name the table to write: OUTPUT=answers.csv.")
-    if input_ and not Path(input_).is_file():
-        raise UserError(f"{input_} is not a file; give a table, or a file of lines, as INPUT.")
     if plot and text is None and not input_:
         raise UserError("PLOT is given without TEXT or INPUT; give what is to be answered and drawn.")
+    if input_ and task:
+        _find_task(task).check_input(Path(input_), output)
     found, predictor, _ = _predictor(task, run, model)
     from common.prediction import draw_answer, predict_lines
 
-    if input_:
+    picture = Path(plot) if plot else None
+    if input_ and not task:
+        found.check_input(Path(input_), output)
+    if input_ and not output:
+        found.show_file(predictor, Path(input_), sys.stdout, picture)
+    elif input_:
         settings = _with_overrides(predictor.settings, _column_overrides(found, column))
-        picture = Path(plot) if plot else None
         done = found.predict_file(predictor, Path(input_), Path(output), settings, picture)
         typer.echo(f"{done} by {predictor.source}: {output}{f', {plot}' if plot else ''}")
     elif found.line_feature is None:
-        raise UserError(f"{found.name} answers tables; name one: {found.predict_example}.")
+        raise UserError(f"{found.name} answers {found.answers_what}; name one: {found.predict_example}.")
     else:
         if text is not None:
             predict_lines(predictor, [_checked_text(text)], format_, sys.stdout)

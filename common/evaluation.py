@@ -1,6 +1,6 @@
 """Scores on labelled examples: answers through the serving graph, baselines beside, files for later."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ def evaluate_run(task: Task, run: Run, predictor: Predictor, with_baselines: boo
         raise UserError(
             f"The data of run {run.name} has no test split; score it on a file: make evaluate DATA=..."
         )
-    evaluation = evaluate(task, predictor, source.examples("test"), source.counts["test"])
+    evaluation = evaluate(task, predictor, lambda: source.examples("test"), source.counts["test"])
     baselines: dict[str, dict[str, float]] = {}
     if with_baselines:
         preprocessing = task.load_preprocessing(settings, run.preprocessing_folder)
@@ -80,7 +80,10 @@ def evaluate_file(
         raise UserError(f"{path} holds no row to score.")
     if bad_rows:
         console.print(f"rows skipped: {len(bad_rows):,}")
-    examples = task.labelled_examples(path, settings, predictor.labels, lambda _: None)
+
+    def examples() -> Iterator[Example]:
+        return task.labelled_examples(path, settings, predictor.labels, lambda _: None)
+
     evaluation = evaluate(task, predictor, examples, count)
     record = {
         "task": task.name,
@@ -99,7 +102,7 @@ def evaluate_file(
 def evaluate_split(task: Task, predictor: Predictor, output: Path | None) -> dict[str, Any]:
     """Score an export on the test split of the data that its run was trained on."""
     source = task.open_source(predictor.settings)
-    evaluation = evaluate(task, predictor, source.examples("test"), source.counts["test"])
+    evaluation = evaluate(task, predictor, lambda: source.examples("test"), source.counts["test"])
     record = {
         "task": task.name,
         "dataset": source.name,
@@ -115,22 +118,28 @@ def evaluate_split(task: Task, predictor: Predictor, output: Path | None) -> dic
     return record
 
 
-def evaluate(task: Task, predictor: Predictor, examples: Iterable[Example], count: int) -> Evaluation:
-    """Answer examples through the serving graph and compare the answers with the truth."""
+def evaluate(
+    task: Task, predictor: Predictor, examples: Callable[[], Iterable[Example]], count: int
+) -> Evaluation:
+    """Answer examples through the serving graph and compare the answers with the truth.
+
+    Args:
+        task: of the predictor.
+        predictor: from a run or an export.
+        examples: called for each time that they are gone through, so that they need not be in memory.
+        count: how many there are.
+    """
     settings = predictor.settings
-    variants = task.variants(settings)
-    if variants or task.examples_drawn:
-        examples = list(examples)
 
     def scored(options: dict[str, Any] | None = None) -> Evaluation:
-        answered = predictor.answer_all(examples, options)
+        answered = predictor.answer_all(examples(), options)
         shown = track(answered, "Answering", total=count, console=console, transient=True)
         return task.evaluate(settings, predictor.labels, shown)
 
     evaluation = scored()
-    for name, options in variants.items():
+    for name, options in task.variants(settings).items():
         evaluation.variants[name] = scored(options).metrics
-    for number, example in enumerate(islice(examples, task.examples_drawn), 1):
+    for number, example in enumerate(islice(examples(), task.examples_drawn), 1):
         evaluation.figures[f"example_{number}.png"] = task.draw(example, predictor)
     return evaluation
 

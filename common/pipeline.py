@@ -4,13 +4,13 @@ import shutil
 from itertools import islice
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from common.errors import DiskFullError, UserError
+from common.examples import to_json
 from common.files import disk_is_full, is_disk_full, read_record, remove_partial
 from common.runs import Run, check_run_name, create_run, new_run_name, runs_folder
-from common.task import Example, Task
+from common.task import Task
 from common.training import train
 
 # No markup: what is printed names the user's files.
@@ -45,18 +45,11 @@ def start(task: Task, settings: Any, name: str | None = None) -> Run:
         "citation": source.information.citation,
         "homepage": source.information.homepage,
     }
-    examples = [_plain(example) for example in islice(source.examples("validation"), EXAMPLES_KEPT)]
+    examples = [to_json(example) for example in islice(source.examples("validation"), EXAMPLES_KEPT)]
     run = create_run(task.name, name, settings, preprocessing, data, examples)
     with run.locked():
         _train(task, settings, source, run, "New run")
     return run
-
-
-def _plain(example: Example) -> Example:
-    """An example that JSON can hold."""
-    return {
-        name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in example.items()
-    }
 
 
 def resume(task: Task, run: Run) -> Run:

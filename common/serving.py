@@ -63,7 +63,9 @@ class Predictor:
         def answer(batch: list[Example]) -> list[Answer]:
             return self.answer(batch, options)
 
-        yield from ordered_answers(iter(examples), answer, self.task.length, STEPS_PER_BATCH)
+        yield from ordered_answers(
+            iter(examples), answer, self.task.length, STEPS_PER_BATCH, self.task.examples_held
+        )
 
 
 def run_predictor(task: Task, run: Run) -> Predictor:
@@ -152,10 +154,15 @@ def _keep_alive(owner: Any, function: Callable[..., Any]) -> Callable[..., dict[
     return call
 
 
-def dataset_examples(dataset: tf.data.Dataset) -> Iterator[Example]:
-    """Give the raw examples of a data set as a person would write them: str instead of bytes."""
+def dataset_examples(dataset: tf.data.Dataset, binary_features: Iterable[str] = ()) -> Iterator[Example]:
+    """Give the raw examples of a data set as a person would write them: str instead of bytes.
+
+    Args:
+        dataset: of dicts.
+        binary_features: names of those that stay bytes: the content of files.
+    """
     for example in dataset.as_numpy_iterator():
-        yield {name: _plain(value) for name, value in example.items()}
+        yield {name: value if name in binary_features else _plain(value) for name, value in example.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -46,6 +46,9 @@ class SubwordSettings(Settings):
         "bpe", description="pieces: bpe | unigram | words | characters"
     )
     vocabulary_size: int = Field(8_000, ge=1, description="different pieces at most")
+    minimum_count: int = Field(
+        1, ge=1, description="times a word or a character must occur in the training texts to be a piece"
+    )
     character_coverage: float = Field(
         0.9995,
         gt=0.9,
@@ -234,7 +237,7 @@ class SubwordText(tf.Module):
         """Learn the pieces from batches of training texts.
 
         Raises:
-            UserError: if the vocabulary is too small to hold the characters.
+            UserError: if there is nothing to learn, or the vocabulary is too small to hold the characters.
         """
         counts = _count_chunks(texts, settings.lowercase)
         if not counts:
@@ -242,7 +245,13 @@ class SubwordText(tf.Module):
         if settings.units in ("words", "characters"):
             units = counts if settings.units == "words" else _count_characters(counts)
             total = sum(units.values())
-            kept = units.most_common(settings.vocabulary_size)
+            often = [(unit, n) for unit, n in units.most_common() if n >= settings.minimum_count]
+            kept = often[: settings.vocabulary_size]
+            if not kept:
+                raise UserError(
+                    f"No piece occurs {settings.minimum_count} times in the training texts; set a smaller "
+                    "minimum_count."
+                )
             return cls([unit for unit, _ in kept], [float(np.log(n / total)) for _, n in kept], settings)
         return cls(*_train_pieces(counts, settings), settings)
 

@@ -5,7 +5,7 @@ import importlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TextIO
 
 from common.config import TaskSettings
 from common.errors import UserError, unknown_name
@@ -86,10 +86,14 @@ class Task(abc.ABC):
     line_feature: ClassVar[str | None] = None
     # Whether there is an answer to an empty line, too.
     answers_empty: ClassVar[bool] = False
+    # What a file that is answered holds, for tasks without a `line_feature`.
+    answers_what: ClassVar[str] = "tables"
     # What to type after training.
     predict_example: ClassVar[str] = "TEXT=..."
     # Test examples whose answers `evaluate` draws, by `draw`.
     examples_drawn: ClassVar[int] = 0
+    # Examples that are in memory at a time, among which like lengths are sought.
+    examples_held: ClassVar[int] = 2_048
 
     @property
     def folder(self) -> Path:
@@ -213,6 +217,25 @@ class Task(abc.ABC):
     def notices(self, settings: Any, examples: list[Example], predictor: Any) -> list[str]:
         """Say what a user should know of how examples were read, e.g. that one was cut."""
         return []
+
+    def check_input(self, path: Path, output: str) -> None:
+        """Check what a user gives to be answered, before anything is loaded.
+
+        Args:
+            path: the user's file.
+            output: where the answers are to go; empty if that was not said.
+
+        Raises:
+            UserError: if it cannot be answered.
+        """
+        if not output:
+            raise UserError("INPUT is given without OUTPUT; name the table to write: OUTPUT=answers.csv.")
+        if not path.is_file():
+            raise UserError(f"{path} is not a file; give a table, or a file of lines, as INPUT.")
+
+    def show_file(self, predictor: Any, path: Path, output: TextIO, plot: Path | None = None) -> None:
+        """Print the answers to a user's file; of tasks whose `check_input` asks for no output."""
+        raise NotImplementedError
 
     def predict_file(
         self, predictor: Any, path: Path, output: Path, settings: Any, plot: Path | None = None

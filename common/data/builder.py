@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
 from absl import logging
@@ -39,6 +39,8 @@ class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     MANUAL_DOWNLOAD_INSTRUCTIONS = "Place the files as the source's description says."
     information: SourceInformation
     features: Mapping[str, Any]
+    # Those that are no text, but the content of a file.
+    binary_features: ClassVar[tuple[str, ...]] = ()
 
     # `tfds.testing.mock_data` replaces these methods of the base class for every builder. It is meant to
     # stand in for downloads of the catalogue; what we prepare from them is to be real, so the originals are

@@ -164,10 +164,10 @@ class Source(ExampleSource):
         return self._builder.as_dataset(split=split, shuffle_files=False, read_config=reading)
 
     def examples(self, split: str) -> Iterator[dict[str, Any]]:
-        """Read a split as a person would write it: str instead of bytes."""
+        """Read a split as a person would write it: str instead of bytes, but for files as they are."""
         from common.serving import dataset_examples
 
-        return dataset_examples(self.dataset(split))
+        return dataset_examples(self.dataset(split), self._builder.binary_features)
 
 
 def open_source(builder: "SequenceBuilder") -> Source:

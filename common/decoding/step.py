@@ -1,6 +1,6 @@
 """What a search asks of a model, and what it answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -18,6 +18,13 @@ class StepResult(NamedTuple):
     logits: Any
     states: Any
     record: Any = ()
+
+
+def agreed_logits(logits: Sequence[Any]) -> Any:
+    """Logits (rows, vocabulary) of each of several models to logits of the mean of their probabilities."""
+    if len(logits) == 1:
+        return logits[0]
+    return tf.math.log(sum(tf.nn.softmax(one) for one in logits) / len(logits))
 
 
 # Of tokens (rows,) and states, nested tensors (rows, ...). It may be called with any number of rows.

@@ -3,10 +3,9 @@
 from typing import Any
 
 import tensorflow as tf
-from keras import ops
 
 from common.decoding.beam import beam_search
-from common.decoding.step import Decoded, StepResult
+from common.decoding.step import Decoded, StepResult, agreed_logits
 from common.serving import Endpoint, ServingModule
 from common.subwords import BOUNDARY
 from common.text import PADDING, UNKNOWN
@@ -125,7 +124,7 @@ class TranslationServing(ServingModule):
                 for model, state, memory in zip(self.models, states, memories, strict=True)
             ]
             logits, states, weights = zip(*results, strict=True)
-            return StepResult(_agreed(logits) + never, list(states), sum(weights) / len(weights))
+            return StepResult(agreed_logits(logits) + never, list(states), sum(weights) / len(weights))
 
         settings = self.search_settings
         lengths = tf.math.count_nonzero(source, axis=1, dtype=tf.int32)  # (batch,)
@@ -173,10 +172,3 @@ class TranslationServing(ServingModule):
             "attention": (self.attention, [sentences]),
             "tokens": (self.tokens, [sentences]),
         }
-
-
-def _agreed(logits: tuple[tf.Tensor, ...]) -> tf.Tensor:
-    """Logits (rows, size) of each model to logits of the mean of their probabilities."""
-    if len(logits) == 1:
-        return logits[0]
-    return ops.log(sum(tf.nn.softmax(one) for one in logits) / len(logits))

@@ -159,3 +159,10 @@ def test_best_cut_by_hand():
         ["\u2581", "ab", "c", "a", "bc"], [-1.0, -1.0, -1.0, -2.0, -0.5], SubwordSettings(units="unigram")
     )
     assert pieces_of(text, ["abc", "abcd"]) == [["\u2581", "ab", "c"], ["\u2581", "ab", "c", "d"]]
+
+
+def test_rare_words_are_left_out():
+    kept = learned("words", ["a dog", "a dog", "a cat"], minimum_count=6)
+    assert kept.vocabulary == [f"{BLANK_MARK}a", f"{BLANK_MARK}dog"]
+    with pytest.raises(UserError, match="No piece occurs 10 times in the training texts"):
+        learned("characters", ["ab", "c"], minimum_count=10)

@@ -1,0 +1,74 @@
+"""EfficientNet-Lite0 without its classifier, as a feature extractor."""
+
+from typing import Any
+
+import keras
+
+# Of each stage: repeats, kernel, stride of the first, expansion, width.
+STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+STEM_WIDTH, HEAD_WIDTH = 32, 1280
+NAME = "efficientnet_lite0"
+
+
+def efficientnet_lite0(dtype: Any = None) -> keras.Model:
+    """Build EfficientNet-Lite0 up to its last convolution, with random weights.
+
+    Against EfficientNet-B0 it lacks squeeze and excitation, and has ReLU6 for swish. Layers are named for
+    the blocks of the published weights: `block3_dw_conv`, `block3_dw_bn`; see common/image_weights.py.
+
+    Input: (batch, height, width, 3), (colours - 127) / 128. Output: (batch, height / 32, width / 32, 1280),
+    rounded up.
+
+    Source: Tan and Le, "EfficientNet: Rethinking model scaling for convolutional neural networks", 2019;
+    Lite: https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
+    """
+    inputs = keras.Input((None, None, 3))
+    outputs = _convolution(inputs, "stem", STEM_WIDTH, kernel=3, stride=2, dtype=dtype)
+    number = 0
+    for repeats, kernel, stride, expansion, width in STAGES:
+        for repeat in range(repeats):
+            outputs = _block(
+                outputs, f"block{number}", kernel, stride if repeat == 0 else 1, expansion, width, dtype
+            )
+            number += 1
+    outputs = _convolution(outputs, "head", HEAD_WIDTH, kernel=1, dtype=dtype)
+    return keras.Model(inputs, outputs, name=NAME)
+
+
+def _block(inputs: Any, name: str, kernel: int, stride: int, expansion: int, width: int, dtype: Any) -> Any:
+    """Widen, look at each channel for itself, narrow again; the input is added where the shapes agree."""
+    entering = inputs.shape[-1]
+    outputs = inputs
+    if expansion > 1:
+        outputs = _convolution(outputs, f"{name}_expand", expansion * entering, kernel=1, dtype=dtype)
+    outputs = keras.layers.DepthwiseConv2D(
+        kernel, stride, padding="same", use_bias=False, dtype=dtype, name=f"{name}_dw_conv"
+    )(outputs)
+    outputs = _normalized(outputs, f"{name}_dw", dtype)
+    outputs = keras.layers.ReLU(6.0, dtype=dtype)(outputs)
+    outputs = _convolution(outputs, f"{name}_project", width, kernel=1, active=False, dtype=dtype)
+    if stride == 1 and entering == width:
+        outputs = keras.layers.Add(dtype=dtype)([outputs, inputs])
+    return outputs
+
+
+def _convolution(
+    inputs: Any, name: str, width: int, kernel: int, stride: int = 1, active: bool = True, dtype: Any = None
+) -> Any:
+    outputs = keras.layers.Conv2D(
+        width, kernel, stride, padding="same", use_bias=False, dtype=dtype, name=f"{name}_conv"
+    )(inputs)
+    outputs = _normalized(outputs, name, dtype)
+    return keras.layers.ReLU(6.0, dtype=dtype)(outputs) if active else outputs
+
+
+def _normalized(inputs: Any, name: str, dtype: Any) -> Any:
+    return keras.layers.BatchNormalization(epsilon=1e-3, dtype=dtype, name=f"{name}_bn")(inputs)

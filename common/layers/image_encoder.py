@@ -1,0 +1,126 @@
+"""A convolutional network that turns a picture into the features of its regions."""
+
+import sys
+from typing import Any
+
+import keras
+from keras import ops
+
+from common.errors import UserError, unknown_name
+from common.image_weights import efficientnet_lite0_weights
+from common.layers import efficientnet_lite, small_cnn
+
+NETWORKS = {
+    small_cnn.NAME: small_cnn.small_cnn,
+    efficientnet_lite.NAME: efficientnet_lite.efficientnet_lite0,
+}
+
+
+@keras.saving.register_keras_serializable(package="rnn_task_suite")
+class ImageEncoder(keras.layers.Layer):
+    """Features of the regions of a picture: the map of a convolutional network, row by row.
+
+    kind: `small_cnn`, to be trained from scratch; `efficientnet_lite0`, with weights of ImageNet; or the name
+    of a function of keras.applications, such as `MobileNetV2`, with weights that Keras downloads. A network
+    with weights of ImageNet keeps the statistics of its batch normalisation, also where it is trained on.
+
+    Input: (batch, height, width, 3), colours from 0 to 255. Output: (batch, regions, features); the regions
+    are the cells of the map, see `grid`.
+
+    Example:
+        >>> encoder = ImageEncoder("efficientnet_lite0")
+        >>> encoder(keras.ops.ones((8, 192, 192, 3))).shape, encoder.grid(192)
+        ((8, 36, 1280), (6, 6))
+
+    Source: features of regions: Xu et al., "Show, attend and tell", 2015.
+    """
+
+    def __init__(self, kind: str = small_cnn.NAME, **kwargs: Any) -> None:
+        """Make the network, with random weights.
+
+        Args:
+            kind: of network.
+            kwargs: of keras.layers.Layer; with trainable=False the network is frozen.
+
+        Raises:
+            UserError: if there is no such kind.
+        """
+        super().__init__(**kwargs)
+        self.kind = kind
+        if kind in NETWORKS:
+            self.network = NETWORKS[kind](dtype=self.dtype_policy)
+        else:
+            self.network = _application(kind)(include_top=False, weights=None)
+        self.network.trainable = self.trainable
+        self.built = True
+
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether there are weights of ImageNet for this kind."""
+        return self.kind != small_cnn.NAME
+
+    @property
+    def features(self) -> int:
+        """Numbers of each region."""
+        return self.network.output_shape[-1]
+
+    def grid(self, size: int) -> tuple[int, int]:
+        """Rows and columns of regions of a picture of `size` by `size` pixels."""
+        _, rows, columns, _ = self.network.compute_output_shape((None, size, size, 3))
+        return rows, columns
+
+    def load_pretrained(self) -> None:
+        """Take over the weights of ImageNet.
+
+        Raises:
+            UserError: if there are none of this kind, or they cannot be had.
+        """
+        if self.kind == efficientnet_lite.NAME:
+            for name, values in efficientnet_lite0_weights().items():
+                self.network.get_layer(name).set_weights(values)
+            return
+        if not self.is_pretrained:
+            raise UserError(f"There are no weights of ImageNet for {self.kind}; train it from scratch.")
+        try:
+            pretrained = _application(self.kind)(include_top=False, weights="imagenet")
+        except Exception as error:  # Keras raises whatever its downloader raises.
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(
+                f"The weights of {self.kind} could not be fetched ({reason}): check the network, or use "
+                f"{efficientnet_lite.NAME}, whose weights are in a package of the Python registry."
+            ) from error
+        self.network.set_weights(pretrained.get_weights())
+
+    def call(self, images: Any, training: bool = False) -> Any:
+        """Colours (batch, height, width, 3) to features (batch, regions, features)."""
+        images = self._scaled(ops.cast(images, self.compute_dtype))
+        features = self.network(images, training=training and not self.is_pretrained)
+        return ops.reshape(features, (ops.shape(features)[0], -1, self.features))
+
+    def _scaled(self, images: Any) -> Any:
+        """Colours as the network was trained with them."""
+        if self.kind == efficientnet_lite.NAME:
+            return (images - 127.0) / 128.0
+        if self.kind == small_cnn.NAME:
+            return images / 127.5 - 1.0
+        return sys.modules[_application(self.kind).__module__].preprocess_input(images)
+
+    def compute_output_shape(self, images_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """(batch, regions, features)."""
+        _, rows, columns, features = self.network.compute_output_shape(tuple(images_shape))
+        return (images_shape[0], None if None in (rows, columns) else rows * columns, features)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return super().get_config() | {"kind": self.kind}
+
+
+def encoder_names() -> list[str]:
+    """List the kinds of networks: this project's, and those of keras.applications."""
+    return [*NETWORKS, *(name for name in dir(keras.applications) if name[0].isupper())]
+
+
+def _application(name: str) -> Any:
+    if name not in encoder_names():
+        raise unknown_name("image encoder", name, encoder_names())
+    return getattr(keras.applications, name)

@@ -1,0 +1,112 @@
+"""Settings of the captioning task."""
+
+from typing import Literal
+
+import pydantic
+from pydantic import Field
+
+from common.config import DataSettings, Settings, TaskSettings
+from common.pictures import PictureSettings
+from common.subwords import SubwordSettings
+from tasks.captioning.data import LANGUAGES
+
+
+class CaptioningDataSettings(DataSettings):
+    """Where the pictures and their captions come from."""
+
+    language: Literal[LANGUAGES] = Field(  # type: ignore[valid-type]
+        "en", description=f"of the names of the emoji: {' | '.join(LANGUAGES)}"
+    )
+    picture_column: str = Field("picture", description="column of the captions file with a picture's name")
+    caption_column: str = Field("caption", description="column of the captions file with its caption")
+
+
+class CaptionTextSettings(SubwordSettings):
+    """How captions become numbers."""
+
+    keep_signs: bool = Field(False, description="whether captions keep commas, full stops and other signs")
+
+
+class AugmentationSettings(Settings):
+    """How pictures are changed in training, a little and each time another way, where the encoder learns."""
+
+    flip: bool = Field(False, description="whether half of the pictures are mirrored")
+    shift: float = Field(0.0, ge=0, lt=0.5, description="share of a side by which a picture is moved at most")
+    brightness: float = Field(0.0, ge=0, lt=1, description="share of full brightness added at most")
+    contrast: float = Field(0.0, ge=0, lt=1, description="by what share contrast is changed at most")
+
+
+class ModelSettings(Settings):
+    """Encoder and decoder."""
+
+    encoder: str = Field(
+        "efficientnet_lite0",
+        description="small_cnn (from scratch) | efficientnet_lite0 | a name of keras.applications",
+    )
+    pretrained: bool = Field(True, description="whether the encoder starts with weights of ImageNet")
+    frozen: bool = Field(
+        True, description="whether the encoder stays as it is; its features are then computed once and kept"
+    )
+    start_from: str = Field("", description="run whose weights this one starts with: a second stage")
+    objective: Literal["likelihood", "cider"] = Field(
+        "likelihood", description="likelihood of the captions | cider (their CIDEr-D, in a second stage)"
+    )
+    decoder: Literal["init_inject", "attend", "merge"] = Field(
+        "attend",
+        description="init_inject (the picture is the first state) | attend (looks at regions at each word) | "
+        "merge (the picture joins behind the recurrent layers)",
+    )
+    cell: Literal["elman", "lstm", "gru"] = Field("lstm", description="elman | lstm | gru")
+    memory_units: int = Field(512, ge=1, description="numbers of each region that the decoder sees")
+    embedding_dimension: int = Field(256, ge=1, description="numbers that stand for a word")
+    tied_embeddings: bool = Field(True, description="whether words are read and written by the same vectors")
+    decoder_units: int = Field(512, ge=1, description="hidden units of each layer of the decoder")
+    decoder_layers: int = Field(1, ge=1, description="layers of the decoder")
+    attention: Literal["bahdanau", "dot", "general", "scaled"] = Field(
+        "bahdanau", description="of `attend`: bahdanau | dot | general | scaled (the last three are Luong's)"
+    )
+    context_gate: bool = Field(True, description="whether `attend` may turn away from what it looks at")
+    attention_cover: float = Field(
+        0.0, ge=0, description="weight of the term that asks `attend` to look at every region in the end"
+    )
+    memory_dropout: float = Field(0.0, ge=0, lt=1, description="share of the regions' features dropped")
+    embedding_dropout: float = Field(
+        0.0, ge=0, lt=1, description="share of a word's numbers dropped, the same in a whole caption"
+    )
+    recurrent_dropout: float = Field(
+        0.0, ge=0, lt=1, description="share dropped before each recurrent layer, the same in a whole caption"
+    )
+    output_dropout: float = Field(0.0, ge=0, lt=1, description="share dropped before the words are chosen")
+    scheduled_sampling: float = Field(
+        0.0, ge=0, lt=1, description="share of the steps that are given the model's own word in training"
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _an_untrained_encoder_learns(self) -> "ModelSettings":
+        if self.encoder == "small_cnn" and self.pretrained:
+            raise ValueError("model.encoder=small_cnn needs model.pretrained=false: there are no weights")
+        if self.frozen and not self.pretrained and not self.start_from:
+            raise ValueError("model.frozen=true needs model.pretrained=true: a random encoder sees nothing")
+        if self.objective == "cider" and not self.start_from:
+            raise ValueError("model.objective=cider needs model.start_from, a run that has learned to write")
+        return self
+
+
+class SearchSettings(Settings):
+    """How captions are sought."""
+
+    beam: int = Field(5, ge=1, description="beginnings kept at each step; 1: greedy search")
+    length_penalty: float = Field(0.6, ge=0, description="the larger, the longer the captions")
+    no_repeat_ngram: int = Field(0, ge=0, description="no so many pieces in a row occur twice; 0: they may")
+    maximum_length: int = Field(30, ge=1, description="pieces after which a caption ends")
+
+
+class CaptioningSettings(TaskSettings):
+    """All settings of a captioning run."""
+
+    data: CaptioningDataSettings
+    picture: PictureSettings
+    augmentation: AugmentationSettings
+    text: CaptionTextSettings
+    model: ModelSettings
+    search: SearchSettings

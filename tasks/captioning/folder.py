@@ -1,0 +1,184 @@
+"""Pictures and captions read from a user's folder."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from common.data.tables import BadRow, is_table, read_rows
+from common.errors import UserError
+
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
+# What a captions file is called, with the ending of a table or of JSON.
+CAPTIONS = "captions"
+
+
+@dataclass
+class CaptionedPicture:
+    """A picture of the user's.
+
+    Attributes:
+        path: of the picture.
+        name: as the captions file names it.
+        origin: where it was named, e.g. "captions.csv:12".
+        captions: at least one.
+    """
+
+    path: Path
+    name: str
+    origin: str
+    captions: list[str] = field(default_factory=list)
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """List the pictures in a folder and below, by name.
+
+    Raises:
+        UserError: there is no such folder, or no picture in it.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is no folder: name one with pictures.")
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    if not files:
+        kinds = ", ".join(PICTURE_SUFFIXES)
+        raise UserError(f"{folder} holds no picture: put files there that end in {kinds}.")
+    return files
+
+
+def captions_file(path: Path) -> Path | None:
+    """Find the captions file of a folder; None if the captions are to be in texts beside the pictures.
+
+    Args:
+        path: the folder, or the captions file itself.
+
+    Raises:
+        UserError: there are several, or no such folder.
+    """
+    path = path.expanduser()
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise UserError(f"{path} does not exist: name a folder with pictures and captions.")
+    found = sorted(item for item in path.glob(f"{CAPTIONS}.*") if is_table(item))
+    if len(found) > 1:
+        names = ", ".join(item.name for item in found)
+        raise UserError(f"{path} holds several captions files ({names}): name one, DATA={found[0]}.")
+    return found[0] if found else None
+
+
+def folder_digest(path: Path) -> str:
+    """Hash the names, sizes and times of all files, and what the captions file holds."""
+    file = captions_file(path)
+    folder = path.expanduser() if file is None or path.expanduser().is_dir() else file.parent
+    digest = sha256(b"" if file is None else file.read_bytes())
+    suffixes = PICTURE_SUFFIXES if file is not None else (*PICTURE_SUFFIXES, ".txt")
+    for item in sorted(item for item in folder.rglob("*") if item.suffix.lower() in suffixes):
+        status = item.stat()
+        digest.update(f"{item.relative_to(folder)}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+    return digest.hexdigest()
+
+
+def read_captions(
+    path: Path,
+    picture_column: str,
+    caption_column: str,
+    skip_bad_rows: bool = False,
+    on_bad_row: Callable[[UserError], None] | None = None,
+) -> Iterator[CaptionedPicture]:
+    """Read pictures and their captions.
+
+    Args:
+        path: a folder with pictures and a captions file (captions.csv, .tsv, .jsonl, .json), or with a text
+            NAME.txt beside each NAME.png, one caption a line; or the captions file itself. Pictures are named
+            from the file's folder on. A .json may be one object {name: caption or captions}.
+        picture_column: name of the column with the picture's name.
+        caption_column: name of the column with the caption; several rows may be of one picture.
+        skip_bad_rows: leave bad rows out instead of raising.
+        on_bad_row: told of each row that is left out.
+
+    Yields:
+        The pictures with their captions.
+
+    Raises:
+        UserError: the folder cannot be read, or holds no picture.
+        BadRow: a caption is of no picture, is empty, or a picture has none.
+    """
+
+    def reject(error: BadRow) -> None:
+        if not skip_bad_rows:
+            raise BadRow(f"{error} To leave bad rows out, set data.skip_bad_rows=true.") from error
+        if on_bad_row is not None:
+            on_bad_row(error)
+
+    file = captions_file(path)
+    folder = Path(path).expanduser() if file is None else file.parent
+    if file is None:
+        yield from _from_texts(folder, reject)
+        return
+    pictures: dict[str, CaptionedPicture] = {}
+    for origin, name, caption in _rows(file, picture_column, caption_column, reject):
+        if not name:
+            reject(BadRow(f"{origin}: the picture (column {picture_column!r}) is not named: fill it in."))
+        elif not caption:
+            reject(BadRow(f"{origin}: {name} has an empty caption: fill it in."))
+        elif not (folder / name).is_file():
+            reject(BadRow(f"{origin}: there is no picture {name} in {folder}: add it, or drop its caption."))
+        else:
+            pictures.setdefault(name, CaptionedPicture(folder / name, name, origin)).captions.append(caption)
+    named = {picture.path.resolve() for picture in pictures.values()}
+    for picture in picture_files(folder):
+        if picture.resolve() not in named:
+            reject(BadRow(f"{picture} has no caption in {file.name}: add one, or take the picture out."))
+    yield from pictures.values()
+
+
+def _from_texts(folder: Path, reject: Callable[[BadRow], None]) -> Iterator[CaptionedPicture]:
+    pictures = picture_files(folder)
+    for picture in pictures:
+        text = picture.with_suffix(".txt")
+        name = str(picture.relative_to(folder))
+        if not text.is_file():
+            reject(BadRow(f"{picture} has no caption: write one in {text.name}, or in captions.csv."))
+            continue
+        try:
+            lines = [line.strip() for line in text.read_text(encoding="utf-8-sig").splitlines()]
+        except UnicodeDecodeError:
+            reject(BadRow(f"{text} is not UTF-8 text: save it with that encoding."))
+            continue
+        captions = [line for line in lines if line]
+        if captions:
+            yield CaptionedPicture(picture, name, str(text), captions)
+        else:
+            reject(BadRow(f"{text} is empty: write the caption of {picture.name} in it."))
+    stems = {picture.with_suffix("") for picture in pictures}
+    for text in sorted(folder.rglob("*.txt")):
+        if text.with_suffix("") not in stems:
+            reject(BadRow(f"{text}: there is no picture of that name beside it: add it, or drop the text."))
+
+
+def _rows(
+    file: Path, picture_column: str, caption_column: str, reject: Callable[[BadRow], None]
+) -> Iterator[tuple[str, str, str]]:
+    """Origin, picture and caption of every row."""
+    mapping = _mapping(file) if file.suffix.lower() == ".json" else None
+    if mapping is not None:
+        for name, captions in mapping.items():
+            for caption in captions if isinstance(captions, list) else [captions]:
+                if isinstance(caption, str):
+                    yield str(file), name, caption.strip()
+                else:
+                    reject(BadRow(f"{file}: the caption of {name} is no text: write it in double quotes."))
+        return
+    for row in read_rows(file, dict.fromkeys((picture_column, caption_column)), reject):
+        yield row.origin, row.values[picture_column].strip(), row.values[caption_column].strip()
+
+
+def _mapping(file: Path) -> dict[str, Any] | None:
+    """The one object of a JSON file; None if it has an object a line."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8-sig"))
+    except (ValueError, UnicodeDecodeError):
+        return None  # `read_rows` says what is wrong with it.
+    return content if isinstance(content, dict) else None

@@ -1,0 +1,282 @@
+"""The captioner: a convolutional encoder that sees, and a recurrent decoder that writes."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from common.errors import UserError
+from common.layers.attention_decoder import AttentionDecoder
+from common.layers.image_encoder import ImageEncoder
+from common.runs import find_run
+from common.serving import load_model
+from common.text import PADDING
+from tasks.captioning.config import CaptioningSettings, ModelSettings
+from tasks.captioning.self_critical import SelfCritical
+
+
+@keras.saving.register_keras_serializable(package="rnn_task_suite")
+class Captioner(keras.Model):
+    """Picture to words.
+
+    m_1 ... m_n = relu(W_m f_i + b_m), with the features f_i of the regions of the picture; v = their mean
+    init_inject: h_t = cells(y_{t-1}, h_{t-1}), h_{-1} from v: the picture enters before the first word only
+    attend: h_t and what was looked at, see AttentionDecoder; its first state is from v, too
+    merge: h_t = cells(y_{t-1}, h_{t-1}), h_{-1} the same for all pictures; a_t = tanh(W [h_t; v] + b)
+    z_t = E (W a_t) + b, with the matrix E of the vectors of the words, if it is tied
+
+    `attend` in training adds the doubly stochastic term, attention_cover * sum_i (1 - sum_t a_ti)^2, mean
+    over the captions.
+
+    Input: {"written": (batch, steps)} int32, padded with 0 at the end, what stands before each step; and
+    {"pixels": (batch, size, size, 3)} or {"features": (batch, regions, features)}.
+    Output: logits (batch, steps, vocabulary size) float32.
+
+    A search calls `encode` and `begin` once, and `step` for each step.
+
+    Source: init_inject: Karpathy and Fei-Fei, "Deep visual-semantic alignments for generating image
+    descriptions", 2015, and Vinyals et al., "Show and tell", 2015; attend: Xu et al., "Show, attend and
+    tell", 2015; merge: Tanti, Gatt and Camilleri, "What is the role of recurrent neural networks (RNNs) in an
+    image caption generator?", 2017.
+    """
+
+    def __init__(
+        self, model: dict[str, Any], vocabulary_size: int, implementation: str = "auto", **kwargs: Any
+    ) -> None:
+        """Make all layers, with their weights.
+
+        Args:
+            model: values of ModelSettings.
+            vocabulary_size: different numbers of the captions.
+            implementation: of the recurrent layers, see RecurrentLayer.
+            kwargs: of keras.Model.
+        """
+        super().__init__(**kwargs)
+        self.configuration = model
+        self.vocabulary_size = vocabulary_size
+        self.implementation = implementation
+        self.options = options = ModelSettings(**model)
+        self.encoder = ImageEncoder(options.encoder, trainable=not options.frozen, name="encoder")
+        self.memory_projection = keras.layers.Dense(options.memory_units, activation="relu", name="memory")
+        self.memory_projection.build((None, None, self.encoder.features))
+        self.memory_dropout = keras.layers.Dropout(options.memory_dropout)
+        self._make_words(options)
+        self._make_decoder(options)
+        # Set before training, if the objective is not the likelihood.
+        self.self_critical: SelfCritical | None = None
+        if options.objective == "cider":
+            self.sampling_seed = keras.random.SeedGenerator()
+        self.built = True
+
+    def _make_words(self, options: ModelSettings) -> None:
+        width = options.embedding_dimension
+        self.embedding = keras.layers.ReversibleEmbedding(
+            self.vocabulary_size,
+            width,
+            tie_weights=options.tied_embeddings,
+            # The logits of a tied matrix would be large with wider numbers.
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=width**-0.5),
+            name="word_vectors",
+        )
+        self.embedding.build((None, None))
+        self.embedding_dropout = keras.layers.Dropout(options.embedding_dropout, (None, 1, None))
+        self.output_dropout = keras.layers.Dropout(options.output_dropout)
+        self.output_projection = keras.layers.Dense(width, use_bias=False, name="output")
+        self.output_projection.build((None, None, options.decoder_units))
+        self.output_bias = self.add_weight((self.vocabulary_size,), initializer="zeros", name="output_bias")
+
+    def _make_decoder(self, options: ModelSettings) -> None:
+        self.attends, self.merges = options.decoder == "attend", options.decoder == "merge"
+        self.decoder = AttentionDecoder(
+            options.cell,
+            options.decoder_units,
+            layers=options.decoder_layers,
+            attention=options.attention if self.attends else None,
+            context_gate=options.context_gate and self.attends,
+            dropout=options.recurrent_dropout,
+            name="decoder",
+        )
+        memory_shape = (None, None, options.memory_units)
+        self.decoder.build(
+            (None, None, options.embedding_dimension),
+            (None, options.memory_units),
+            memory_shape if self.attends else None,
+        )
+        if self.merges:
+            self.merging = keras.layers.Dense(options.decoder_units, activation="tanh", name="merging")
+            self.merging.build((None, None, options.decoder_units + options.memory_units))
+
+    def encode(self, seen: dict[str, Any], training: bool = False) -> tuple[Any, Any]:
+        """Look at pictures.
+
+        Args:
+            seen: {"pixels": (batch, size, size, 3)}, or {"features": (batch, regions, features)}.
+            training: whether there is dropout.
+
+        Returns:
+            Memory (batch, regions, memory units), and its mean (batch, memory units).
+        """
+        found = seen.get("features")
+        if found is None:
+            found = self.encoder(seen["pixels"], training=training and not self.options.frozen)
+        memory = self.memory_projection(ops.cast(found, self.compute_dtype))
+        memory = self.memory_dropout(memory, training=training)
+        return memory, ops.mean(memory, axis=1)
+
+    def begin(self, memory: Any, summary: Any) -> tuple[Any, dict[str, Any]]:
+        """The decoder's first states, and what every step needs of the picture; both begin with the batch."""
+        states = self.decoder.initial_states(self._first_input(summary))
+        return states, self.decoder.prepare(memory) if self.attends else {"summary": summary}
+
+    def step(self, words: Any, states: Any, picture: dict[str, Any]) -> tuple[Any, Any, Any]:
+        """One step of a search.
+
+        Args:
+            words: (rows,), written last.
+            states: of the decoder.
+            picture: from `begin`.
+
+        Returns:
+            Logits (rows, vocabulary size), states, and attention weights (rows, regions) or None.
+        """
+        vectors = self.embedding(words)
+        outputs, states, weights = self.decoder.step(vectors, states, picture if self.attends else None)
+        return self.logits(self._with_picture(outputs, picture.get("summary"))), states, weights
+
+    def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
+        """Logits of every step, given what is really written before it."""
+        memory, summary = self.encode(inputs, training)
+        vectors = self.embedding_dropout(self.embedding(inputs["written"]), training=training)
+        sampling = self.options.scheduled_sampling if training else 0.0
+
+        def own_words(outputs: Any) -> Any:
+            """Outputs of one step (batch, decoder units) to the vectors of the likeliest words."""
+            logits = self.logits(self._with_picture(outputs, summary))
+            return self.embedding(ops.argmax(logits, axis=-1))
+
+        outputs = self.decoder(
+            vectors,
+            self._first_input(summary),
+            memory if self.attends else None,
+            return_weights=self.attends,
+            sample=own_words if sampling > 0 else None,
+            sampling_probability=sampling,
+            training=training,
+        )  # (batch, steps, decoder units)
+        if self.attends:
+            outputs, weights = outputs
+            if training and self.options.attention_cover > 0:
+                self.add_loss(self.options.attention_cover * uncovered(weights, inputs["written"]))
+        outputs = self._with_picture(outputs, summary)
+        return self.logits(self.output_dropout(outputs, training=training))
+
+    def logits(self, outputs: Any) -> Any:
+        """Outputs of the decoder (..., decoder units) to logits (..., vocabulary size), in float32."""
+        logits = self.embedding(self.output_projection(outputs), reverse=True)
+        return ops.cast(logits, "float32") + ops.cast(self.output_bias, "float32")
+
+    def _first_input(self, summary: Any) -> Any:
+        """What the first states are made of: nothing of the picture, if it joins behind the decoder."""
+        return ops.zeros_like(summary) if self.merges else summary
+
+    def _with_picture(self, outputs: Any, summary: Any) -> Any:
+        """Join outputs (batch, decoder units) or (batch, steps, decoder units) and the picture in `merge`."""
+        if not self.merges:
+            return outputs
+        if len(outputs.shape) == 3:
+            summary = ops.repeat(ops.expand_dims(summary, 1), ops.shape(outputs)[1], axis=1)
+        return self.merging(ops.concatenate([outputs, summary], axis=-1))
+
+    def train_step(self, data: tuple[dict[str, Any], Any]) -> dict[str, Any]:
+        """One step of training: of the likelihood, or of what `self_critical` says."""
+        if self.self_critical is None:
+            return super().train_step(data)
+        drawn = self.self_critical.draw(self, data[0])
+        with tf.GradientTape() as tape:
+            loss = self.self_critical.loss(self, data[0], *drawn)
+        self._loss_tracker.update_state(loss)
+        gradients = tape.gradient(loss, [weight.value for weight in self.trainable_weights])
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
+        return {"loss": self._loss_tracker.result()}
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return super().get_config() | {
+            "model": self.configuration,
+            "vocabulary_size": self.vocabulary_size,
+            "implementation": self.implementation,
+        }
+
+
+def uncovered(weights: Any, written: Any) -> Any:
+    """The doubly stochastic term: mean over captions of sum_i (1 - sum_t a_ti)^2.
+
+    Args:
+        weights: (batch, steps, regions), attention of each step.
+        written: (batch, steps), 0 at the steps that do not count.
+
+    Source: Xu et al., "Show, attend and tell", 2015, section 4.2.1.
+    """
+    counts = ops.cast(ops.not_equal(written, PADDING), weights.dtype)
+    looked = ops.sum(weights * ops.expand_dims(counts, -1), axis=1)  # (batch, regions)
+    return ops.cast(ops.mean(ops.sum((1 - looked) ** 2, axis=-1)), "float32")
+
+
+def build_model(settings: CaptioningSettings, vocabulary_size: int) -> Captioner:
+    """Build the captioner, with the weights that it starts with.
+
+    Args:
+        settings: `model`, and whether XLA compiles it.
+        vocabulary_size: different numbers of the captions, padding, unknown and boundary included.
+
+    Raises:
+        UserError: weights cannot be had, or those of another run do not fit.
+    """
+    implementation = "loop" if settings.train.xla else "auto"
+    model = Captioner(settings.model.model_dump(), vocabulary_size, implementation, name="captioner")
+    if settings.model.start_from:
+        first = first_stage(settings)
+        weights, others = first.get_weights(), model.get_weights()
+        if [array.shape for array in weights] != [array.shape for array in others]:
+            raise UserError(
+                f"model.start_from={settings.model.start_from}: the run's weights do not fit; give the same "
+                "data, text and model settings."
+            )
+        model.set_weights(weights)
+    elif settings.model.pretrained:
+        model.encoder.load_pretrained()
+    return model
+
+
+def first_stage(settings: CaptioningSettings) -> Captioner:
+    """Load the model of the run that this one starts from.
+
+    Raises:
+        UserError: there is no such run, or it has not ended.
+    """
+    run = find_run(settings.model.start_from, "captioning")
+    run.check_finished()
+    return load_model(run)
+
+
+def frozen_encoder(settings: CaptioningSettings) -> ImageEncoder:
+    """Make the encoder alone, as the model has it.
+
+    Raises:
+        UserError: its weights cannot be had.
+    """
+    if settings.model.start_from:
+        return first_stage(settings).encoder
+    return pretrained_encoder(settings.model.encoder)
+
+
+def pretrained_encoder(kind: str) -> ImageEncoder:
+    """Make a frozen encoder with the weights of ImageNet.
+
+    Raises:
+        UserError: the weights cannot be had.
+    """
+    encoder = ImageEncoder(kind, trainable=False)
+    encoder.load_pretrained()
+    return encoder

@@ -1,0 +1,88 @@
+"""Pictures of captioned pictures, and of what was looked at for each word."""
+
+import textwrap
+from dataclasses import dataclass, field
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from common.plots import text_fonts
+from common.subwords import BLANK_MARK
+
+COLUMNS = 4
+# Letters of a line below a picture.
+LINE = 34
+# References that are written beside a caption.
+MOST_REFERENCES = 2
+
+
+@dataclass
+class CaptionedPixels:
+    """A picture (size, size, 3) with its caption, and the references if there are any."""
+
+    pixels: np.ndarray
+    caption: str
+    references: list[str] = field(default_factory=list)
+
+
+def contact_sheet(pictures: list[CaptionedPixels]) -> Figure:
+    """Draw pictures, each with its caption and its first references below."""
+    rows = -(-len(pictures) // COLUMNS)
+    texts = [text for picture in pictures for text in (picture.caption, *picture.references)]
+    with plt.rc_context({"font.family": text_fonts(texts)}):
+        figure, panels = plt.subplots(
+            rows, COLUMNS, figsize=(3.2 * COLUMNS, 4 * rows), squeeze=False, layout="constrained"
+        )
+        for panel in panels.flat[len(pictures) :]:
+            panel.axis("off")
+        for panel, picture in zip(panels.flat, pictures, strict=False):
+            _show(panel, picture.pixels)
+            panel.set_title(_lines(picture.caption), fontsize=10)
+            references = [_lines(f"- {text}") for text in picture.references[:MOST_REFERENCES]]
+            panel.set_xlabel("\n".join(references), fontsize=7, color="dimgray")
+    return figure
+
+
+def attention_maps(pixels: np.ndarray, pieces: list[str], attention: np.ndarray) -> Figure:
+    """Draw a picture, and for each piece of its caption where the model looked.
+
+    Args:
+        pixels: (size, size, 3).
+        pieces: of the caption.
+        attention: (pieces or more, rows, columns), each step's sum 1.
+    """
+    words = [piece.replace(BLANK_MARK, " ").strip() or "_" for piece in pieces]
+    rows = -(-(len(words) + 1) // COLUMNS)
+    size = len(pixels)
+    with plt.rc_context({"font.family": text_fonts(words)}):
+        figure, panels = plt.subplots(
+            rows, COLUMNS, figsize=(2.6 * COLUMNS, 2.9 * rows), squeeze=False, layout="constrained"
+        )
+        for panel in panels.flat[len(words) + 1 :]:
+            panel.axis("off")
+        _show(panels.flat[0], pixels)
+        for panel, word, weights in zip(panels.flat[1:], words, attention, strict=False):
+            _show(panel, pixels)
+            panel.imshow(
+                weights,
+                cmap="gray",
+                alpha=0.65,
+                extent=(0, size, size, 0),
+                interpolation="bicubic",
+                vmin=0,
+                vmax=float(weights.max()),
+            )
+            panel.set_title(word.replace("$", r"\$"), fontsize=11)
+    return figure
+
+
+def _show(panel: Axes, pixels: np.ndarray) -> None:
+    panel.imshow(pixels, extent=(0, len(pixels), len(pixels), 0))
+    panel.set(xticks=[], yticks=[])
+
+
+def _lines(text: str) -> str:
+    # A caption may hold signs that would begin a formula.
+    return "\n".join(textwrap.wrap(text.replace("$", r"\$"), LINE)) or "(none)"

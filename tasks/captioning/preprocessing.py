@@ -1,0 +1,138 @@
+"""How pictures and captions become model inputs: pixels, and numbers of pieces learned from training."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from common.data.source import Source
+from common.errors import UserError
+from common.files import whole_file
+from common.pictures import PicturePreprocessor
+from common.subwords import BOUNDARY, SubwordText
+from common.task import Preprocessing
+from tasks.captioning.config import CaptioningSettings, CaptionTextSettings
+
+# Pictures whose captions are cut at once: enough for the graph to be quick.
+PICTURES_AT_ONCE = 256
+
+PIECES_FILE = "pieces.tsv"
+CAPTIONS_FILE = "caption_fingerprints.npy"
+
+_SIGNS = r"[^\p{L}\p{M}\p{N}\s'\x{2019}-]+"
+# Apostrophes and hyphens stay inside a word alone.
+_LOOSE_SIGNS = r"(^|\s)['\x{2019}-]+|['\x{2019}-]+(\s|$)"
+# Different captions are told apart by so many numbers.
+_FINGERPRINTS = 2**62
+
+
+class CaptioningPreprocessing(Preprocessing):
+    """Pictures to pixels, captions to numbers.
+
+    Attributes:
+        picture: from files to pixels.
+        text: pieces of the captions.
+        fingerprints: (captions,) int64 in rising order, one of each different training caption, by which a
+            caption that was learned by heart is known.
+        labels: none; a caption has no classes.
+    """
+
+    def __init__(
+        self,
+        picture: PicturePreprocessor,
+        text: SubwordText,
+        settings: CaptionTextSettings,
+        fingerprints: np.ndarray,
+    ) -> None:
+        self.picture = picture
+        self.text = text
+        self.settings = settings
+        self.fingerprints = fingerprints
+        self.labels: list[str] = []
+
+    @classmethod
+    def learn(cls, settings: CaptioningSettings, source: Source) -> "CaptioningPreprocessing":
+        """Learn the pieces from the captions of the training split alone."""
+        captions = (
+            source.dataset("train")
+            .flat_map(lambda example: tf.data.Dataset.from_tensor_slices(example["captions"]))
+            .batch(PICTURES_AT_ONCE)
+        )
+        text = SubwordText.learn(captions.map(lambda batch: cleaned(batch, settings.text)), settings.text)
+        learned = cls(PicturePreprocessor(settings.picture), text, settings.text, np.zeros([0], np.int64))
+        found = [
+            batch.numpy() for batch in captions.map(lambda batch: learned.fingerprint(learned.plain(batch)))
+        ]
+        learned.fingerprints = np.unique(np.concatenate(found))
+        return learned
+
+    def plain(self, captions: tf.Tensor) -> tf.Tensor:
+        """Captions (batch,) as the model would write them, if it knew all words."""
+        return self.text.texts(self.text.pieces(cleaned(captions, self.settings)).to_tensor(""))
+
+    @staticmethod
+    def fingerprint(captions: tf.Tensor) -> tf.Tensor:
+        """Plain captions of any shape to numbers, int64."""
+        return tf.strings.to_hash_bucket_fast(captions, _FINGERPRINTS)
+
+    def is_known(self, captions: tf.Tensor) -> tf.Tensor:
+        """Whether plain captions (batch,) stand among the training captions, (batch,)."""
+        numbers = self.fingerprint(captions)
+        known = tf.constant(self.fingerprints)
+        places = tf.minimum(tf.searchsorted(known, numbers), tf.size(known) - 1)
+        return tf.equal(tf.gather(known, places), numbers)
+
+    def examples(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        """Raw examples to ({"picture": (), "written": (steps,)}, (steps,)), one for each caption.
+
+        `picture` is the place of the picture in its split, int64. `written` is what stands before each step,
+        the boundary first; the targets are what the step is to write, the boundary last; both int32.
+        """
+
+        def of_one_picture(place: tf.Tensor, example: dict[str, tf.Tensor]) -> tf.data.Dataset:
+            captions = self.text(cleaned(example["captions"], self.settings))  # (captions, pieces)
+            boundary = tf.fill([captions.nrows(), 1], BOUNDARY)
+            inputs = {
+                "picture": tf.repeat(place, captions.nrows()),
+                "written": tf.concat([boundary, captions], axis=1),
+            }
+            return tf.data.Dataset.from_tensor_slices((inputs, tf.concat([captions, boundary], axis=1)))
+
+        def to_tensors(
+            inputs: dict[str, tf.Tensor], targets: tf.Tensor
+        ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+            # One row of a ragged tensor is a plain tensor, which the type does not say yet.
+            written = tf.ensure_shape(inputs["written"], [None])
+            return inputs | {"written": written}, tf.ensure_shape(targets, [None])
+
+        return dataset.enumerate().flat_map(of_one_picture).map(to_tensors)
+
+    def save(self, directory: Path) -> None:
+        """Write the pieces, and the fingerprints."""
+        self.text.save(directory / PIECES_FILE)
+        with whole_file(directory / CAPTIONS_FILE) as path:
+            np.save(path, self.fingerprints)
+
+    @classmethod
+    def load(cls, settings: CaptioningSettings, directory: Path) -> "CaptioningPreprocessing":
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: if a file is missing or damaged.
+        """
+        text = SubwordText.load(directory / PIECES_FILE, settings.text)
+        path = directory / CAPTIONS_FILE
+        try:
+            fingerprints = np.load(path)
+        except (OSError, ValueError, EOFError):
+            raise UserError(f"{path} is damaged or missing; train the run again.") from None
+        return cls(PicturePreprocessor(settings.picture), text, settings.text, fingerprints)
+
+
+def cleaned(captions: tf.Tensor, settings: CaptionTextSettings) -> tf.Tensor:
+    """Captions (batch,) without signs, unless the settings keep them."""
+    if settings.keep_signs:
+        return captions
+    captions = tf.strings.unicode_transcode(captions, "UTF-8", "UTF-8", errors="replace")
+    captions = tf.strings.regex_replace(captions, _SIGNS, " ")
+    return tf.strings.regex_replace(captions, _LOOSE_SIGNS, " ")

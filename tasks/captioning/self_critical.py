@@ -1,0 +1,140 @@
+"""A second stage that raises CIDEr-D itself: self-critical sequence training."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from common.decoding.sampling import greedy_search, sample
+from common.decoding.step import StepResult
+from common.subwords import BOUNDARY, SubwordText
+from common.text import PADDING, UNKNOWN
+from tasks.captioning.scores import caption_words
+
+# Lengths of the runs of words that CIDEr-D counts, and how much a length that is off is forgiven.
+LONGEST, SPREAD = 4, 6.0
+
+Ngrams = Counter[tuple[str, ...]]
+
+
+class CiderReward:
+    """CIDEr-D of single captions, with the document frequencies of the training captions.
+
+    CIDEr-D_n(c, S) = 10 / |S| sum_s exp(-(l(c) - l(s))^2 / 2 sigma^2) min(g(c), g(s)) . g(s) / |g(c)||g(s)|,
+    with the vectors g of the counts of runs of n words, each times the logarithm of (number of pictures /
+    number of pictures that have it in a caption); the mean over n = 1 ... 4. Lengths are numbers of pairs, as
+    pycocoevalcap counts them.
+
+    Source: Vedantam, Zitnick and Parikh, "CIDEr: consensus-based image description evaluation", 2015.
+    """
+
+    def __init__(self, references: list[list[str]]) -> None:
+        """Count.
+
+        Args:
+            references: captions of each training picture, in the order of the split.
+        """
+        counted = [[ngrams(caption_words(caption)) for caption in captions] for captions in references]
+        self.frequencies: Ngrams = Counter()
+        for captions in counted:
+            self.frequencies.update({ngram for counts in captions for ngram in counts})
+        self.log_pictures = np.log(float(len(references)))
+        self.vectors = [[self._weighted(counts) for counts in captions] for captions in counted]
+
+    def __call__(self, places: np.ndarray, captions: np.ndarray) -> np.ndarray:
+        """Score captions (batch,) bytes of the pictures at places (batch,): (batch,) float32."""
+        scores = [
+            self.score(place, caption.decode()) for place, caption in zip(places, captions, strict=True)
+        ]
+        return np.array(scores, np.float32)
+
+    def score(self, place: int, caption: str) -> float:
+        """Score one caption."""
+        vectors, norms, length = self._weighted(ngrams(caption_words(caption)))
+        total = 0.0
+        for others, other_norms, other_length in self.vectors[place]:
+            forgiven = np.exp(-((length - other_length) ** 2) / (2 * SPREAD**2))
+            for vector, norm, other, other_norm in zip(vectors, norms, others, other_norms, strict=True):
+                if norm > 0 and other_norm > 0:
+                    product = sum(
+                        min(weight, other[ngram]) * other[ngram]
+                        for ngram, weight in vector.items()
+                        if ngram in other
+                    )
+                    total += forgiven * product / (norm * other_norm)
+        return 10 * total / LONGEST / len(self.vectors[place])
+
+    def _weighted(self, counts: Ngrams) -> tuple[list[dict[Any, float]], list[float], int]:
+        """Vectors of the runs of 1 ... 4 words, their lengths as vectors, and the number of pairs."""
+        vectors: list[dict[Any, float]] = [{} for _ in range(LONGEST)]
+        for ngram, count in counts.items():
+            rarity = self.log_pictures - np.log(max(1.0, self.frequencies[ngram]))
+            vectors[len(ngram) - 1][ngram] = count * rarity
+        norms = [float(np.sqrt(sum(weight**2 for weight in vector.values()))) for vector in vectors]
+        return vectors, norms, sum(count for ngram, count in counts.items() if len(ngram) == 2)
+
+
+def ngrams(words: list[str]) -> Ngrams:
+    """Count the runs of 1 to 4 words."""
+    return Counter(
+        tuple(words[start : start + n]) for n in range(1, LONGEST + 1) for start in range(len(words) - n + 1)
+    )
+
+
+class SelfCritical:
+    """One training step: captions that are better than the model's own likeliest become likelier.
+
+    loss = - sum_t (r(drawn) - r(greedy)) log p(y_t), over the words of a drawn caption, mean over all words.
+
+    Source: Rennie et al., "Self-critical sequence training for image captioning", 2017.
+    """
+
+    def __init__(self, text: SubwordText, reward: CiderReward, maximum_length: int) -> None:
+        self.text = text
+        self.reward = reward
+        self.maximum_length = maximum_length
+
+    def draw(self, model: Any, inputs: dict[str, Any]) -> tuple[Any, Any, Any]:
+        """Draw a caption for each picture and weigh it.
+
+        Returns:
+            Tokens (batch, time); whether each counts (batch, time), the end that was drawn too; advantage
+            (batch,), r(drawn) - r(greedy).
+        """
+        batch = tf.shape(inputs["written"])[0]
+        states, picture = model.begin(*model.encode(inputs))
+
+        def step(tokens: Any, states: Any) -> StepResult:
+            logits, states, _ = model.step(tokens, states, picture)
+            return StepResult(logits + self._never, states)
+
+        start, lengths = tf.fill([batch], BOUNDARY), tf.fill([batch], self.maximum_length)
+        drawn = sample(step, states, start, BOUNDARY, lengths, model.sampling_seed.next())
+        greedy = greedy_search(step, states, start, BOUNDARY, lengths)
+        drawn_reward, greedy_reward = (
+            self._rewards(inputs["picture"], found.tokens[:, 0]) for found in (drawn, greedy)
+        )
+        tokens = drawn.tokens[:, 0]
+        counts = tf.range(tf.shape(tokens)[1]) <= drawn.lengths[:, :1]
+        return tokens, counts, drawn_reward - greedy_reward
+
+    def loss(self, model: Any, inputs: dict[str, Any], tokens: Any, counts: Any, advantage: Any) -> Any:
+        """Loss () of what `draw` gave, inside a gradient tape."""
+        before = tf.concat([tf.fill([tf.shape(tokens)[0], 1], BOUNDARY), tokens[:, :-1]], axis=1)
+        written = tf.where(counts, before, PADDING)
+        logits = model({**inputs, "written": written}, training=False) + self._never
+        gains = -tf.nn.sparse_softmax_cross_entropy_with_logits(tokens, logits)  # (batch, time)
+        weights = tf.cast(counts, gains.dtype)
+        return -tf.reduce_sum(advantage[:, tf.newaxis] * gains * weights) / tf.reduce_sum(weights)
+
+    @property
+    def _never(self) -> Any:
+        """What keeps padding and the unknown word from being drawn: (vocabulary size,)."""
+        numbers = (PADDING, UNKNOWN)
+        return sum(tf.one_hot(number, self.text.size, on_value=-1e9, off_value=0.0) for number in numbers)
+
+    def _rewards(self, places: Any, tokens: Any) -> Any:
+        captions = self.text.texts(self.text.pieces_of(tokens))
+        rewards = tf.numpy_function(self.reward, [places, captions], tf.float32)
+        return tf.ensure_shape(rewards, [None])

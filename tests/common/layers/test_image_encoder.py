@@ -1,0 +1,70 @@
+import keras
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from common.layers.image_encoder import ImageEncoder, encoder_names
+
+PICTURES = np.random.default_rng(0).uniform(0, 255, (2, 64, 96, 3)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    keras.utils.set_random_seed(1)
+    return ImageEncoder("small_cnn")
+
+
+def test_shapes_and_grid(encoder):
+    assert encoder(PICTURES).shape == (2, 4 * 6, 256) == encoder.compute_output_shape(PICTURES.shape)
+    assert encoder.grid(64) == (4, 4)
+    assert encoder.grid(50) == (4, 4)
+    assert encoder.compute_output_shape((None, None, None, 3)) == (None, None, 256)
+
+
+def test_regions_stand_row_by_row(encoder):
+    changed = PICTURES[:1].copy()
+    changed[0, :16, -16:] = 0.0  # The last region of the first row.
+    difference = np.abs(encoder(changed) - encoder(PICTURES[:1]))[0].sum(axis=-1).reshape(4, 6)
+    assert difference.argmax() == 5
+    assert difference[3, 0] == 0
+
+
+def test_serialised_saved_and_frozen(encoder, tmp_path):
+    copy = ImageEncoder.from_config(encoder.get_config())
+    copy.set_weights(encoder.get_weights())
+    np.testing.assert_array_equal(copy(PICTURES), encoder(PICTURES))
+    model = keras.Sequential([keras.Input((64, 96, 3)), encoder])
+    model.save(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        keras.models.load_model(tmp_path / "model.keras")(PICTURES), encoder(PICTURES)
+    )
+    assert len(encoder.trainable_weights) == 8 * 3
+    assert not ImageEncoder("small_cnn", trainable=False).trainable_weights
+
+
+def test_mixed_precision():
+    encoder = ImageEncoder("small_cnn", dtype="mixed_bfloat16")
+    assert keras.backend.standardize_dtype(encoder(PICTURES).dtype) == "bfloat16"
+
+
+def test_only_a_network_from_scratch_learns_its_statistics(encoder):
+    statistics = [weight for weight in encoder.weights if "moving_mean" in weight.path]
+    before = [weight.numpy().copy() for weight in statistics]
+    encoder(PICTURES, training=True)
+    assert any(np.any(old != new.numpy()) for old, new in zip(before, statistics, strict=True))
+
+
+def test_unknown_kinds_and_weights_that_are_not_there(encoder):
+    with pytest.raises(UserError, match=r"Unknown image encoder 'MobilNetV2'. Did you mean 'MobileNetV2'"):
+        ImageEncoder("MobilNetV2")
+    with pytest.raises(UserError, match="no weights of ImageNet for small_cnn"):
+        encoder.load_pretrained()
+    assert {"small_cnn", "efficientnet_lite0", "ResNet50"} <= set(encoder_names())
+
+
+@pytest.mark.slow
+def test_a_network_of_keras():
+    encoder = ImageEncoder("MobileNetV2")
+    assert encoder(PICTURES).shape == (2, 2 * 3, 1280)
+    copy = ImageEncoder.from_config(encoder.get_config())
+    assert copy.kind == "MobileNetV2"

@@ -1,0 +1,287 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from picture_case import encoded, noise
+
+from common.config import load_settings
+from common.errors import UserError
+from common.losses import SequenceCrossEntropy
+from common.pictures import PicturePreprocessor, PictureSettings
+from common.subwords import BOUNDARY, SubwordText
+from common.task import find_task
+from tasks.captioning.config import (
+    AugmentationSettings,
+    CaptioningSettings,
+    CaptionTextSettings,
+    SearchSettings,
+)
+from tasks.captioning.features import augmented
+from tasks.captioning.model import build_model, uncovered
+from tasks.captioning.preprocessing import CaptioningPreprocessing, cleaned
+from tasks.captioning.scores import caption_metrics, caption_words, distinct
+from tasks.captioning.self_critical import CiderReward
+from tasks.captioning.serving import CaptioningServing
+
+FOLDER = find_task("captioning").folder
+SMALL = {
+    "model.encoder": "small_cnn",
+    "model.pretrained": False,
+    "model.frozen": False,
+    "model.memory_units": 12,
+    "model.embedding_dimension": 8,
+    "model.decoder_units": 10,
+}
+INPUTS = {
+    "pixels": np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8),
+    "written": np.array([[BOUNDARY, 3, 4, 5, 3], [BOUNDARY, 6, 6, 0, 0]], np.int32),
+}
+TARGETS = np.array([[3, 4, 5, 3, BOUNDARY], [6, 6, BOUNDARY, 0, 0]], np.int32)
+
+
+def settings_with(**overrides):
+    values = SMALL | {key.replace("__", "."): value for key, value in overrides.items()}
+    return load_settings(CaptioningSettings, FOLDER, "default", values)
+
+
+def model_with(size=9, **overrides):
+    keras.utils.set_random_seed(1)
+    return build_model(settings_with(**overrides), size)
+
+
+MODELS = {
+    "attend": {},
+    "attend, two gru layers": {
+        "model__cell": "gru",
+        "model__decoder_layers": 2,
+        "model__context_gate": False,
+    },
+    "attend, luong": {"model__attention": "general", "model__tied_embeddings": False},
+    "init_inject": {"model__decoder": "init_inject"},
+    "merge": {"model__decoder": "merge", "model__cell": "elman"},
+}
+
+
+@pytest.mark.parametrize("overrides", MODELS.values(), ids=MODELS)
+def test_search_steps_give_what_the_whole_caption_gives(overrides):
+    model = model_with(**overrides)
+    expected = model(INPUTS).numpy()
+    memory, summary = model.encode(INPUTS)
+    assert memory.shape == (2, 4, 12)
+    states, picture = model.begin(memory, summary)
+    for step in range(3):
+        logits, states, weights = model.step(INPUTS["written"][:, step], states, picture)
+        np.testing.assert_allclose(logits, expected[:, step], rtol=1e-4, atol=1e-5)
+        if model.attends:
+            np.testing.assert_allclose(weights.numpy().sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("overrides", MODELS.values(), ids=MODELS)
+def test_saved_and_read_again(overrides, tmp_path):
+    model = model_with(**overrides)
+    expected = model(INPUTS).numpy()
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again(INPUTS), expected)
+
+
+def test_where_the_picture_enters():
+    """init_inject: in the first state alone; merge: at each word, and never in the states."""
+    other = INPUTS | {"pixels": 255 - INPUTS["pixels"]}
+    for decoder in ("init_inject", "merge"):
+        model = model_with(model__decoder=decoder)
+        starts = [model.begin(*model.encode(inputs))[0] for inputs in (INPUTS, other)]
+        one, two = ([part.numpy() for part in tf.nest.flatten(states)] for states in starts)
+        same = all(np.array_equal(*both) for both in zip(one, two, strict=True))
+        assert same == (decoder == "merge")
+        assert not np.allclose(model(INPUTS), model(other))
+        assert ("summary" in model.begin(*model.encode(INPUTS))[1]) == (not model.attends)
+
+
+def test_features_give_what_pixels_give():
+    model = model_with()
+    features = model.encoder(INPUTS["pixels"])
+    seen = {"features": features, "written": INPUTS["written"]}
+    np.testing.assert_allclose(model(seen), model(INPUTS), rtol=1e-5, atol=1e-6)
+
+
+def test_doubly_stochastic_term_by_hand():
+    weights = np.array([[[0.5, 0.5], [1.0, 0.0]], [[0.2, 0.8], [0.3, 0.7]]], np.float32)
+    # The second step of the second caption is padding: (1 - 1.5)^2 + (1 - 0.5)^2, (1 - 0.2)^2 + (1 - 0.8)^2.
+    found = uncovered(tf.constant(weights), np.array([[2, 3], [2, 0]]))
+    assert float(found) == pytest.approx((0.5 + 0.68) / 2)
+    model = model_with(model__attention_cover=0.5)
+    model(INPUTS)
+    assert not model.losses
+    model(INPUTS, training=True)
+    assert len(model.losses) == 1
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"model__attention_cover": 0.1},
+        pytest.param({"model__decoder": "init_inject"}, marks=pytest.mark.slow),
+        pytest.param({"model__decoder": "merge", "model__scheduled_sampling": 0.5}, marks=pytest.mark.slow),
+        pytest.param({"model__scheduled_sampling": 0.5}, marks=pytest.mark.slow),
+    ],
+)
+def test_learns(overrides):
+    model = model_with(**overrides)
+    model.compile(optimizer=keras.optimizers.Adam(0.02), loss=SequenceCrossEntropy(0.0))
+    before = model.evaluate(INPUTS, TARGETS, verbose=0)
+    encoder = model.encoder.get_weights()[0]
+    model.fit(INPUTS, TARGETS, epochs=30, verbose=0)
+    assert model.evaluate(INPUTS, TARGETS, verbose=0) < before / 2
+    assert np.any(model.encoder.get_weights()[0] != encoder)
+
+
+def test_settings_that_do_not_go_together():
+    with pytest.raises(UserError, match=r"model\.encoder=small_cnn needs model\.pretrained=false"):
+        settings_with(model__pretrained=True)
+    with pytest.raises(UserError, match=r"model\.frozen=true needs model\.pretrained=true"):
+        settings_with(model__frozen=True)
+    with pytest.raises(UserError, match="Unknown image encoder 'resnet50'"):
+        model_with(model__encoder="resnet50")
+    with pytest.raises(UserError, match="Unknown run 'none'"):
+        model_with(model__start_from="none")
+
+
+# From files to captions.
+
+
+@pytest.fixture(scope="module")
+def serving():
+    """An untrained model over words of one letter."""
+    settings = CaptionTextSettings(units="words", lowercase=True)
+    text = SubwordText([f"\u2581{letter}" for letter in "abcdef"], [0.0] * 6, settings)
+    known = tf.strings.to_hash_bucket_fast(["a b", "c"], 2**62).numpy()
+    preprocessing = CaptioningPreprocessing(
+        PicturePreprocessor(PictureSettings(size=32)), text, settings, np.sort(known)
+    )
+    model = model_with(text.size)
+    keras.utils.set_random_seed(2)
+    # Batch normalisation has variances, which are above 0.
+    model.set_weights([np.abs(np.random.normal(size=w.shape, scale=0.3)) for w in model.get_weights()])
+    search = SearchSettings(beam=3, maximum_length=5)
+    return CaptioningServing(preprocessing, [model], search)
+
+
+def test_captions_are_ordered_and_bounded_and_none_for_what_is_no_picture(serving):
+    pictures = tf.constant([encoded(noise()), b"no picture", encoded(noise(seed=1), "JPEG")])
+    answers = {
+        name: value.numpy()
+        for name, value in serving.caption(pictures, tf.constant(3), tf.constant(3)).items()
+    }
+    assert answers["captions"].shape == answers["scores"].shape == (3, 3)
+    assert np.all(answers["scores"][:, :-1] >= answers["scores"][:, 1:])
+    assert list(answers["caption"]) == list(answers["captions"][:, 0])
+    assert all(len(caption.split()) <= 5 for caption in answers["captions"].flat)
+    assert [bool(problem) for problem in answers["problem"]] == [False, True, False]
+    assert answers["caption"][1] == b""
+    only_bad = serving.caption(tf.constant([b""]), tf.constant(3), tf.constant(1))
+    assert only_bad["problem"].numpy().tolist() == [b"is empty"]
+
+
+def test_attention_is_a_map_for_each_step(serving):
+    outputs = serving.attention(tf.constant([encoded(noise()), encoded(noise(seed=1))]))
+    steps = outputs["pieces"].shape[1]
+    assert outputs["attention"].shape == (2, steps, 2, 2)
+    assert outputs["pixels"].shape == (2, 32, 32, 3)
+    sums = outputs["attention"].numpy().sum(axis=(2, 3))
+    written = outputs["pieces"].numpy() != b""
+    np.testing.assert_allclose(sums[written], 1, rtol=1e-5)
+
+
+def test_captions_learned_by_heart_are_known(serving):
+    known = serving.preprocessing.is_known(tf.constant(["c", "a b", "b a", ""]))
+    assert known.numpy().tolist() == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("caption", "expected"),
+    [
+        ("A dog's t-shirt , isn't it ?", "A dog's t-shirt isn't it"),
+        ("\u201cquoted\u201d - with (signs)!", " quoted  with signs "),
+        ("'loose' --- 日本語。", "loose 日本語 "),
+    ],
+)
+def test_signs_are_left_out(caption, expected):
+    found = cleaned(tf.constant([caption]), CaptionTextSettings()).numpy()[0].decode()
+    assert found.split() == expected.split()
+    assert (
+        cleaned(tf.constant([caption]), CaptionTextSettings(keep_signs=True)).numpy()[0].decode() == caption
+    )
+
+
+# Pixels changed in training.
+
+
+def test_changes_are_drawn_from_the_seed():
+    pictures = tf.constant(INPUTS["pixels"])
+    settings = AugmentationSettings(flip=True, shift=0.2, brightness=0.2, contrast=0.3)
+    one, same, other = (augmented(pictures, settings, tf.constant([1, seed])) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert np.any(one.numpy() != other.numpy())
+    np.testing.assert_array_equal(augmented(pictures, AugmentationSettings(), tf.constant([1, 1])), pictures)
+
+
+def test_each_change_is_what_it_says():
+    pictures = tf.tile(tf.constant(INPUTS["pixels"][:1]), [16, 1, 1, 1])
+    original = INPUTS["pixels"][0]
+    flipped = augmented(pictures, AugmentationSettings(flip=True), tf.constant([1, 1])).numpy()
+    mirrored = [np.array_equal(one, original[:, ::-1]) for one in flipped]
+    assert 0 < sum(mirrored) < 16
+    assert all(mirror or np.array_equal(one, original) for mirror, one in zip(mirrored, flipped, strict=True))
+    moved = augmented(pictures, AugmentationSettings(shift=0.1), tf.constant([1, 1])).numpy()
+    places = [(y, x) for y in range(-3, 4) for x in range(-3, 4)]
+    for one in moved:
+        inner = one[4:-4, 4:-4]
+        assert any(np.array_equal(inner, original[4 + y : 28 + y, 4 + x : 28 + x]) for y, x in places)
+
+
+# Scores.
+
+
+def test_words_that_are_scored():
+    assert caption_words("A dog's \u201ct-shirt\u201d - isn\u2019t RED_ , ok .") == (
+        ["a", "dog", "'s", "t-shirt", "is", "n't", "red", "ok"]
+    )
+    assert caption_words("黒い鳥") == ["黒", "い", "鳥"]
+    assert caption_words("...") == []
+
+
+def test_scores_from_0_to_100():
+    references = [["A dog runs on the grass .", "The dog runs"], ["A red car near a house", "a car"]]
+    perfect = caption_metrics(["a dog runs on the grass", "a red car near a house"], references)
+    assert all(perfect[f"bleu_{n}"] == pytest.approx(100, abs=1e-3) for n in (1, 2, 3, 4))
+    assert perfect["rouge_l"] == pytest.approx(100)
+    worse = caption_metrics(["a cat runs on the grass", "a car"], references)
+    for name in ("bleu_4", "cider_d", "rouge_l"):
+        assert 0 < worse[name] < perfect[name] + (name == "rouge_l")
+    # No caption at all is no crash.
+    assert caption_metrics(["", ""], references)["bleu_1"] == pytest.approx(0, abs=1e-3)
+
+
+def test_the_reward_is_cider_d():
+    """As pycocoevalcap gives it, to a millionth, where the documents are the same."""
+    generator = np.random.default_rng(0)
+    words = np.array(["a", "dog", "cat", "runs", "on", "the", "grass", "red", "it's"])
+
+    def sentences(count):
+        return [" ".join(generator.choice(words, generator.integers(1, 9))) for _ in range(count)]
+
+    references = [sentences(generator.integers(1, 6)) for _ in range(40)]
+    captions = [*sentences(38), "", references[-1][0]]
+    expected = caption_metrics(captions, references)["cider_d"]
+    reward = CiderReward(references)
+    found = [reward.score(place, caption) for place, caption in enumerate(captions)]
+    assert 100 * np.mean(found) == pytest.approx(expected, abs=1e-6)
+    assert found[-1] > np.mean(found)
+
+
+def test_distinct_by_hand():
+    captions = [["a", "b", "a"], ["a", "b"]]
+    assert distinct(captions, 1) == pytest.approx(2 / 5)
+    assert distinct(captions, 2) == pytest.approx(2 / 3)
+    assert distinct([[]], 2) == 0

@@ -78,14 +78,18 @@ def test_contract(folder):
     run_task_test("captioning", "small", EXAMPLES)
 
 
-def test_beats_its_baselines(folder):
+@pytest.mark.slow
+def test_beats_its_baselines(workspace):
+    train(write_pictures(workspace / "pictures"), "long", "augmentation.shift=0.05 train.epochs=12")
+    scores = scores_of(workspace, "long")
+    for baseline in scores["baselines"].values():
+        assert scores["metrics"]["bleu_4"] > baseline["bleu_4"]
+
+
+def test_what_a_run_leaves(folder):
     scores = scores_of(folder)
-    frequent, nearest = (
-        scores["baselines"][name] for name in ("most frequent caption", "nearest picture's caption")
-    )
-    assert scores["metrics"]["bleu_4"] > max(frequent["bleu_4"], 60)
+    assert scores["baselines"].keys() == {"most frequent caption", "nearest picture's caption"}
     assert {"bleu_1", "rouge_l", "cider_d", "distinct_2", "unseen", "bleu_4_greedy"} <= set(scores["metrics"])
-    assert nearest["bleu_4"] > 0
     figures = folder / "runs" / "captioning" / "small" / "figures"
     assert {path.name for path in figures.glob("*.png")} == {
         "contact_sheet.png",

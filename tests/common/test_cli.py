@@ -140,6 +140,7 @@ def test_bad_rows_are_counted_when_asked(workspace):
     assert "rows skipped: 2" in result.output
 
 
+@pytest.mark.slow
 def test_a_text_of_a_million_characters_is_trained_on_and_the_cut_is_said(workspace):
     table = write_reviews(workspace / "reviews.csv", 90)
     with table.open("a") as file:

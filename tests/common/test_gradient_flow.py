@@ -24,6 +24,7 @@ def test_a_gru_solves_a_short_memory_and_says_in_how_many_steps():
     assert outcome.norms_after[-1] > outcome.norms_at_start[-1]
 
 
+@pytest.mark.slow
 def test_a_study_writes_its_tables_and_the_picture(tmp_path, capsys):
     study = Study(lengths=(3,), traced_length=3, units=4, steps=2, seeds=1, workers=1)
     paths = run_study(study, tmp_path)

@@ -87,6 +87,7 @@ def test_exports(skeleton):
     assert (skeleton / "saved_models" / "marked_signs" / "1" / "saved_model.pb").is_file()
 
 
+@pytest.mark.slow
 def test_predicts(skeleton):
     result = command_line(skeleton, "predict", "--task", "marked_signs", "--text", "a c a ? b c a c")
     assert result.returncode == 0, result.stderr

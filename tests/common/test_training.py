@@ -142,6 +142,7 @@ def test_loss_that_is_not_finite_stops_the_run_and_says_what_to_try(workspace):
     assert "train.learning_rate" in result.output.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_early_stopping_keeps_the_best_epoch(workspace):
     table = write_reviews(workspace / "reviews.csv", 90)
     train(

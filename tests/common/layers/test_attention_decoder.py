@@ -221,7 +221,9 @@ def test_dropped_features_are_the_same_at_every_step(kind):
     kept = decoder._kept(2, training=True)
     assert [tensor.shape[-1] for tensor in kept] == decoder.input_widths
     assert all(set(np.unique(tensor)) <= {0.0, 2.0} for tensor in kept)
-    assert np.any(run(decoder, same, training=True) != run(decoder, same, training=True))
+    # Two draws of so few numbers are equal now and then.
+    first, *others = (run(decoder, same, training=True) for _ in range(6))
+    assert any(np.any(first != other) for other in others)
     np.testing.assert_array_equal(run(decoder), run(decoder))
 
 

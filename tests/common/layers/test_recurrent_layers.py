@@ -45,7 +45,9 @@ def test_layer(name, option):
         run_layer_test(lambda **kw: make(return_sequences=True, **kw), (2, 5, 3), (2, 5, width), weights)
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize(
+    "name", ["lstm", *(pytest.param(name, marks=pytest.mark.slow) for name in ("elman", "jordan", "gru"))]
+)
 def test_model(name, tmp_path):
     run_model_test(lambda: KINDS[name][0](4, return_sequences=True), (4, 5, 3), tmp_path)
 

@@ -10,7 +10,9 @@ from common.layers.stacked_rnn import StackedRNN
 CELLS = {"elman": 3, "lstm": 3, "gru": 3}
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(
+    "cell", ["lstm", *(pytest.param(cell, marks=pytest.mark.slow) for cell in ("elman", "gru"))]
+)
 @pytest.mark.parametrize(
     ("options", "width", "weights"),
     [

@@ -120,7 +120,7 @@ def test_doubly_stochastic_term_by_hand():
 @pytest.mark.parametrize(
     "overrides",
     [
-        {"model__attention_cover": 0.1},
+        pytest.param({"model__attention_cover": 0.1}, marks=pytest.mark.slow),
         pytest.param({"model__decoder": "init_inject"}, marks=pytest.mark.slow),
         pytest.param({"model__decoder": "merge", "model__scheduled_sampling": 0.5}, marks=pytest.mark.slow),
         pytest.param({"model__scheduled_sampling": 0.5}, marks=pytest.mark.slow),

@@ -41,7 +41,10 @@ def test_contract_with_pairs_and_segments(workspace):
     [
         pytest.param("model.cell=elman model.pooling=last", marks=pytest.mark.slow),
         "model.cell=gru model.pooling=attention train.mixed_precision=bfloat16",
-        "train.schedule=plateau train.warmup_epochs=0 train.optimizer=adamw train.weight_decay=0.01",
+        pytest.param(
+            "train.schedule=plateau train.warmup_epochs=0 train.optimizer=adamw train.weight_decay=0.01",
+            marks=pytest.mark.slow,
+        ),
         pytest.param("train.xla=true", marks=pytest.mark.slow),
         pytest.param("train.weight_average=0.5", marks=pytest.mark.slow),
     ],

@@ -204,6 +204,7 @@ def test_wrong_names():
         open_with(test_file=Path("x.tsv"))
 
 
+@pytest.mark.slow
 def test_hsk_both_ways(kept_data):
     opened = open_with()
     assert opened.counts == SOURCES["hsk"].counts

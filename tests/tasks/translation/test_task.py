@@ -119,6 +119,7 @@ def test_lines_of_a_file_keep_their_places(folder, tmp_path):
     assert output.read_text(encoding="utf-8").split("\n") == written
 
 
+@pytest.mark.slow
 def test_picture_of_an_answer(folder, tmp_path):
     arguments = ["predict", "--run", "small", "--text", "the red dog sees a cat."]
     result = invoke(*arguments, "--plot", tmp_path / "attention.png")
@@ -145,6 +146,7 @@ def test_several_runs_answer_as_one(folder, tmp_path):
     assert "Unknown run 'none'" in result.output
 
 
+@pytest.mark.slow
 def test_the_export_answers_without_this_project_and_with_its_defaults(folder):
     """Empty, long and unknown texts too, beams and n-best given or not."""
     exported = sorted((folder / "models" / "translation").iterdir())[-1]

@@ -107,7 +107,7 @@ def test_score_of_a_preset():
 
 def test_every_record_has_its_recipe():
     for task in recipe_tasks():
-        known = {(recipe.dataset, recipe.name) for recipe in read_recipes(task)}
+        known = {(recipe.data, recipe.name) for recipe in read_recipes(task)}
         assert {(record["dataset"], record["recipe"]) for record in read_records(task)} <= known
 
 

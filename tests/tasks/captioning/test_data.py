@@ -196,6 +196,7 @@ def test_skin_tones_and_equal_pictures_are_one_group():
     assert groups[2] == groups[3] == groups[4]
 
 
+@pytest.mark.slow
 def test_emoji(kept_data):
     opened = open_with()
     assert opened.counts == SOURCES["emoji"].counts

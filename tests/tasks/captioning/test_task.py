@@ -16,6 +16,9 @@ from common.runs import find_run
 from common.serving import run_predictor
 from common.task import find_task
 
+# The contract costs a minute here: the other tasks keep it in every run of the suite.
+pytestmark = pytest.mark.slow
+
 TASK = find_task("captioning")
 GENERATOR = random.Random(7)
 EXAMPLES = [
@@ -78,7 +81,6 @@ def test_contract(folder):
     run_task_test("captioning", "small", EXAMPLES)
 
 
-@pytest.mark.slow
 def test_beats_its_baselines(workspace):
     train(write_pictures(workspace / "pictures"), "long", "augmentation.shift=0.05 train.epochs=12")
     scores = scores_of(workspace, "long")
@@ -167,7 +169,6 @@ def test_a_folder_goes_on_past_bad_files(predictor, mixed, tmp_path, capsys):
     assert len(pd.read_csv(output)) == 8
 
 
-@pytest.mark.slow
 def test_evaluate_a_folder(folder, tmp_path):
     other = write_pictures(tmp_path / "other", count=9, seed=3)
     arguments = ["evaluate", "--run", "small", "--data", other]
@@ -181,7 +182,6 @@ def test_evaluate_a_folder(folder, tmp_path):
     assert (result.exit_code, "rows skipped: 1" in result.stdout) == (0, True)
 
 
-@pytest.mark.slow
 def test_the_export_answers_without_this_project_and_with_its_defaults(folder):
     exported = sorted((folder / "models" / "captioning").iterdir())[-1]
     picture = folder / "pictures" / "000.png"
@@ -201,7 +201,6 @@ assert "beam" in model.signatures["serving_default"].structured_input_signature[
     assert ended.returncode == 0, ended.stderr
 
 
-@pytest.mark.slow
 def test_a_second_stage_starts_where_the_first_ended(folder):
     first = pd.read_csv(folder / "runs" / "captioning" / "small" / "history.csv")["val_loss"]
     train(folder / "pictures", "second", "model.start_from=small train.epochs=1 train.learning_rate=0.0001")
@@ -227,7 +226,6 @@ def test_a_second_stage_starts_where_the_first_ended(folder):
     assert (result.exit_code, "the run's weights do not fit" in result.stderr) == (2, True)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

@@ -43,7 +43,8 @@ def glove_vectors(
     """Look the words of a vocabulary up in GloVe 6B (400,000 words, 50 dimensions).
 
     Args:
-        vocabulary: words; those that GloVe lacks get small random vectors.
+        vocabulary: words; those with capitals take the vector of the word in small letters, the only ones
+            GloVe has, and those that it lacks get small random vectors.
         first_row: row of the first word; the rows before it (padding, unknown) are small and random too.
         dimension: at least 50; numbers beyond GloVe's 50 are small and random.
         seed: of the random numbers.
@@ -74,7 +75,7 @@ def glove_vectors(
     matrix = np.array(initial, dtype=np.float32)
     found = 0
     for number, word in enumerate(vocabulary):
-        row = row_of.get(word)
+        row = row_of.get(word, row_of.get(word.lower()))
         if row is not None:
             matrix[first_row + number, :GLOVE_DIMENSION] = vectors[row]
             found += 1

@@ -10,7 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 # Two workers share two cores: each test process keeps to one.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-os.environ.setdefault("TF_NUM_INTEROP_THREADS", "2")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 # Files of minutes: pytest-xdist hands files out in order, and a long one at the end leaves a core idle.
 LONG_FILES = ("test_training.py", "test_task.py", "test_cli.py", "test_new_task.py", "test_export.py")

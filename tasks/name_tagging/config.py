@@ -36,7 +36,10 @@ class TextSettings(Settings):
     units: Literal["words", "characters"] = Field(
         "words", description="what a sentence is split into: words | characters (Chinese)"
     )
-    lowercase: bool = Field(True, description="look words up in small letters; characters keep their case")
+    lowercase: bool = Field(
+        True,
+        description="look words up in small letters (false: so only those not seen with their capitals)",
+    )
     zero_digits: bool = Field(True, description="every digit is read as 0, in words and in characters")
     minimum_count: int = Field(
         1, ge=1, description="times a word must occur in the training split to have a vector of its own"

@@ -115,7 +115,7 @@ class NameTaggingPreprocessing(Preprocessing):
         model, text = self.settings.model, self.settings.text
         spelling = _spelling(words, self.settings)
         forms = _word_form(spelling, self.settings)
-        columns = [lookup(forms.flat_values, self.word_table, FIRST_WORD, UNKNOWN)[:, tf.newaxis]]
+        columns = [self._word_numbers(forms.flat_values)[:, tf.newaxis]]
         if model.capitalization:
             columns.append(_capitals(words.flat_values)[:, tf.newaxis])
         if model.bigrams:
@@ -126,6 +126,14 @@ class NameTaggingPreprocessing(Preprocessing):
             numbers = tf.ragged.map_flat_values(lookup, characters, self.character_table, FIRST_WORD, UNKNOWN)
             columns.append(numbers.to_tensor(PADDING, shape=[None, text.word_length]))
         return words.with_flat_values(tf.concat(columns, axis=1))
+
+    def _word_numbers(self, forms: tf.Tensor) -> tf.Tensor:
+        """Numbers (words,) int32; a word never seen with these capitals counts as that in small letters."""
+        numbers = lookup(forms, self.word_table, FIRST_WORD, UNKNOWN)
+        if self.settings.text.lowercase:
+            return numbers
+        small = lookup(tf.strings.lower(forms, "utf-8"), self.word_table, FIRST_WORD, UNKNOWN)
+        return tf.where(tf.equal(numbers, UNKNOWN), small, numbers)
 
     def examples(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
         """Raw examples to (rows of numbers (words, columns), numbers of the tags (words,)), both int32."""

@@ -131,8 +131,12 @@ def test_python_of_the_model_card_runs_wherever_the_export_is(exported, tmp_path
 
 
 def test_failed_export_leaves_nothing(trained_workspace, monkeypatch, tmp_path):
-    monkeypatch.setattr("common.export.model_card", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
+    def broken_disk(module, folder):
+        (folder / "assets").mkdir(parents=True)
+        raise OSError("broken disk")
+
+    monkeypatch.setattr("common.export.write_saved_model", broken_disk)
+    with pytest.raises(OSError, match="broken disk"):
         export_run(TASK, find_run("small"), tmp_path)
     assert list((tmp_path / "sentiment").iterdir()) == []
 

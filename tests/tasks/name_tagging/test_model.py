@@ -46,6 +46,13 @@ def test_numbers_of_words_capitals_pairs_and_characters():
     assert numbers[1:] == [[[5, 3, 3, 3, 4, 2, 0, 0]], []]
 
 
+def test_a_word_not_seen_with_its_capitals_is_looked_up_in_small_letters():
+    chosen = settings(text__lowercase=False, model__characters="none")
+    prepared = NameTaggingPreprocessing(chosen, ["PER"], ["the", "The", "Ada"], 3, 2, list("a"), [])
+    numbers = prepared.numbers(words(["the", "The", "THE", "Ada", "ada"])).to_list()
+    assert numbers == [[[2], [3], [2], [4], [1]]]
+
+
 def test_tags_become_iobes():
     prepared = preprocessing(settings())
     tags = words(["B-PER", "I-PER", "I-PER", "B-PER", "O"], ["B-LOC"], ["B-LOC", "I-LOC"])

@@ -36,17 +36,15 @@ def test_contract_with_pairs_and_segments(workspace):
     run_task_test("sentiment", "pairs", EXAMPLES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
-        pytest.param("model.cell=elman model.pooling=last", marks=pytest.mark.slow),
+        "model.cell=elman model.pooling=last",
         "model.cell=gru model.pooling=attention train.mixed_precision=bfloat16",
-        pytest.param(
-            "train.schedule=plateau train.warmup_epochs=0 train.optimizer=adamw train.weight_decay=0.01",
-            marks=pytest.mark.slow,
-        ),
-        pytest.param("train.xla=true", marks=pytest.mark.slow),
-        pytest.param("train.weight_average=0.5", marks=pytest.mark.slow),
+        "train.schedule=plateau train.warmup_epochs=0 train.optimizer=adamw train.weight_decay=0.01",
+        "train.xla=true",
+        "train.weight_average=0.5",
     ],
 )
 def test_trains_with(workspace, options):

@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.data.source import announce
+from common.data.source import SourceInformation, announce
 from common.errors import UserError
 from common.files import disk_is_full, locked, remove_leftovers, says_disk_is_full
 
@@ -33,6 +33,28 @@ class PinnedPackage:
     download_bytes: int
     licence: str
     citation: str
+
+
+def packaged_source(
+    name: str, package: PinnedPackage, description: str, counts: dict[str, int] | None = None
+) -> SourceInformation:
+    """Describe a source whose data is in a package.
+
+    Args:
+        name: what the user writes to choose it.
+        package: where the data is.
+        description: one or two sentences.
+        counts: examples by split with the settings as they are, if known.
+    """
+    return SourceInformation(
+        name=name,
+        description=description,
+        licence=package.licence,
+        citation=package.citation,
+        homepage=f"https://pypi.org/project/{package.name}/",
+        download_bytes=package.download_bytes,
+        counts=counts,
+    )
 
 
 def fetch_package(package: PinnedPackage, data_dir: Path) -> Path:

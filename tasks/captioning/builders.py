@@ -17,6 +17,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from common.data.builder import SequenceBuilder
+from common.data.catalogue import catalogue_examples, open_catalogue
 from common.data.packages import fetch_package
 from common.data.source import SourceInformation, data_directory, file_digest, manual_directory
 from common.data.staging import STAGING, RawExample, StagingTable
@@ -235,28 +236,14 @@ class CataloguePictures(Pictures):
 
     def pictures(self, download_manager: tfds.download.DownloadManager) -> Iterator[RawExample]:
         """Yield the photos of the catalogue's splits; `restval` is trained on, as Karpathy and Li do."""
-        catalogue = tfds.builder("coco_captions", data_dir=data_directory())
-        try:
-            catalogue.download_and_prepare()
-        except Exception as error:  # TFDS raises whatever its downloaders and readers raise.
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(
-                f"The catalogue's data set 'coco_captions' could not be fetched ({type(error).__name__}: "
-                f"{reason}): check the network, or choose a data set that needs none of it (see `datasets`)."
-            ) from error
+        catalogue = open_catalogue("coco_captions")
         self.record_digest("coco_captions", str(catalogue.version))
         # The catalogue gives its photos one after the other; they are wanted in the order of the splits.
         self._kept = tempfile.TemporaryDirectory(prefix=STAGING, dir=data_directory())
-        reading = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
         for split, parts in self.SPLITS.items():
             for part in parts:
-                photos = catalogue.as_dataset(
-                    split=part,
-                    shuffle_files=False,
-                    read_config=reading,
-                    decoders={"image": tfds.decode.SkipDecoding()},
-                )
-                for photo in photos.as_numpy_iterator():
+                as_they_are = {"image": tfds.decode.SkipDecoding()}
+                for photo in catalogue_examples(catalogue, part, decoders=as_they_are):
                     yield self._example(photo, split)
 
     def content(self, place: str) -> bytes:

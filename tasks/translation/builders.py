@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from common.data.builder import SequenceBuilder
+from common.data.catalogue import catalogue_examples, open_catalogue
 from common.data.packages import fetch_package
 from common.data.source import SourceInformation, data_directory, file_digest, manual_directory
 from common.data.staging import RawExample, StagingTable
@@ -169,23 +170,13 @@ class CataloguePairs(Pairs):
     def pairs(self) -> Iterator[RawExample]:
         """Yield the pairs of the catalogue's splits; what is not official there is cut from train."""
         name = self.information.name
-        catalogue = tfds.builder(name, data_dir=data_directory())
-        try:
-            catalogue.download_and_prepare()
-        except Exception as error:  # TFDS raises whatever its downloaders and readers raise.
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(
-                f"The catalogue's data set {name!r} could not be fetched ({type(error).__name__}: {reason}): "
-                "check the network, or choose a data set that needs none of it (see `datasets`)."
-            ) from error
+        catalogue = open_catalogue(name)
         self.record_digest(name, str(catalogue.version))
-        reading = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
         # A feature is named for its language, with "_" between two.
         features = {feature.replace("_", ""): feature for feature in catalogue.info.features}
         source, target = (features[language] for language in self.languages)
         for split in self.splits:
-            examples = catalogue.as_dataset(split=split, shuffle_files=False, read_config=reading)
-            for number, example in enumerate(examples.as_numpy_iterator()):
+            for number, example in enumerate(catalogue_examples(catalogue, split)):
                 texts = [example[feature].decode().strip() for feature in (source, target)]
                 if all(texts):
                     yield pair_example(*texts, f"{name}/{split}:{number}", self.official(split))

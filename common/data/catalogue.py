@@ -1,0 +1,45 @@
+"""Data sets of the TFDS catalogue, which a task's builders stage again for this project's splits."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow_datasets as tfds
+
+from common.data.source import data_directory
+from common.errors import UserError
+
+
+def open_catalogue(name: str) -> tfds.core.DatasetBuilder:
+    """Open a data set of the catalogue, fetching and preparing it the first time.
+
+    Args:
+        name: as the catalogue writes it, with its configuration: glue/sst2.
+
+    Raises:
+        UserError: it cannot be fetched or read.
+    """
+    catalogue = tfds.builder(name, data_dir=data_directory())
+    try:
+        catalogue.download_and_prepare()
+    except Exception as error:  # TFDS raises whatever its downloaders and readers raise.
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"The catalogue's data set {name!r} could not be fetched ({type(error).__name__}: {reason}): "
+            "check the network, or choose a data set that needs none of it (see `datasets`)."
+        ) from error
+    return catalogue
+
+
+def catalogue_examples(
+    catalogue: tfds.core.DatasetBuilder, split: str, **options: Any
+) -> Iterator[dict[str, Any]]:
+    """Read the examples of one of the catalogue's splits as NumPy values, in the order of its files.
+
+    Args:
+        catalogue: what `open_catalogue` returned.
+        split: as the catalogue names it.
+        options: further ones of `as_dataset`.
+    """
+    reading = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
+    dataset = catalogue.as_dataset(split=split, shuffle_files=False, read_config=reading, **options)
+    yield from dataset.as_numpy_iterator()

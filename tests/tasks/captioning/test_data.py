@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from picture_case import encoded, huge_png, noise, write_captions, write_pictures
 
@@ -194,6 +195,32 @@ def test_skin_tones_and_equal_pictures_are_one_group():
     assert len({groups[0], groups[2]}) == 2
     # One has the picture of the third, and the plain form of the fourth.
     assert groups[2] == groups[3] == groups[4]
+
+
+def test_photos_of_the_catalogue_stay_as_they_are_and_restval_is_trained_on(own_data):
+    photos = {
+        f"{split}_{number}.jpg": encoded(noise(seed=2 * place + number), "JPEG")
+        for place, split in enumerate(("train", "restval", "val", "test"))
+        for number in range(2)
+    }
+
+    def as_dataset(self, split, decoders, **options):
+        # The photos are not decoded and encoded again.
+        assert isinstance(decoders["image"], tfds.decode.SkipDecoding)
+        names = [name for name in photos if name.startswith(f"{split}_")]
+        rows = {
+            "image": [photos[name] for name in names],
+            "image/filename": names,
+            "captions": {"text": [[f" a photo of {split}.", "Noise."]] * 2},
+        }
+        return tf.data.Dataset.from_tensor_slices(rows)
+
+    with tfds.testing.mock_data(as_dataset_fn=as_dataset):
+        opened = open_with(dataset="coco_captions")
+    assert opened.counts == {"train": 4, "validation": 2, "test": 2}
+    examples = {row["name"]: row for split in opened.counts for row in opened.examples(split)}
+    assert examples["restval_1.jpg"]["picture"] == photos["restval_1.jpg"]
+    assert examples["test_0.jpg"]["captions"] == ["a photo of test.", "Noise."]
 
 
 @pytest.mark.slow

@@ -114,7 +114,9 @@ def preset_names(task_folder: Path) -> list[str]:
 
 
 def choose_preset(task_folder: Path, preset: str | None, dataset: str | None) -> str:
-    """Name the preset to use: the one asked for, else the one named for the data set, else `default`.
+    """Name the preset to use: the one asked for, else the one for the data set, else `default`.
+
+    The preset for a data set has its name, or that of its family: opus for opus/law.
 
     Raises:
         UserError: if there is no preset of that name.
@@ -124,9 +126,8 @@ def choose_preset(task_folder: Path, preset: str | None, dataset: str | None) ->
         if preset not in names:
             raise unknown_name("preset", preset, names)
         return preset
-    if dataset and dataset.replace("/", "_") in names:
-        return dataset.replace("/", "_")
-    return "default"
+    named = (dataset or "").replace("/", "_"), (dataset or "").partition("/")[0]
+    return next((name for name in named if name in names), "default")
 
 
 def load_settings(

@@ -84,6 +84,7 @@ def test_preset_is_the_one_asked_for_or_the_data_sets_or_the_default():
     assert choose_preset(SENTIMENT, "default", "sst") == "default"
     assert choose_preset(SENTIMENT, None, "glue/sst2") == "default"
     assert choose_preset(SENTIMENT, None, None) == "default"
+    assert choose_preset(TASKS_FOLDER / "translation", None, "opus/law") == "opus"
     with pytest.raises(UserError, match=r"Unknown preset 'defalt'. Did you mean 'default'\?"):
         choose_preset(SENTIMENT, "defalt", None)
 

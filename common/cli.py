@@ -154,8 +154,8 @@ def predict(
     plot: Annotated[str, typer.Option(help="where a picture of the answer goes: .png, .pdf or .svg")] = "",
 ) -> None:
     """Answer one text, a table, or lines on standard input."""
-    if text is not None and not text.strip():
-        raise UserError('TEXT is empty; give a text: make predict TEXT="a lovely, funny film".')
+    if text is not None and not text.strip() and not (task and _find_task(task).answers_empty):
+        raise UserError("TEXT is empty; give the text that is to be answered.")
     if text is not None and input_:
         raise UserError("TEXT and INPUT are both given; which of them is to be answered? Give one.")
     if input_ and format_ != "text":

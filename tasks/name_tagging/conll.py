@@ -32,6 +32,14 @@ class Columns:
     separator: str | None = None
     scheme: str = "auto"
 
+    @property
+    def needed(self) -> int:
+        """How many columns a line has to have, for the word and the tag to stand apart."""
+        if self.tag is None:
+            return abs(self.word)
+        same_side = (self.word > 0) == (self.tag > 0)
+        return max(abs(self.word), abs(self.tag)) if same_side else abs(self.word) + abs(self.tag)
+
 
 @dataclass(frozen=True)
 class Sentence:
@@ -111,6 +119,7 @@ def tagged_lines(path: Path, columns: Columns) -> Iterator[tuple[list[str], list
         fields = _fields(line, columns)
         is_word = bool(fields) and not fields[0].startswith(DOCUMENT_START)
         if is_word:
+            _check_count(fields, abs(columns.word), path, number)
             words.append(_field(fields, columns.word, path, number))
         lines.append((line, is_word))
         if not is_word and words:
@@ -137,6 +146,7 @@ def _raw_sentences(
         fields = _fields(line, columns)
         if fields and not fields[0].startswith(DOCUMENT_START):
             try:
+                _check_count(fields, columns.needed, path, number)
                 words.append(_field(fields, columns.word, path, number))
                 tags.append("O" if columns.tag is None else _field(fields, columns.tag, path, number))
                 numbers.append(number)
@@ -180,15 +190,16 @@ def _fields(line: str, columns: Columns) -> list[str]:
     return line.split(columns.separator) if columns.separator else BLANKS.split(line)
 
 
-def _field(fields: list[str], column: int, path: Path, number: int) -> str:
-    place = column - 1 if column > 0 else column
-    needed = abs(column)
+def _check_count(fields: list[str], needed: int, path: Path, number: int) -> None:
     if len(fields) < needed:
         raise UserError(
-            f"{path}:{number}: too few columns: {len(fields)}, but column {column} is needed; correct the "
-            "line, or set data.separator, data.word_column and data.tag_column."
+            f"{path}:{number}: too few columns: {len(fields)}, but {needed} are needed; correct the line, or "
+            "set data.separator, data.word_column and data.tag_column."
         )
-    field = fields[place].strip(" \t")
+
+
+def _field(fields: list[str], column: int, path: Path, number: int) -> str:
+    field = fields[column - 1 if column > 0 else column].strip(" \t")
     if not field:
         raise UserError(f"{path}:{number}: column {column} is empty; fill it in.")
     return field

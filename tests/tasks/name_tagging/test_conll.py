@@ -60,7 +60,7 @@ def test_schemes_give_the_same_names(tmp_path):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("a B-X\nb O\n\nc\n", r"a\.conll:4: too few columns: 1, but column 2 is needed"),
+        ("a B-X\nb O\n\nc\n", r"a\.conll:4: too few columns: 1, but 2 are needed"),
         (
             "a B-X\n\nb O\nc I-X\n",
             r"a\.conll:4: 'I-X' goes on with an entity that was not begun, in a file of",
@@ -73,6 +73,16 @@ def test_schemes_give_the_same_names(tmp_path):
 def test_what_is_wrong_is_named_with_its_line(tmp_path, text, problem):
     with pytest.raises(UserError, match=problem):
         list(read_sentences(write(tmp_path, text), Columns(tag=2)))
+
+
+def test_a_word_alone_is_not_its_own_tag(tmp_path):
+    path = write(tmp_path, "a x B-X\nb x O\n\nc O\nd\n")
+    with pytest.raises(UserError, match=r"a\.conll:5: too few columns: 1, but 2 are needed"):
+        list(read_sentences(path, Columns(word=1, tag=-1)))
+    with pytest.raises(UserError, match=r"a\.conll:4: too few columns: 2, but 3 are needed"):
+        list(read_sentences(path, Columns(word=2, tag=-1)))
+    (untagged,) = {len(one.words) for one in read_sentences(path, Columns(tag=None))}
+    assert untagged == 2
 
 
 def test_bad_sentences_are_left_out_and_counted(tmp_path):

@@ -98,6 +98,8 @@ def test_an_empty_line_has_no_names(tagger):
     answers = [json.loads(line) for line in result.output.splitlines()]
     assert [answer["text"] for answer in answers] == ["Ada Smith", ""]
     assert answers[1]["tokens"] == answers[1]["spans"] == []
+    alone = invoke("predict", "--task", "name_tagging", "--format", "json", "--text", "")
+    assert json.loads(alone.stdout) == answers[1]
 
 
 def test_a_file_of_columns_gets_one_more(tagger, tmp_path):

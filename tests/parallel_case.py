@@ -33,8 +33,9 @@ def write_pairs(path, pairs):
 
 
 SMALL_MODEL = (
-    "text.source.vocabulary_size=60 text.target.vocabulary_size=60 model.embedding_dimension=24 "
-    "model.encoder_units=24 model.decoder_units=24 model.embedding_dropout=0.0 model.recurrent_dropout=0.0 "
-    "model.memory_dropout=0.0 model.output_dropout=0.0 model.word_dropout=0.0 train.tokens_per_batch=192 "
-    "train.learning_rate=0.02 train.buckets=2 train.epochs=7 train.weight_average=null search.beam=3"
+    "text.source.units=bpe text.source.vocabulary_size=60 text.target.vocabulary_size=60 "
+    "model.embedding_dimension=24 model.encoder_units=24 model.decoder_units=24 "
+    "model.embedding_dropout=0.0 model.recurrent_dropout=0.0 model.memory_dropout=0.0 "
+    "model.output_dropout=0.0 model.word_dropout=0.0 train.tokens_per_batch=192 "
+    "train.learning_rate=0.02 train.buckets=2 train.epochs=10 train.weight_average=null search.beam=3"
 )

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 from common.errors import UserError, unknown_name
 from common.one_line_errors import OneLineGroup, check_task_name, one_line_errors
 from common.quiet_tensorflow import import_tensorflow_quietly
+from common.text_input import checked_text, lines_of_stdin
 
 # TensorFlow takes seconds to import: it and what needs it is imported inside the verbs that use it.
 if TYPE_CHECKING:
@@ -180,15 +180,15 @@ def predict(
         raise UserError(f"{found.name} answers {found.answers_what}; name one: {found.predict_example}.")
     else:
         if text is not None:
-            predict_lines(predictor, [_checked_text(text)], format_, sys.stdout)
+            predict_lines(predictor, [checked_text(text)], format_, sys.stdout)
             if plot:
-                draw_answer(predictor, _checked_text(text), Path(plot))
+                draw_answer(predictor, checked_text(text), Path(plot))
                 typer.echo(f"Drawn: {plot}", err=True)
         elif sys.stdin.isatty():
             typer.echo("One text a line; end with Ctrl-D.", err=True)
-            predict_lines(predictor, _lines_of_stdin(), format_, sys.stdout, window=1)
+            predict_lines(predictor, lines_of_stdin(), format_, sys.stdout, window=1)
         else:
-            predict_lines(predictor, _lines_of_stdin(), format_, sys.stdout)
+            predict_lines(predictor, lines_of_stdin(), format_, sys.stdout)
 
 
 @app.command()
@@ -280,26 +280,6 @@ def new_task(
 
     folder = write_task(name)
     typer.echo(f"Written: {_relative(folder)}. Try it: make train TASK={name}")
-
-
-def _checked_text(text: str) -> str:
-    """A text of the command line in one line."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise UserError("TEXT holds bytes that are not UTF-8; give it in UTF-8.") from None
-    return " ".join(text.splitlines())
-
-
-def _lines_of_stdin() -> Iterator[str]:
-    number = 0
-    for number, line in enumerate(sys.stdin.buffer, 1):
-        try:
-            yield line.decode()
-        except UnicodeDecodeError:
-            raise UserError(f"Standard input, line {number}: not UTF-8; convert it first.") from None
-    if not number:
-        raise UserError("Standard input is empty; give one text a line, or TEXT=..., or INPUT=table.")
 
 
 def _find_task(name: str) -> "Task":

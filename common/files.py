@@ -78,7 +78,8 @@ def locked(folder: Path, busy: str, wait: bool = False) -> Iterator[None]:
         print(busy, file=sys.stderr)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     except OSError:
-        pass  # Some network file systems have no locks; there nobody is kept out.
+        # Some network file systems have no locks; there nobody is kept out.
+        print(f"{folder} has no locks: let one process at a time write there.", file=sys.stderr)
     try:
         yield
     finally:

@@ -1,5 +1,6 @@
 """Base of this project's TFDS builders: raw examples are staged, then written by TFDS as any data set is."""
 
+import abc
 import contextlib
 import hashlib
 import json
@@ -82,9 +83,9 @@ class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         with _quiet():
             super().__init__(data_dir=data_directory(), config=config)
 
+    @abc.abstractmethod
     def raw_examples(self, download_manager: tfds.download.DownloadManager) -> Iterator[RawExample]:
         """Yield every example of the source, in any order; called once."""
-        raise NotImplementedError
 
     def check_staged(self, staging: StagingTable) -> None:
         """Raise a UserError if the examples, whose splits are assigned, cannot be used."""

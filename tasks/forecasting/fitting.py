@@ -8,8 +8,9 @@ import tensorflow as tf
 
 from common.data.batching import choose_buckets
 from common.losses import PinballLoss
+from common.optimizers import build_optimizer
 from common.task import Example
-from common.training import build_optimizer, seed_everything
+from common.training import seed_everything
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.model import ForecastingServing, build_model
 from tasks.forecasting.preprocessing import ForecastingPreprocessing, raw_windows

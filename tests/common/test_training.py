@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from common.cli import app
 from common.config import TrainSettings
+from common.optimizers import WarmUpThenDecay, build_optimizer
 from common.runs import Run
-from common.training import WarmUpThenDecay, build_optimizer
 
 # Every kind of state that a resumed run must get back: dropout generators, moving average, optimizer.
 FULL_STATE = (

@@ -56,7 +56,7 @@ def predict_table(
     rows = [
         row
         for series, answer in zip(found.series, answers, strict=True)
-        for row in _rows(series, found, answer, levels)
+        for row in forecast_rows(series, found, answer, levels)
     ]
     table = pd.DataFrame(rows)
     with whole_file(output) as temporary:
@@ -99,17 +99,32 @@ def _ahead(series: Series, found: SeriesSet, horizon: int) -> pd.DatetimeIndex:
     return pd.date_range(series.times[len(series) - 1], periods=horizon + 1, freq=found.frequency)[1:]
 
 
-def _rows(series: Series, found: SeriesSet, answer: Answer, levels: list[float]) -> Iterator[dict[str, Any]]:
+def forecast_rows(
+    series: Series, found: SeriesSet, answer: Answer, levels: list[float]
+) -> Iterator[dict[str, Any]]:
+    """Rows of the steps ahead of a series: its name, the time, each target's forecast and quantiles.
+
+    Times are written as dates alone where those of the table are, numbers with the digits of a float32.
+    """
     columns: Columns = found.columns
-    for step, time in enumerate(_ahead(series, found, len(answer["forecast"]))):
+    ahead = _ahead(series, found, len(answer["forecast"]))
+    days = not series.zone and all(
+        (times == times.normalize()).all() for times in (series.times[: len(series)], ahead)
+    )
+    for step, time in enumerate(ahead):
         row: dict[str, Any] = {columns.identifier: series.name} if columns.identifier else {}
-        row[columns.time] = f"{time}{series.zone}"
+        row[columns.time] = f"{time.date() if days else time}{series.zone}"
         for number, target in enumerate(columns.targets):
-            row[target] = float(answer["forecast"][step][number])
+            row[target] = _shortest(answer["forecast"][step][number])
             for place, level in enumerate(levels):
                 if level != 0.5:  # That is the forecast itself.
-                    row[f"{target}_{level * 100:g}"] = float(answer["quantiles"][step][number][place])
+                    row[f"{target}_{level * 100:g}"] = _shortest(answer["quantiles"][step][number][place])
         yield row
+
+
+def _shortest(number: Any) -> float:
+    """The shortest decimal number that is this float32."""
+    return float(str(np.float32(number)))
 
 
 def _draw(found: SeriesSet, answers: list[Answer], settings: ForecastingSettings, plot: Path) -> None:

@@ -19,7 +19,9 @@ from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.data import open_series_source
 from tasks.forecasting.evaluation import ForecastScores
 from tasks.forecasting.model import ForecastingServing
+from tasks.forecasting.prediction import forecast_rows
 from tasks.forecasting.preprocessing import ForecastingPreprocessing, raw_windows
+from tasks.forecasting.series import Columns, read_series
 
 TASK = find_task("forecasting")
 COLUMN_OPTIONS = [part for column in COLUMNS for part in ("--column", column)]
@@ -104,6 +106,16 @@ def test_predict_writes_times_forecast_interval_and_picture(at_home, tmp_path):
         "known": written[["holiday"]][12:72].to_numpy(),
     }
     np.testing.assert_allclose(answers["units"], predictor.answer([example])[0]["forecast"][:, 0], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("frequency", "next_time"), [("D", "2024-01-31"), ("12h", "2024-01-16 00:00:00")])
+def test_rows_ahead_are_written_like_the_table(tmp_path, frequency, next_time):
+    times = pd.date_range("2024-01-01", periods=30, freq=frequency)
+    pd.DataFrame({"time": times, "value": range(30)}).to_csv(tmp_path / "t.csv", index=False)
+    found = read_series(tmp_path / "t.csv", Columns("time", ("value",)))
+    answer = {"forecast": np.float32([[1.1]]), "quantiles": np.float32([[[0.1, 1.1, 115.3]]])}
+    (row,) = forecast_rows(found.series[0], found, answer, [0.1, 0.5, 0.9])
+    assert row == {"time": next_time, "value": 1.1, "value_10": 0.1, "value_90": 115.3}
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ $(VENV)/ready: requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-train: $(VENV)/ready ## train a run and score it: TASK= [DATASET=] [PRESET=] [SET="a.b=c"] [DATA=file DATA_TEXT= DATA_LABEL= DATA_VALIDATION= DATA_TEST=] [PAIR=en-de] [HORIZON=steps] [RUN=name]; a killed run goes on: RUN=name alone
+train: $(VENV)/ready ## train a run and score it: TASK= [DATASET=] [PRESET=] [SET="a.b=c"] [DATA=file DATA_TEXT= DATA_LABEL= DATA_TIME= DATA_TARGET= DATA_VALIDATION= DATA_TEST=] [PAIR=en-de] [HORIZON=steps] [RUN=name]; a killed run goes on: RUN=name alone
 	@$(CLI) train $(what) $(call option,dataset,DATASET) $(call option,preset,PRESET) $(call option,data,DATA) \
 		$(call option,data-validation,DATA_VALIDATION) $(call option,data-test,DATA_TEST) $(columns) $(call option,run,RUN)
 

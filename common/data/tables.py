@@ -293,7 +293,7 @@ def _require_columns(path: Path, required: list[str], names: Iterable[str]) -> N
             there = ", ".join(repr(name) for name in names)
             raise UserError(
                 f"{path}:1: there is no column {column!r}.{nearest_name(column, names)} Columns there: "
-                f"{there}."
+                f"{there}; name yours as the task's README shows (DATA_...=)."
             )
 
 

@@ -96,7 +96,11 @@ FILE_ERRORS = {
         "texts,label\na,b\n",
         r"t\.csv:1: there is no column 'text'. Did you mean 'texts'",
     ),
-    "columns there": ("t.csv", "texts,label\na,b\n", r"Columns there: 'texts', 'label'\."),
+    "columns there": (
+        "t.csv",
+        "texts,label\na,b\n",
+        r"Columns there: 'texts', 'label'; name yours .*\(DATA_\.\.\.=\)\.",
+    ),
     "missing key": (
         "t.jsonl",
         '{"Text": "a", "label": "b"}\n',

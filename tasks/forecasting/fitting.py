@@ -50,15 +50,20 @@ class Forecaster:
         model = build_model(settings, prepared.shape)
         model.compile(build_optimizer(settings.train, buckets["train"].steps_per_epoch), loss_of(settings))
         epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
-        counting = keras.callbacks.LambdaCallback(on_epoch_begin=lambda number, _: epoch.assign(number))
-        stopping = keras.callbacks.EarlyStopping(
-            patience=settings.train.early_stopping_patience, restore_best_weights=True
-        )
+        callbacks = [
+            keras.callbacks.LambdaCallback(on_epoch_begin=lambda number, _: epoch.assign(number)),
+            keras.callbacks.EarlyStopping(
+                patience=settings.train.early_stopping_patience, restore_best_weights=True
+            ),
+        ]
+        if settings.train.weight_average is not None:
+            # Before early stopping, which then keeps the mean weights that the score was measured with.
+            callbacks.insert(0, keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
         model.fit(
             batches["train"].training_batches(buckets["train"], epoch, settings.seed, 1),
             validation_data=batches["validation"].scoring_batches(buckets["validation"]),
             epochs=settings.train.epochs,
-            callbacks=[counting, stopping],
+            callbacks=callbacks,
             shuffle=False,
             verbose=0,
         )

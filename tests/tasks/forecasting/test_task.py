@@ -18,6 +18,7 @@ from tasks.forecasting.baselines import score_baselines
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.data import open_series_source
 from tasks.forecasting.evaluation import ForecastScores
+from tasks.forecasting.fitting import Forecaster
 from tasks.forecasting.model import ForecastingServing
 from tasks.forecasting.prediction import forecast_rows
 from tasks.forecasting.preprocessing import ForecastingPreprocessing, raw_windows
@@ -279,6 +280,29 @@ def test_the_model_is_trained_again_before_each_part_of_the_test_part(tmp_path):
     refitted = found["the model, trained 2 times"]
     assert refitted["mase"] < found["naive"]["mase"]
     assert 0 < refitted["coverage"] <= 1
+
+
+def test_a_model_trained_in_memory_keeps_the_mean_of_its_weights(tmp_path):
+    overrides = {
+        "data.file": str(write_hourly(tmp_path / "t.csv", steps=400)),
+        "data.time_column": "date",
+        "data.target_columns": ["units"],
+        "data.look_back": 48,
+        "data.horizon": 12,
+        "model.kind": "nlinear",
+        "model.normalization": "last",
+        "train.epochs": 1,
+    }
+    answers = []
+    # The mean over so many steps is the first step's weights: the last value repeated, nearly.
+    for change in ({}, {"train.weight_average": 0.999999}):
+        settings = load_settings(ForecastingSettings, TASK.folder, "own_file", overrides | change)
+        source = open_series_source(settings)
+        example = source.example(0, 100)
+        repeated = np.full((12, 1), example["history"][-1, 0])
+        forecast = Forecaster(settings, source)([example])["forecast"][0]
+        answers.append(np.abs(forecast - repeated).mean())
+    assert answers[1] < 0.2 * answers[0]
 
 
 def test_scores_by_hand():

@@ -158,8 +158,7 @@ def parse_times(texts: pd.Series, origins: Sequence[str]) -> tuple[pd.DatetimeIn
             f"{origins[other[0]]}: mixed time zones: this time has {second}, the first one {first}: write "
             "all times in one zone, e.g. UTC."
         )
-    clocks = texts.str.replace(ZONE, "", regex=True)
-    times = pd.to_datetime(clocks, errors="coerce")
+    times = _clock_times(texts.str.replace(ZONE, "", regex=True))
     bad = np.flatnonzero(times.isna())
     if len(bad):
         first = texts.iloc[0] if bad[0] else "2024-01-31 13:30"
@@ -167,6 +166,16 @@ def parse_times(texts: pd.Series, origins: Sequence[str]) -> tuple[pd.DatetimeIn
             f"{origins[bad[0]]}: the time {texts.iloc[bad[0]]!r} cannot be read: write it like {first!r}."
         )
     return pd.DatetimeIndex(times).as_unit("s"), zone
+
+
+def _clock_times(texts: pd.Series) -> pd.Series:
+    """Times; 01/02 is the second of January, unless a later row shows that days stand before months."""
+    times = pd.to_datetime(texts, errors="coerce")
+    if times.isna().any():
+        days_first = pd.to_datetime(texts, errors="coerce", dayfirst=True)
+        if days_first.isna().sum() < times.isna().sum():
+            return days_first
+    return times
 
 
 def parse_numbers(texts: pd.Series, name: str, origins: Sequence[str]) -> np.ndarray:

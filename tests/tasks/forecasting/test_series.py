@@ -120,6 +120,13 @@ def test_what_is_wrong_is_said_with_its_line(tmp_path, table, message):
         read_series(written(tmp_path, table), COLUMNS)
 
 
+@pytest.mark.parametrize("written_as", ["%d/%m/%Y", "%d.%m.%Y", "%m/%d/%Y", "%d-%b-%Y", "%Y-%m-%d"])
+def test_days_may_stand_before_months(written_as):
+    days = pd.Series(pd.date_range("2024-02-01", periods=40))
+    times, _ = parse_times(days.dt.strftime(written_as), [""] * 40)
+    assert list(times) == list(days)
+
+
 def test_one_wrong_time_step_is_named_with_its_line(tmp_path):
     with pytest.raises(
         UserError, match=r"table.csv:6: the time 2024-01-01 04:30:00 does not fit a step of h"

@@ -6,6 +6,8 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
 from common.config import override_settings
 from common.task import Example
@@ -121,7 +123,7 @@ def _statistical(settings: ForecastingSettings, source: SeriesSource) -> dict[st
     found = {}
     for name, model in _models(source.seasons) if origins else ():
         scores = ForecastScores(levels if len(levels) == 3 else [])
-        for number, step in windows[origins]:
+        for number, step in track(windows[origins], name, console=Console(stderr=True), transient=True):
             start = max(0, step - settings.evaluation.statistical_history)
             past = source.data.series[number].values[start:step, : source.targets]
             forecasts = [_forecast(model, past[:, column], settings) for column in range(source.targets)]

@@ -34,6 +34,7 @@ class Recipe(Entry):
     seeds: list[int] = Field(min_length=1, description="one run each")
     set: str = Field("", description='settings to change, as in SET="model.units=128"')
     ensemble: bool = Field(False, description="whether the seeds' runs are scored as one model, too")
+    readme: bool = Field(True, description="whether the README's table has it, or the results page alone")
     description: str = Field(description="one line: what is tried and how long it takes")
 
     @property

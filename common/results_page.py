@@ -104,7 +104,7 @@ def results_table_for_readme() -> str:
     rows = []
     for task in recipe_tasks():
         recipes, records = read_recipes(task), read_records(task)
-        for dataset in _datasets(recipes, records, []):
+        for dataset in _datasets([recipe for recipe in recipes if recipe.readme], [], []):
             judged = [record for record in records if record["dataset"] == dataset and record["metric_mode"]]
             rows.append([task, dataset, *_best_result(judged)])
     return _table(("task", "data", "score", "best baseline", "training time"), rows)

@@ -143,6 +143,17 @@ def test_readme_names_the_best_recipe_and_baseline(benchmarks):
     assert row == "| opinion | reviews | accuracy 0.8500 (1 seed) | 0.7000 (TF-IDF) | 5.0 min |"
 
 
+def test_a_study_is_on_the_results_page_alone(benchmarks):
+    study = "- {name: half, dataset: reviews, part: by share, preset: default, seeds: [1], readme: false, "
+    (benchmarks / "recipes" / "opinion.yaml").write_text(f"{RECIPES}{study}description: half of it.}}\n")
+    (benchmarks / "results" / "opinion.json").write_text(
+        json.dumps([RECORD, {**RECORD, "recipe": "half", "dataset": "reviews by share", "value": 0.99}])
+    )
+    assert "0.9900" in line_with(render_results_page(), "**half**")
+    assert "by share" not in results_table_for_readme()
+    assert "0.8123" in line_with(results_table_for_readme(), "reviews")
+
+
 def test_lower_is_better_where_the_task_says_so(benchmarks):
     errors = {**RECORD, "metric": "mse", "metric_mode": "min", "baselines": {"naive": 0.9, "mean": 1.2}}
     records = [{**errors, "value": 0.4}, {**errors, "recipe": "large", "value": 0.3, "spread": None}]

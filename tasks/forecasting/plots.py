@@ -43,8 +43,13 @@ def draw_forecasts(
             panel.plot(ahead, truth[:, number], color="black", linewidth=1, label="truth")
             series = f"{example['series']}: " if example["series"] else ""
             panel.set(title=f"{series}{target}, read until {example['time']}", xlabel="step")
-    panels[0, 0].legend(loc="upper left", fontsize="small")
+    name_lines(figure, panels[0, 0])
     return figure
+
+
+def name_lines(figure: Figure, panel: Axes) -> None:
+    """Name the lines of all panels by those of one, above them, where the names hide nothing."""
+    figure.legend(*panel.get_legend_handles_labels(), loc="outside upper center", ncols=4, fontsize="small")
 
 
 def draw_forecast(

@@ -16,7 +16,7 @@ from common.serving import Predictor
 from common.task import Answer, Example
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.data import columns_of
-from tasks.forecasting.plots import draw_forecast
+from tasks.forecasting.plots import draw_forecast, name_lines
 from tasks.forecasting.series import Columns, Series, SeriesSet, read_series
 from tasks.forecasting.windows import told_ahead
 
@@ -145,5 +145,5 @@ def _draw(found: SeriesSet, answers: list[Answer], settings: ForecastingSettings
         target = found.columns.targets[number]
         panel.set(title=f"{series.name}: {target}" if series.name else target)
         panel.tick_params(axis="x", labelrotation=30)
-    panels[0, 0].legend(loc="upper left", fontsize="small")
+    name_lines(figure, panels[0, 0])
     save_figure(figure, plot)

@@ -155,6 +155,7 @@ def _dataset_section(
     references: list[Reference],
 ) -> str:
     measured = {record["recipe"] for record in records}
+    records = _side_by_side(records, [recipe.name for recipe in recipes])
     rows = [_record_row(record) for record in records]
     rows += [_unmeasured_row(task, recipe) for recipe in recipes if recipe.name not in measured]
     rows += _baseline_rows(records)
@@ -165,6 +166,17 @@ def _dataset_section(
     descriptions = [f"- `{recipe.name}`: {recipe.description}" for recipe in recipes]
     notes = [*descriptions, *(f"- {conditions}" for conditions in _conditions(records))]
     return "\n".join([*lines, "".join(f"{note}\n" for note in notes)])
+
+
+def _side_by_side(records: list[dict[str, Any]], recipes: list[str]) -> list[dict[str, Any]]:
+    """Records metric by metric, the one that counts first, and in each the recipes as their file has them."""
+    counting_first = sorted(records, key=lambda record: record["metric_mode"] is None)
+    metrics = list(dict.fromkeys(record["metric"] for record in counting_first))
+    places = {name: place for place, name in enumerate(recipes)}
+    return sorted(
+        records,
+        key=lambda record: (metrics.index(record["metric"]), places.get(record["recipe"], len(places))),
+    )
 
 
 def _record_row(record: dict[str, Any]) -> list[str]:

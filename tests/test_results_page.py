@@ -143,6 +143,23 @@ def test_readme_names_the_best_recipe_and_baseline(benchmarks):
     assert row == "| opinion | reviews | accuracy 0.8500 (1 seed) | 0.7000 (TF-IDF) | 5.0 min |"
 
 
+def test_recipes_stand_side_by_side_in_the_order_of_their_file(benchmarks):
+    """The metric that counts comes first."""
+    records = [
+        {**RECORD, "recipe": name, "metric": metric, "metric_mode": "max" if metric == "accuracy" else None}
+        for name in ("large", "small")
+        for metric in ("macro_f1", "accuracy")
+    ]
+    (benchmarks / "results" / "opinion.json").write_text(json.dumps(records))
+    rows = [line.split(" | ")[1:3] for line in render_results_page().splitlines() if "**this" in line]
+    assert rows == [
+        ["**small**", "accuracy"],
+        ["**large**", "accuracy"],
+        ["**small**", "macro_f1"],
+        ["**large**", "macro_f1"],
+    ]
+
+
 def test_a_study_is_on_the_results_page_alone(benchmarks):
     study = "- {name: half, dataset: reviews, part: by share, preset: default, seeds: [1], readme: false, "
     (benchmarks / "recipes" / "opinion.yaml").write_text(f"{RECIPES}{study}description: half of it.}}\n")

@@ -292,17 +292,15 @@ def test_a_model_trained_in_memory_keeps_the_mean_of_its_weights(tmp_path):
         "model.kind": "nlinear",
         "model.normalization": "last",
         "train.epochs": 1,
+        # So many steps that the mean is the first one's: the last value repeated, nearly. The weights that
+        # are trained are five units away from it.
+        "train.weight_average": 0.999999,
     }
-    answers = []
-    # The mean over so many steps is the first step's weights: the last value repeated, nearly.
-    for change in ({}, {"train.weight_average": 0.999999}):
-        settings = load_settings(ForecastingSettings, TASK.folder, "own_file", overrides | change)
-        source = open_series_source(settings)
-        example = source.example(0, 100)
-        repeated = np.full((12, 1), example["history"][-1, 0])
-        forecast = Forecaster(settings, source)([example])["forecast"][0]
-        answers.append(np.abs(forecast - repeated).mean())
-    assert answers[1] < 0.2 * answers[0]
+    settings = load_settings(ForecastingSettings, TASK.folder, "own_file", overrides)
+    source = open_series_source(settings)
+    example = source.example(0, 100)
+    forecast = Forecaster(settings, source)([example])["forecast"][0]
+    assert np.abs(forecast - example["history"][-1, 0]).mean() < 1
 
 
 def test_scores_by_hand():

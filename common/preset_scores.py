@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from common.baselines import best_baseline
 from common.files import write_text
 from common.recipes import read_recipes, read_records, recipe_tasks
 from common.task import TASKS_FOLDER
@@ -18,10 +19,9 @@ def score_line(record: dict[str, Any]) -> str:
         f"{record['train_seconds']:.0f} s on {record['machine']['cores']} CPU cores",
         f"test {record['metric']} {score} ({seeds} seed{'s' if seeds > 1 else ''})",
     ]
-    if record["baselines"]:
-        best = max if record["metric_mode"] == "max" else min
-        name, value = best(record["baselines"].items(), key=lambda item: item[1])
-        parts.append(f"{name} {value:.4f}")
+    found = best_baseline(record)
+    if found:
+        parts.append(f"{found[0]} {found[1]:.4f}")
     return f"# {'; '.join(parts)}."
 
 

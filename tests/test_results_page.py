@@ -5,6 +5,7 @@ import json
 import pytest
 
 from common import recipes, results_page
+from common.baselines import best_baseline, named_by_its_part
 from common.errors import UserError
 from common.preset_scores import presets_with_scores, score_line
 from common.recipes import BENCHMARKS_FOLDER, read_recipes, read_records, recipe_tasks
@@ -141,6 +142,16 @@ def test_readme_names_the_best_recipe_and_baseline(benchmarks):
     (benchmarks / "results" / "opinion.json").write_text(json.dumps([RECORD, better, other_metric]))
     row = line_with(results_table_for_readme(), "reviews")
     assert row == "| opinion | reviews | accuracy 0.8500 (1 seed) | 0.7000 (TF-IDF) | 5.0 min |"
+
+
+def test_a_baseline_scored_on_other_examples_is_not_compared_with(benchmarks):
+    slow = named_by_its_part("AutoTheta", 20)
+    errors = {**RECORD, "metric": "mse", "metric_mode": "min", "baselines": {"naive": 0.9, slow: 0.1}}
+    (benchmarks / "results" / "opinion.json").write_text(json.dumps([errors]))
+    assert "| 0.9000 (naive) |" in line_with(results_table_for_readme(), "reviews")
+    assert score_line(errors).endswith("; naive 0.9000.")
+    assert "0.1000" in line_with(render_results_page(), "baseline", slow)
+    assert best_baseline(errors | {"baselines": {slow: 0.1}}) is None
 
 
 def test_recipes_stand_side_by_side_in_the_order_of_their_file(benchmarks):

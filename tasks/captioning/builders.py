@@ -1,5 +1,6 @@
 """One builder for each source of pictures and captions; `tasks.captioning.data` says what they hold."""
 
+import abc
 import gzip
 import json
 import tempfile
@@ -57,13 +58,13 @@ class Pictures(SequenceBuilder):
         self.preprocessor = PicturePreprocessor(picture)
         super().__init__(maximum_pixels=picture.maximum_pixels, skip_bad_rows=skip_bad_rows, **options)
 
+    @abc.abstractmethod
     def pictures(self, download_manager: tfds.download.DownloadManager) -> Iterator[RawExample]:
         """Yield every example of the source, with the place of its picture for `picture`."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def content(self, place: str) -> bytes:
         """Read the bytes of a picture."""
-        raise NotImplementedError
 
     def raw_examples(self, download_manager: tfds.download.DownloadManager) -> Iterator[RawExample]:
         """Yield the examples whose picture can be read."""

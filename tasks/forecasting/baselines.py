@@ -9,6 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from common.baselines import named_by_its_part
 from common.config import override_settings
 from common.task import Example
 from tasks.forecasting.config import ForecastingSettings
@@ -129,7 +130,8 @@ def _statistical(settings: ForecastingSettings, source: SeriesSource) -> dict[st
             forecasts = [_forecast(model, past[:, column], settings) for column in range(source.targets)]
             quantiles = np.stack(forecasts, axis=1)  # (horizon, targets, 3)
             scores.add(source.example(int(number), int(step), is_test=True), quantiles[..., 1], quantiles)
-        found[f"{name} ({len(origins)} origins)"] = scores.metrics()
+        on_all = len(origins) == len(windows)
+        found[name if on_all else named_by_its_part(name, len(origins))] = scores.metrics()
     return found
 
 

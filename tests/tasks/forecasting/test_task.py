@@ -25,6 +25,13 @@ from tasks.forecasting.preprocessing import ForecastingPreprocessing, raw_window
 from tasks.forecasting.series import Columns, read_series
 
 TASK = find_task("forecasting")
+LINEAR = {
+    "data.time_column": "date",
+    "data.target_columns": ["units"],
+    "data.look_back": 48,
+    "data.horizon": 12,
+    "model.kind": "nlinear",
+}
 COLUMN_OPTIONS = [part for column in COLUMNS for part in ("--column", column)]
 
 
@@ -263,12 +270,8 @@ def test_a_run_that_stopped_goes_on_bit_for_bit(workspace, monkeypatch, kind):
 
 def test_the_model_is_trained_again_before_each_part_of_the_test_part(tmp_path):
     overrides = {
+        **LINEAR,
         "data.file": str(write_hourly(tmp_path / "t.csv", steps=400)),
-        "data.time_column": "date",
-        "data.target_columns": ["units"],
-        "data.look_back": 48,
-        "data.horizon": 12,
-        "model.kind": "nlinear",
         "train.epochs": 2,
         "evaluation.refits": 2,
         "evaluation.nlinear": False,
@@ -284,12 +287,8 @@ def test_the_model_is_trained_again_before_each_part_of_the_test_part(tmp_path):
 
 def test_a_model_trained_in_memory_keeps_the_mean_of_its_weights(tmp_path):
     overrides = {
+        **LINEAR,
         "data.file": str(write_hourly(tmp_path / "t.csv", steps=400)),
-        "data.time_column": "date",
-        "data.target_columns": ["units"],
-        "data.look_back": 48,
-        "data.horizon": 12,
-        "model.kind": "nlinear",
         "model.normalization": "last",
         "train.epochs": 1,
         # So many steps that the mean is the first one's: the last value repeated, nearly. The weights that

@@ -159,11 +159,13 @@ assert usual["translations"].shape == (3, 1) and usual["translation"][1].numpy()
 assert model.serve(tf.constant(["the dog."]), n_best=tf.constant(2))["scores"].shape == (1, 2)
 assert model.attention(tf.constant(["the dog."]))["attention"].shape[0] == 1
 assert "beam" in model.signatures["serving_default"].structured_input_signature[1]
+exec(sys.argv[2])
 """
-    command = [sys.executable, "-I", "-c", code, str(exported)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
     card = (exported / "README.md").read_text()
+    of_card = card.partition("```python\n")[2].partition("```")[0]
+    command = [sys.executable, "-I", "-c", code, str(exported), of_card]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=exported)
+    assert ended.returncode == 0, ended.stderr
     assert "| input | `beam` | int32 (); 3 if not given |" in card
 
 

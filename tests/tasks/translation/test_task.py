@@ -93,6 +93,24 @@ def test_long_sentences_are_cut_and_it_is_said(predictor):
     assert len(predictor.answer(long[:1])[0]["translation"]) > 0
 
 
+def test_a_sentence_one_piece_too_long_is_cut_and_it_is_said(predictor):
+    """A hundred letters never seen are as many pieces, and one for the blank before them."""
+    for letters, pieces in ((99, []), (100, ["101"])):
+        notices = TASK.notices(predictor.settings, [{"source": "龘" * letters}], predictor)
+        assert [notice.split()[5] for notice in notices] == pieces
+
+
+def test_an_empty_sentence_has_an_empty_translation(folder, tmp_path):
+    arguments = ["predict", "--task", "translation", "--run", "small", "--text", " "]
+    result = invoke(*arguments, "--format", "json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout) == {"source": " ", "translation": "", "score": 0.0}
+    result = invoke(*arguments, "--plot", tmp_path / "attention.png")
+    assert result.exit_code == 2
+    assert "nothing to draw of an empty sentence" in result.output
+    assert not (tmp_path / "attention.png").exists()
+
+
 def test_optional_inputs(predictor):
     (answer,) = predictor.answer(EXAMPLES[:1], {"n_best": 3})
     found = answer["translations"]

@@ -106,7 +106,7 @@ class TranslationSettings(TaskSettings):
             values = [getattr(side, name) for side in (self.text.source, self.text.target)]
             if self.text.joint and values[0] != values[1]:
                 raise ValueError(
-                    f"text.joint=true needs one {name} of both languages, not text.source.{name}={values[0]} "
-                    f"and text.target.{name}={values[1]}"
+                    f"text.joint=true needs equal text.source.{name} and text.target.{name}, not {values[0]} "
+                    f"and {values[1]}"
                 )
         return self

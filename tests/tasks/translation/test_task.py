@@ -1,3 +1,4 @@
+import io
 import json
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from task_case import run_task_test
 from typer.testing import CliRunner
 
 from common.cli import app
+from common.errors import UserError
+from common.prediction import predict_lines
 from common.runs import find_run
 from common.serving import run_predictor
 from common.task import find_task
@@ -100,15 +103,12 @@ def test_a_sentence_one_piece_too_long_is_cut_and_it_is_said(predictor):
         assert [notice.split()[5] for notice in notices] == pieces
 
 
-def test_an_empty_sentence_has_an_empty_translation(folder, tmp_path):
-    arguments = ["predict", "--task", "translation", "--run", "small", "--text", " "]
-    result = invoke(*arguments, "--format", "json")
-    assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout) == {"source": " ", "translation": "", "score": 0.0}
-    result = invoke(*arguments, "--plot", tmp_path / "attention.png")
-    assert result.exit_code == 2
-    assert "nothing to draw of an empty sentence" in result.output
-    assert not (tmp_path / "attention.png").exists()
+def test_an_empty_sentence_has_an_empty_translation(predictor):
+    output = io.StringIO()
+    predict_lines(predictor, [" "], "json", output)
+    assert json.loads(output.getvalue()) == {"source": " ", "translation": "", "score": 0.0}
+    with pytest.raises(UserError, match="nothing to draw of an empty sentence"):
+        TASK.draw({"source": " "}, predictor)
 
 
 def test_optional_inputs(predictor):

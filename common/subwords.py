@@ -378,7 +378,8 @@ def _train_pieces(counts: Counter[str], settings: SubwordSettings) -> tuple[list
             minloglevel=3,
         )
     except RuntimeError as error:
-        reason = " ".join(str(error).split())
+        # Behind the place in the library's source and the condition that did not hold.
+        reason = " ".join(str(error).split()).rpartition("] ")[2]
         raise UserError(
             f"vocabulary_size={settings.vocabulary_size} does not go with the training texts ({reason}); "
             "give a larger one, or a smaller character_coverage."

@@ -118,17 +118,25 @@ def _scores(metrics: dict[str, Any] | None) -> list[str]:
 
 def _calls(task: Task, signature: dict[str, Any]) -> list[str]:
     inputs = signature["inputs"]
-    arguments = ", ".join(f"{name}={_sample(kind)}" for name, kind in inputs.items())
-    # TensorFlow Serving takes the one input of a signature without its name.
-    instance = "..." if len(inputs) == 1 else dict.fromkeys(inputs, "...")
-    body = json.dumps({"instances": [instance]})
+    defaults = {name: _default(kind) for name, kind in inputs.items()}
+    arguments = ", ".join(f"{name}={_sample(kind)}" for name, kind in inputs.items() if not defaults[name])
+    if any(defaults.values()):
+        # The signature of that name would ask for the optional inputs too.
+        python = ['model = tf.saved_model.load(".")', f"model.serve({arguments})"]
+        # By columns: a number that is given once for all has no place in a list of instances.
+        request = {
+            "inputs": {name: int(default) if default else ["..."] for name, default in defaults.items()}
+        }
+    else:
+        python = ['serve = tf.saved_model.load(".").signatures["serving_default"]', f"serve({arguments})"]
+        # TensorFlow Serving takes the one input of a signature without its name.
+        request = {"instances": ["..." if len(inputs) == 1 else dict.fromkeys(inputs, "...")]}
     return [
         "In the folder of this file, from Python with TensorFlow alone:",
         "",
         "```python",
         "import tensorflow as tf",
-        'serve = tf.saved_model.load(".").signatures["serving_default"]',
-        f"serve({arguments})",
+        *python,
         "```",
         "",
         "With TensorFlow Serving's REST API, which serves the newest version beside this one:",
@@ -137,9 +145,14 @@ def _calls(task: Task, signature: dict[str, Any]) -> list[str]:
         "docker run -p 8501:8501 \\",
         f'  -v "$(dirname "$PWD"):/models/{task.name}" \\',
         f"  -e MODEL_NAME={task.name} tensorflow/serving",
-        f"curl http://localhost:8501/v1/models/{task.name}:predict -d '{body}'",
+        f"curl http://localhost:8501/v1/models/{task.name}:predict -d '{json.dumps(request)}'",
         "```",
     ]
+
+
+def _default(kind: str) -> str:
+    """What an input is if it is not given, of "int32 (); 5 if not given"; empty if it has to be."""
+    return kind.partition("; ")[2].partition(" ")[0]
 
 
 def _sample(kind: str) -> str:

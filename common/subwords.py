@@ -209,6 +209,25 @@ class SubwordText(tf.Module):
             grams.append(gram)
         return tf.stack(scores, axis=-1), tf.stack(grams, axis=-1)
 
+    def cuts_like(self, other: "SubwordText") -> bool:
+        """Say whether another cuts every text into the same numbers."""
+        return (self.vocabulary, self.scores) == (other.vocabulary, other.scores) and all(
+            getattr(self.settings, name) == getattr(other.settings, name)
+            for name in ("units", "lowercase", "maximum_length")
+        )
+
+    def count_longer(self, texts: Iterable[tf.Tensor]) -> int:
+        """How many of the texts, in batches (batch,), have more pieces than the maximum length."""
+        limit = self.settings.maximum_length
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+        def count(batch: tf.Tensor) -> tf.Tensor:
+            # A piece has a letter at least, but for the blank before the first: the others need no cutting.
+            long = tf.boolean_mask(batch, tf.strings.length(batch, unit="UTF8_CHAR") >= limit)
+            return tf.math.count_nonzero(self.pieces(long).row_lengths() > limit)
+
+        return sum(int(count(batch)) for batch in texts)
+
     def save(self, file: Path) -> None:
         """Write the pieces, one a line, each with its score."""
         lines = zip(self.vocabulary, self.scores, strict=True)
@@ -359,7 +378,8 @@ def _train_pieces(counts: Counter[str], settings: SubwordSettings) -> tuple[list
             minloglevel=3,
         )
     except RuntimeError as error:
-        reason = " ".join(str(error).split())
+        # Behind the place in the library's source and the condition that did not hold.
+        reason = " ".join(str(error).split()).rpartition("] ")[2]
         raise UserError(
             f"vocabulary_size={settings.vocabulary_size} does not go with the training texts ({reason}); "
             "give a larger one, or a smaller character_coverage."

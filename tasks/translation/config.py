@@ -29,7 +29,11 @@ class TextSettings(Settings):
 
     source: SubwordSettings
     target: SubwordSettings
-    joint: bool = Field(False, description="whether both languages share one vocabulary, that of the source")
+    joint: bool = Field(
+        False,
+        description="whether both languages share one vocabulary, that of the source; with equal units and "
+        "lowercase",
+    )
 
 
 class ModelSettings(Settings):
@@ -94,4 +98,15 @@ class TranslationSettings(TaskSettings):
     def _shared_vectors_need_a_shared_vocabulary(self) -> "TranslationSettings":
         if self.model.tied_embeddings == "all" and not self.text.joint:
             raise ValueError("model.tied_embeddings=all needs text.joint=true")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _a_shared_vocabulary_needs_like_texts(self) -> "TranslationSettings":
+        for name in ("units", "lowercase"):
+            values = [getattr(side, name) for side in (self.text.source, self.text.target)]
+            if self.text.joint and values[0] != values[1]:
+                raise ValueError(
+                    f"text.joint=true needs equal text.source.{name} and text.target.{name}, not {values[0]} "
+                    f"and {values[1]}"
+                )
         return self

@@ -130,7 +130,7 @@ def open_translation_source(data: Any) -> Source:
     """Open the data set or the files that the settings name, preparing them the first time.
 
     Args:
-        data: settings of the group `data`; where file is set, dataset and pair do not count.
+        data: settings of the group `data`; where file is set, dataset does not count.
 
     Returns:
         A source whose data sets hold {"source": (), "target": ()}, both tf.string.
@@ -141,6 +141,11 @@ def open_translation_source(data: Any) -> Source:
     for name in ("validation_file", "test_file"):
         if data.file is None and getattr(data, name) is not None:
             raise UserError(f"data.{name} is set without data.file: give the file to train on as data.file.")
+    if data.file is not None and data.pair:
+        raise UserError(
+            f"data.pair={data.pair} chooses languages of a data set, and your files have their own: leave it "
+            "out."
+        )
     options = {
         "maximum_words": data.maximum_words,
         "maximum_ratio": data.maximum_ratio,

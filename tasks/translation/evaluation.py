@@ -21,16 +21,21 @@ from tasks.translation.preprocessing import SENTENCES_AT_ONCE, TranslationPrepro
 from tasks.translation.serving import TranslationServing
 
 # Words of the source up to which sentences are scored together.
-LENGTHS = (5, 10, 15, 20, 30, 50, 10_000)
+LENGTHS = (5, 10, 15, 20, 30, 50, np.inf)
 # Enough to tell epochs apart; a large validation split would take longer than the epoch.
 SENTENCES_VALIDATED = 2_000
+# Pairs from which the dictionary of the baseline is made: more would not fit into memory.
+DICTIONARY_PAIRS = 100_000
 
 
 def translation_metrics(translations: list[str], references: list[str]) -> dict[str, float]:
     """BLEU and chrF of sacrebleu, from 0 to 100, as they are and in small letters (`_lc`)."""
+    return _scores(_metrics(references), translations, references)
+
+
+def _scores(metrics: dict[str, Any], translations: list[str], references: list[str]) -> dict[str, float]:
     return {
-        name: float(metric.corpus_score(translations, [references]).score)
-        for name, metric in _metrics(references).items()
+        name: float(metric.corpus_score(translations, [references]).score) for name, metric in metrics.items()
     }
 
 
@@ -65,11 +70,10 @@ def evaluate_answers(scored: Iterable[tuple[Example, Answer]]) -> Evaluation:
     translations = [row["translation"] for row in predictions]
     references = [row["target"] for row in predictions]
     metrics = _metrics(references)
-    values = {name: metric.corpus_score(translations, [references]) for name, metric in metrics.items()}
     return Evaluation(
-        metrics={name: float(value.score) for name, value in values.items()},
+        metrics=_scores(metrics, translations, references),
         tables={
-            "BLEU by words of the source": list(_by_length(predictions)),
+            "BLEU by words of the source": list(_by_length(predictions, metrics)),
             "Signatures of sacrebleu": [
                 {"metric": name, "signature": str(metric.get_signature())} for name, metric in metrics.items()
             ],
@@ -78,16 +82,15 @@ def evaluate_answers(scored: Iterable[tuple[Example, Answer]]) -> Evaluation:
     )
 
 
-def _by_length(predictions: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _by_length(predictions: list[dict[str, Any]], metrics: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Scores of sentences of like length, by the metrics (and their way to find words) of all together."""
     lengths = np.array([len(WORD.findall(row["source"])) for row in predictions])
     shortest = 0
     for longest in LENGTHS:
         rows = [predictions[place] for place in np.flatnonzero((lengths >= shortest) & (lengths <= longest))]
         if rows:
-            scores = translation_metrics(
-                [row["translation"] for row in rows], [row["target"] for row in rows]
-            )
-            name = f"{shortest} to {longest}" if longest < LENGTHS[-1] else f"{shortest} and more"
+            scores = _scores(metrics, [row["translation"] for row in rows], [row["target"] for row in rows])
+            name = f"{shortest} to {longest}" if longest < np.inf else f"{shortest} and more"
             yield {"words": name, **scores, "sentences": len(rows)}
         shortest = longest + 1
 
@@ -140,11 +143,12 @@ def score_baselines(source: Source, examples: Iterable[Example]) -> dict[str, di
     """Score the source as it is, and word by word with a dictionary from the training split.
 
     The dictionary gives for each word of the source the word of the target that goes along with it best: the
-    largest Dice coefficient 2 n(s, t) / (n(s) + n(t)) of the numbers of pairs that hold them (Dice, 1945).
+    largest Dice coefficient 2 n(s, t) / (n(s) + n(t)) of the numbers of pairs that hold them (Dice, 1945), of
+    the first `DICTIONARY_PAIRS` pairs.
     """
     examples = list(examples)
     references = [example["target"] for example in examples]
-    train = list(dataset_examples(source.dataset("train")))
+    train = list(dataset_examples(source.dataset("train").take(DICTIONARY_PAIRS)))
     sources = _words([example["source"] for example in train], lowercase=True)
     targets = _words([example["target"] for example in train], lowercase=False)
     dictionary = co_occurrence_dictionary(sources, targets)

@@ -27,10 +27,10 @@ def file_names(file: Path | str) -> list[Path]:
                 f"{path},TRANSLATIONS."
             )
         return [path]
-    names = str(file).split(",")
+    names = [name.strip() for name in str(file).split(",") if name.strip()]
     if len(names) != 2:
         raise UserError(f"{file}: give two line-aligned files, one of each language, not {len(names)}.")
-    return [check_file(name.strip()) for name in names]
+    return [check_file(name) for name in names]
 
 
 def read_pairs(
@@ -104,7 +104,7 @@ def _aligned(
 def _tab_separated(
     path: Path, source_column: str, target_column: str, reject: Callable[[BadRow], None]
 ) -> Iterator[tuple[str, str, str]]:
-    columns, places = 2, (0, 1)
+    columns, places, header = 2, (0, 1), False
     for number, line in enumerate(_lines(path), 1):
         if isinstance(line, BadRow):
             reject(line)
@@ -112,19 +112,16 @@ def _tab_separated(
         fields = line.split("\t")
         if number == 1 and {source_column, target_column} <= {field.strip() for field in fields}:
             names = [field.strip() for field in fields]
-            columns, places = len(names), (names.index(source_column), names.index(target_column))
+            columns, header = len(names), True
+            places = names.index(source_column), names.index(target_column)
         elif number == 1 and (source_column, target_column) != ("source", "target"):
             raise UserError(f"{path}:1: there are no columns {source_column!r} and {target_column!r}.")
         elif len(fields) == columns:
             yield f"{path}:{number}", fields[places[0]], fields[places[1]]
         elif line.strip():
             what = "column" if len(fields) == 1 else "columns"
-            reject(
-                BadRow(
-                    f"{path}:{number}: has {len(fields)} {what}, not {columns}: write the sentence, one tab, "
-                    "its translation."
-                )
-            )
+            advice = "as many as the header" if header else "the sentence, one tab, its translation"
+            reject(BadRow(f"{path}:{number}: has {len(fields)} {what}, not {columns}: write {advice}."))
 
 
 def _lines(path: Path) -> Iterator[str | BadRow]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import tensorflow as tf
+from rich.console import Console
 
 from common.data.source import Source
 from common.subwords import BOUNDARY, SubwordText
@@ -38,10 +39,24 @@ class TranslationPreprocessing(Preprocessing):
         text = settings.text
         if text.joint:
             both = SubwordText.learn(texts["source"].concatenate(texts["target"]), text.source)
-            return cls(both, SubwordText(both.vocabulary, both.scores, text.target))
-        return cls(
-            SubwordText.learn(texts["source"], text.source), SubwordText.learn(texts["target"], text.target)
-        )
+            learned = cls(both, SubwordText(both.vocabulary, both.scores, text.target))
+        else:
+            learned = cls(
+                SubwordText.learn(texts["source"], text.source),
+                SubwordText.learn(texts["target"], text.target),
+            )
+        learned._say_what_is_cut(texts)
+        return learned
+
+    def _say_what_is_cut(self, texts: dict[str, tf.data.Dataset]) -> None:
+        for side, batches in texts.items():
+            text: SubwordText = getattr(self, side)
+            longer = text.count_longer(batches)
+            if longer:
+                Console(stderr=True, highlight=False, soft_wrap=True).print(
+                    f"{longer:,} training sentences have more than {text.settings.maximum_length} pieces and "
+                    f"are cut (text.{side}.maximum_length)"
+                )
 
     def examples(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
         """Raw examples to ({"source": (pieces,), "written": (steps,)}, (steps,)), all int32.

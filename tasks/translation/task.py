@@ -33,6 +33,7 @@ class TranslationTask(Task):
     settings_class = TranslationSettings
     column_settings: ClassVar[dict[str, str]] = {"source": "source_column", "target": "target_column"}
     line_feature = "source"
+    answers_empty = True
     examples_drawn = 4
 
     def sources(self) -> dict[str, SourceInformation]:
@@ -122,7 +123,7 @@ class TranslationTask(Task):
         first = preprocessings[0]
         for other in preprocessings[1:]:
             for side in ("source", "target"):
-                if getattr(first, side).vocabulary != getattr(other, side).vocabulary:
+                if not getattr(first, side).cuts_like(getattr(other, side)):
                     raise UserError(
                         f"The runs were not trained with the same pieces of the {side}, so they cannot "
                         "answer as one; train them on the same data with the same text settings."
@@ -161,7 +162,13 @@ class TranslationTask(Task):
         return {"greedy": {"beam": 1}} if settings.search.beam > 1 else {}
 
     def draw(self, example: Example, predictor: Predictor) -> Figure:
-        """What was looked at for each piece of the translation."""
+        """What was looked at for each piece of the translation.
+
+        Raises:
+            UserError: if the sentence is empty.
+        """
+        if not example["source"].strip():
+            raise UserError("There is nothing to draw of an empty sentence; leave out PLOT.")
         outputs = predictor.signatures["attention"](**self.request([example]))
         return draw_attention({name: value.numpy()[0] for name, value in outputs.items()})
 
@@ -179,9 +186,9 @@ class TranslationTask(Task):
         self, settings: TranslationSettings, examples: list[Example], predictor: Predictor
     ) -> list[str]:
         """Say which sentences are longer than the model reads."""
-        # A sentence of few letters cannot have many pieces: the long ones alone are counted.
+        # A piece has a letter at least, but for the blank before the first: the long ones alone are counted.
         limit = settings.text.source.maximum_length
-        long = [example for example in examples if len(example["source"]) > limit]
+        long = [example for example in examples if len(example["source"]) >= limit]
         if not long:
             return []
         tokens = predictor.signatures["tokens"](**self.request(long))

@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 from typer.testing import CliRunner
 
+from common import model_card
 from common.cli import app
 from common.export import export_run
 from common.runs import find_run
@@ -128,6 +129,13 @@ def test_python_of_the_model_card_runs_wherever_the_export_is(exported, tmp_path
         [sys.executable, "-I", "-c", "\n".join(lines)], cwd=folder, capture_output=True, text=True, check=True
     )
     assert result.stdout == "good\n"
+
+
+def test_the_model_card_leaves_optional_inputs_out():
+    inputs = {"sentence": "string (batch,)", "beam": "int32 (); 5 if not given"}
+    lines = model_card._calls(TASK, {"inputs": inputs})
+    assert 'model.serve(sentence=tf.constant(["..."]))' in lines
+    assert """-d '{"inputs": {"sentence": ["..."], "beam": 5}}'""" in lines[-2]
 
 
 def test_failed_export_leaves_nothing(trained_workspace, monkeypatch, tmp_path):

@@ -137,6 +137,7 @@ def test_errors_are_one_line(tmp_path):
     with pytest.raises(UserError, match=r"vocabulary_size=10 does not go .* give a larger one") as raised:
         learned("bpe", vocabulary_size=10)
     assert "\n" not in str(raised.value)
+    assert ".cc" not in str(raised.value)
     file = tmp_path / "pieces.tsv"
     with pytest.raises(UserError, match="is missing: the run is damaged"):
         SubwordText.load(file, SubwordSettings())

@@ -113,6 +113,12 @@ BAD_ROWS = {
 }
 
 
+def test_rows_under_a_header_have_its_columns(own_data):
+    path = write_tsv(own_data / "pairs.tsv", [("id", "source", "target"), ("1", "a", "b"), ("2", "c")])
+    with pytest.raises(BadRow, match=r"tsv:3: has 2 columns, not 3: write as many as the header\."):
+        open_with(file=path)
+
+
 @pytest.mark.parametrize(("line", "message"), BAD_ROWS.values(), ids=BAD_ROWS)
 def test_bad_rows_stop_or_are_counted(own_data, line, message):
     path = write_lines(own_data / "pairs.tsv", [*("\t".join(row) for row in ROWS), line])
@@ -134,6 +140,10 @@ def test_files_that_cannot_be_used(own_data):
         open_with(file=one)
     with pytest.raises(UserError, match="give two line-aligned files, one of each language, not 3"):
         open_with(file=Path("a,b,c"))
+    with pytest.raises(UserError, match="give two line-aligned files, one of each language, not 1"):
+        open_with(file=Path(f"{one},"))
+    with pytest.raises(UserError, match=r"data\.pair=de-en chooses languages of a data set.*leave it out"):
+        open_with(file=one, pair="de-en")
     with pytest.raises(UserError, match=r"none\.tsv does not exist"):
         open_with(file=own_data / "none.tsv")
     with pytest.raises(UserError, match=r"pairs\.tsv:1: there are no columns 'en' and 'target'"):

@@ -1,7 +1,10 @@
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from sacrebleu.metrics import BLEU
 
 from common.config import load_settings
 from common.errors import UserError
@@ -9,7 +12,12 @@ from common.losses import SequenceCrossEntropy
 from common.subwords import BOUNDARY, SubwordSettings, SubwordText
 from common.task import find_task
 from tasks.translation.config import SearchSettings, TranslationSettings
-from tasks.translation.evaluation import co_occurrence_dictionary, draw_attention, translation_metrics
+from tasks.translation.evaluation import (
+    co_occurrence_dictionary,
+    draw_attention,
+    evaluate_answers,
+    translation_metrics,
+)
 from tasks.translation.model import build_model
 from tasks.translation.preprocessing import TranslationPreprocessing
 from tasks.translation.serving import TranslationServing
@@ -33,11 +41,12 @@ def model_with(source_size=9, target_size=9, **overrides):
     return build_model(settings_with(**overrides), source_size, target_size)
 
 
+JOINT = {"text__joint": True, "text__source__units": "bpe"}
 MODELS = {
     "bahdanau": {},
     "input feeding": {"model__attention": "general", "model__input_feeding": True},
     "two lstm layers": {"model__cell": "lstm", "model__encoder_layers": 2, "model__decoder_layers": 2},
-    "all tied": {"model__tied_embeddings": "all", "text__joint": True},
+    "all tied": {"model__tied_embeddings": "all", **JOINT},
     "none tied": {"model__tied_embeddings": "none", "model__attention": "general"},
 }
 
@@ -67,12 +76,29 @@ def test_saved_and_read_again(overrides, tmp_path):
 
 def test_tied_vectors_are_one_matrix():
     sizes = {
-        tied: model_with(model__tied_embeddings=tied, text__joint=True).count_params()
+        tied: model_with(model__tied_embeddings=tied, **JOINT).count_params()
         for tied in ("none", "target", "all")
     }
     assert sizes["none"] - sizes["target"] == sizes["target"] - sizes["all"] == 9 * 8
     with pytest.raises(UserError, match=r"model\.tied_embeddings=all needs text\.joint=true"):
         settings_with(model__tied_embeddings="all")
+
+
+def test_a_shared_vocabulary_needs_like_texts():
+    with pytest.raises(UserError, match=r"text\.joint=true needs equal .*\.units, not characters and bpe"):
+        settings_with(text__joint=True)
+    with pytest.raises(UserError, match=r"text\.target\.lowercase, not True and False"):
+        settings_with(**JOINT, text__source__lowercase=True)
+
+
+def test_training_sentences_that_are_cut_are_counted(capsys):
+    """They have six, two and eight pieces: a letter and the blank before it are two."""
+    rows = {"source": ["a b c", "a", "a b c d"], "target": ["x"] * 3}
+    source = SimpleNamespace(dataset=lambda split: tf.data.Dataset.from_tensor_slices(rows))
+    settings = settings_with(text__target__units="characters", text__source__maximum_length=5)
+    TranslationPreprocessing.learn(settings, source)
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["2 training sentences have more than 5 pieces and are cut (text.source.maximum_length)"]
 
 
 @pytest.mark.parametrize(
@@ -152,12 +178,15 @@ def test_an_ensemble_takes_the_mean_of_the_probabilities(serving):
 
 
 def test_models_of_other_pieces_make_no_ensemble(serving):
-    other = SubwordText(["\u2581z"], [0.0], SubwordSettings(units="words"))
-    both = [
-        TranslationPreprocessing(serving["one"].source, target) for target in (serving["one"].target, other)
+    first = serving["one"].target
+    others = [
+        SubwordText(["\u2581z"], [0.0], first.settings),
+        SubwordText(first.vocabulary, first.scores, first.settings.model_copy(update={"lowercase": True})),
     ]
-    with pytest.raises(UserError, match="not trained with the same pieces of the target"):
-        find_task("translation").build_ensemble(settings_with(), both, serving["both"].models)
+    for other in others:
+        both = [TranslationPreprocessing(serving["one"].source, target) for target in (first, other)]
+        with pytest.raises(UserError, match="not trained with the same pieces of the target"):
+            find_task("translation").build_ensemble(settings_with(), both, serving["both"].models)
 
 
 def test_an_unknown_piece_is_copied_from_where_it_was_read(serving):
@@ -193,6 +222,20 @@ def test_scores_from_0_to_100():
     small = translation_metrics([text.lower() for text in references], references)
     assert small["bleu"] < small["bleu_lc"] == pytest.approx(100)
     assert translation_metrics(["我喜欢喝绿茶。"], ["我喜欢喝红茶。"])["bleu"] > 20
+
+
+def test_scores_by_length_find_words_as_that_of_all():
+    """One reference alone is not Chinese for the most part; all together are."""
+    references = ["我喜欢喝绿茶和红茶。"] * 3 + ["iPhone Pro Max 15 手机很好用"]
+    translation = "iPhone Pro Max 15 手机很不好"
+    sources = ["one two three four five six"] * 3 + ["a phone"]
+    rows = [{"source": source, "target": target} for source, target in zip(sources, references, strict=True)]
+    evaluation = evaluate_answers((row, {"translation": translation, "score": 0.0}) for row in rows)
+    short, longer = evaluation.tables["BLEU by words of the source"]
+    assert (short["sentences"], longer["sentences"]) == (1, 3)
+    assert short["bleu"] == BLEU(tokenize="zh").corpus_score([translation], [references[-1:]]).score
+    signatures = {row["metric"]: row["signature"] for row in evaluation.tables["Signatures of sacrebleu"]}
+    assert "tok:zh" in signatures["bleu"]
 
 
 def test_dictionary_by_hand():

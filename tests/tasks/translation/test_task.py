@@ -1,3 +1,4 @@
+import io
 import json
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from task_case import run_task_test
 from typer.testing import CliRunner
 
 from common.cli import app
+from common.errors import UserError
+from common.prediction import predict_lines
 from common.runs import find_run
 from common.serving import run_predictor
 from common.task import find_task
@@ -93,6 +96,21 @@ def test_long_sentences_are_cut_and_it_is_said(predictor):
     assert len(predictor.answer(long[:1])[0]["translation"]) > 0
 
 
+def test_a_sentence_one_piece_too_long_is_cut_and_it_is_said(predictor):
+    """A hundred letters never seen are as many pieces, and one for the blank before them."""
+    for letters, pieces in ((99, []), (100, ["101"])):
+        notices = TASK.notices(predictor.settings, [{"source": "龘" * letters}], predictor)
+        assert [notice.split()[5] for notice in notices] == pieces
+
+
+def test_an_empty_sentence_has_an_empty_translation(predictor):
+    output = io.StringIO()
+    predict_lines(predictor, [" "], "json", output)
+    assert json.loads(output.getvalue()) == {"source": " ", "translation": "", "score": 0.0}
+    with pytest.raises(UserError, match="nothing to draw of an empty sentence"):
+        TASK.draw({"source": " "}, predictor)
+
+
 def test_optional_inputs(predictor):
     (answer,) = predictor.answer(EXAMPLES[:1], {"n_best": 3})
     found = answer["translations"]
@@ -159,11 +177,13 @@ assert usual["translations"].shape == (3, 1) and usual["translation"][1].numpy()
 assert model.serve(tf.constant(["the dog."]), n_best=tf.constant(2))["scores"].shape == (1, 2)
 assert model.attention(tf.constant(["the dog."]))["attention"].shape[0] == 1
 assert "beam" in model.signatures["serving_default"].structured_input_signature[1]
+exec(sys.argv[2])
 """
-    command = [sys.executable, "-I", "-c", code, str(exported)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
     card = (exported / "README.md").read_text()
+    of_card = card.partition("```python\n")[2].partition("```")[0]
+    command = [sys.executable, "-I", "-c", code, str(exported), of_card]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=exported)
+    assert ended.returncode == 0, ended.stderr
     assert "| input | `beam` | int32 (); 3 if not given |" in card
 
 

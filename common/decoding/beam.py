@@ -39,7 +39,7 @@ def beam_search(
     cp(Y) = coverage_penalty * sum_i log min(sum_j a_ij, 1), with the attention a_ij of step j to source i.
     One ends if the end token puts it among the `beam` likeliest, or at the sentence's maximum length. A
     sentence is over when no beginning can still come among the n best, however it goes on: no sequence on
-    from Y scores above log P(Y) / lp(maximum length). Without a length penalty a beam of 1 is greedy search.
+    from Y scores above log P(Y) / lp(maximum length). A beam of 1 is greedy search: its first end is its last.
 
     The step is called with batch * beam rows, the `beam` of a sentence next to each other; states are moved
     along with the beginnings they belong to. What is the same for all of a sentence (the encoder's outputs)
@@ -80,6 +80,9 @@ def beam_search(
     def penalty(lengths: Any) -> Any:
         return ((5.0 + tf.cast(lengths, tf.float32)) / 6.0) ** length_penalty
 
+    def has_its_only_end(ended: _Hypotheses) -> Any:
+        return tf.equal(beam, 1) & (ended.scores[:, -1] > impossible)  # (batch,)
+
     def advance(
         t: Any, last: Any, moved: Any, live: _Hypotheses, ended: _Hypotheses
     ) -> tuple[Any, tuple[Any, ...], Any]:
@@ -108,7 +111,7 @@ def beam_search(
             attended += tf.cast(result.record, tf.float32)  # (rows, source)
             final_scores += coverage_penalty * tf.gather(_uncovered(attended, source_mask, beam), rows)
         ends = (tokens == end_token) | (t + 1 >= maximum_lengths)[:, None]
-        is_final = ends & (tf.range(2 * beam) < beam)
+        is_final = ends & (tf.range(2 * beam) < beam) & ~has_its_only_end(ended)[:, None]
         ended = _best_of(ended, candidates._replace(scores=tf.where(is_final, final_scores, impossible)))
 
         live_scores, places = tf.math.top_k(tf.where(ends, impossible, scores), beam)
@@ -117,6 +120,7 @@ def beam_search(
         moved = tf.nest.map_structure(lambda state: tf.gather(state, rows), (result.states, attended))
         last = tf.gather(tokens, places, batch_dims=1)  # (batch, beam)
         is_over = live_scores[:, 0] / penalty(maximum_lengths) <= ended.scores[:, -1]
+        is_over |= has_its_only_end(ended)
         return tf.reduce_all(is_over), (last, moved, live, ended), result.record
 
     def no_hypotheses(m: int) -> _Hypotheses:

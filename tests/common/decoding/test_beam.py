@@ -39,6 +39,8 @@ def slow_beam_search(model, sentence, maximum_length, beam, n_best, length_penal
             for tokens, score in candidates[:beam]
             if tokens[-1] == END or is_last
         ]
+        if beam == 1 and ended:
+            break
         live = [candidate for candidate in candidates if candidate[0][-1] != END][:beam]
     return sorted(ended, key=lambda candidate: -candidate[1])[:n_best]
 
@@ -95,15 +97,18 @@ def test_stops_when_nothing_can_still_win():
         assert sequences(found, sentence) == [without_end(tokens)]
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_beam_of_one_is_greedy(seed):
+@pytest.mark.parametrize("length_penalty", [0.0, 1.4])
+@pytest.mark.parametrize("seed", range(2))
+def test_beam_of_one_is_greedy(seed, length_penalty):
     model = RandomModel(vocabulary=6, seed=seed)
     maximum_lengths = tf.constant([9, 1, 5])
-    beam = search(model, maximum_lengths, beam=1)
+    beam = search(model, maximum_lengths, beam=1, length_penalty=length_penalty)
     greedy = greedy_search(model.step, model.states(), model.starts(), END, maximum_lengths)
     np.testing.assert_array_equal(beam.tokens, greedy.tokens)
     np.testing.assert_array_equal(beam.lengths, greedy.lengths)
-    np.testing.assert_allclose(beam.scores, greedy.scores, rtol=1e-5)
+    steps = tf.cast(tf.minimum(greedy.lengths[:, 0] + 1, maximum_lengths), tf.float32)  # with the end token
+    expected = greedy.scores[:, 0] / ((5 + steps) / 6) ** length_penalty
+    np.testing.assert_allclose(beam.scores[:, 0], expected, rtol=1e-5)
     np.testing.assert_allclose(beam.record, greedy.record)
 
 
@@ -127,8 +132,8 @@ def test_length_penalty_by_hand():
     long = beam_search(*arguments, beam=2, n_best=2, length_penalty=1.0)
     assert sequences(long, 0) == [(1,), ()]
     np.testing.assert_allclose(long.scores, [[np.log(0.45) / (7 / 6), np.log(0.5)]], rtol=1e-6)
-    # A beam of one goes on too after the end, as long as what it goes on with can still win.
-    assert sequences(beam_search(*arguments, beam=1, length_penalty=1.0), 0) == [(1,)]
+    # A beam of one is greedy: it does not go on after the end, though that would win.
+    assert sequences(beam_search(*arguments, beam=1, length_penalty=1.0), 0) == [()]
 
 
 def test_coverage_penalty_by_hand():

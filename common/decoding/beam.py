@@ -39,7 +39,7 @@ def beam_search(
     cp(Y) = coverage_penalty * sum_i log min(sum_j a_ij, 1), with the attention a_ij of step j to source i.
     One ends if the end token puts it among the `beam` likeliest, or at the sentence's maximum length. A
     sentence is over when no beginning can still come among the n best, however it goes on: no sequence on
-    from Y scores above log P(Y) / lp(maximum length). A beam of 1 is greedy search: it stops at its first end.
+    from Y scores above log P(Y) / lp(maximum length). A beam of 1 is greedy search: its first end is all.
 
     The step is called with batch * beam rows, the `beam` of a sentence next to each other; states are moved
     along with the beginnings they belong to. What is the same for all of a sentence (the encoder's outputs)

@@ -13,7 +13,7 @@ from common.errors import UserError
 from common.files import read_record, write_json
 from common.task import Example, Preprocessing
 from tasks.forecasting.config import ForecastingSettings
-from tasks.forecasting.series import DAY, calendar_cycles
+from tasks.forecasting.times import DAY, calendar_cycles
 from tasks.forecasting.windows import SeriesSource
 
 FILE = "series.json"

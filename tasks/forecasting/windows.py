@@ -18,7 +18,8 @@ from common.data.source import ExampleSource, SourceInformation
 from common.errors import UserError
 from common.forecast_metrics import seasonal_naive_error
 from tasks.forecasting.config import ForecastingSettings
-from tasks.forecasting.series import Series, SeriesSet, calendar_cycles, seasons_of, step_seconds
+from tasks.forecasting.series import Series, SeriesSet
+from tasks.forecasting.times import calendar_cycles, seasons_of, step_seconds
 
 SPLITS = ("train", "validation", "test")
 

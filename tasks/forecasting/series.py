@@ -66,6 +66,11 @@ class Series:
     def __len__(self) -> int:
         return len(self.values)
 
+    @property
+    def title(self) -> str:
+        """How a message calls it."""
+        return f"the series {self.name!r}" if self.name else "the series"
+
 
 @dataclass(frozen=True)
 class SeriesSet:

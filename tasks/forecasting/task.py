@@ -14,7 +14,7 @@ from common.serving import STEPS_PER_BATCH, Predictor, ServingModule
 from common.task import Answer, Evaluation, Example, Task
 from tasks.forecasting.baselines import score_baselines
 from tasks.forecasting.config import ForecastingSettings
-from tasks.forecasting.data import SOURCES, open_series_source
+from tasks.forecasting.data import SOURCES, check_reading, open_series_source
 from tasks.forecasting.evaluation import evaluate_answers
 from tasks.forecasting.fitting import loss_of
 from tasks.forecasting.model import ForecastingServing, build_model
@@ -71,6 +71,10 @@ class ForecastingTask(Task):
         from tasks.forecasting.builders import open_labelled
 
         yield from open_labelled(path, settings).examples("test")
+
+    def check_reading(self, trained: ForecastingSettings, settings: ForecastingSettings) -> None:
+        """The table of a model has the columns and the steps that it learned from."""
+        check_reading(trained, settings)
 
     def learn_preprocessing(
         self, settings: ForecastingSettings, source: SeriesSource

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from common.cli import app
 from common.config import load_settings
+from common.errors import UserError
 from common.runs import find_run
 from common.serving import run_predictor
 from common.task import find_task
@@ -20,7 +21,7 @@ from tasks.forecasting.data import open_series_source
 from tasks.forecasting.evaluation import ForecastScores
 from tasks.forecasting.fitting import Forecaster
 from tasks.forecasting.model import ForecastingServing
-from tasks.forecasting.prediction import forecast_rows
+from tasks.forecasting.prediction import forecast_rows, predict_table
 from tasks.forecasting.preprocessing import ForecastingPreprocessing, raw_windows
 from tasks.forecasting.series import Columns, read_series
 
@@ -139,6 +140,20 @@ def test_rows_ahead_are_written_like_the_table(tmp_path, frequency, next_time):
         ),
         (60, 12, ["--column", "past=heat"], "there is no column 'heat'"),
         (60, 12, ["--plot", "picture.txt"], "PLOT=picture.txt must end in one of .png, .pdf, .svg"),
+        (
+            60,
+            12,
+            ["--column", "target=units,day"],
+            "DATA_TARGET names 2 columns, but the model was trained on 1",
+        ),
+        (
+            60,
+            12,
+            ["--column", "id=day"],
+            "DATA_ID=day tells several series apart, but the model was trained on",
+        ),
+        (60, 12, ["--set", "data.horizon=6"], "The model was trained with data.horizon=12, not 6"),
+        (60, 12, ["--set", "model.units=3"], "the model is trained: SET says how a file is read"),
     ],
 )
 def test_predict_says_what_is_wrong_in_one_line(at_home, tmp_path, rows, ahead, options, message):
@@ -151,6 +166,18 @@ def test_predict_says_what_is_wrong_in_one_line(at_home, tmp_path, rows, ahead, 
     assert not output.exists()
 
 
+def test_predict_fills_when_asked_and_says_what(at_home, tmp_path):
+    table = recent(tmp_path)
+    lines = table.read_text().splitlines(keepends=True)
+    table.write_text("".join(lines[:30] + lines[32:]))
+    arguments = ["predict", "--task", "forecasting", "--input", table, "--output", tmp_path / "out.csv"]
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert (result.exit_code, "is missing after this line (and 1 more)" in result.output) == (2, True)
+    result = invoke(*arguments, "--set", "data.fill=interpolate")
+    assert "steps filled: 2" in result.output
+    assert len(pd.read_csv(tmp_path / "out.csv")) == 12
+
+
 def test_a_line_of_text_is_no_series(at_home):
     result = CliRunner().invoke(app, ["predict", "--task", "forecasting", "--text", "1 2 3"])
     assert (result.exit_code, "answers tables" in result.output) == (2, True)
@@ -161,6 +188,26 @@ def test_evaluate_a_labelled_table(at_home, tmp_path):
     result = invoke("evaluate", "--task", "forecasting", "--data", table, "--output", tmp_path / "scores")
     assert "mase" in result.output
     assert json.loads((tmp_path / "scores" / "metrics.json").read_text())["examples"] == 9
+
+
+@pytest.mark.parametrize(
+    ("steps", "options", "message"),
+    [
+        (59, [], "later.csv: the series has 59 steps; to read 48 and score 12, 60 are needed: give more"),
+        (60, ["--set", "data.look_back=5"], "The model was trained with data.look_back=48, not 5"),
+        (
+            60,
+            ["--column", "target=holiday", "--column", "known=units"],
+            "'holiday' of the series is constant (0)",
+        ),
+    ],
+)
+def test_evaluate_says_what_is_wrong_in_one_line(at_home, tmp_path, steps, options, message):
+    hourly(steps, seed=3).assign(holiday=0).to_csv(tmp_path / "later.csv", index=False)
+    arguments = ["evaluate", "--task", "forecasting", "--data", tmp_path / "later.csv", *options]
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())
 
 
 @pytest.mark.parametrize(
@@ -210,6 +257,11 @@ def test_every_kind_learns_and_answers_in_the_users_units(tmp_path, changes):
         )
         for name in "ab"
     }
+    if prepared.by_series:
+        table.loc[table.index[-1], "units"] = -1.0
+        table.to_csv(tmp_path / "t.csv", index=False)
+        with pytest.raises(UserError, match=r"t.csv: the series 'a' is not positive at 2024-01-10 23:00:00"):
+            predict_table(None, tmp_path / "t.csv", tmp_path / "out.csv", settings, None)
     assert by_shop["a"] == pytest.approx(100, abs=30)
     assert by_shop["b"] == pytest.approx(900, abs=60)
     if settings.model.loss == "quantile":

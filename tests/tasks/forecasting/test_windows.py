@@ -125,8 +125,12 @@ def test_an_unknown_series_is_scaled_by_its_window(tmp_path):
 @pytest.mark.parametrize(
     ("table", "changes", "message"),
     [
-        (hourly(60), {}, r"The series has 60 steps: 36 are left .* need 60: set a smaller data.look_back"),
-        (hourly(300).assign(units=5), {}, r"the column 'units' is constant in the training part \(5\)"),
+        (hourly(60), {}, r"t.csv: the series has 60 steps: 36 are left .* need 60: set a smaller data"),
+        (
+            hourly(300).assign(units=5),
+            {},
+            r"the column 'units' of the series is constant in the training part \(5\)",
+        ),
         (hourly(300), {"data__past_columns": ["units"]}, r"The column 'units' is named twice"),
         (
             hourly(300),

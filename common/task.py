@@ -245,6 +245,10 @@ class Task(abc.ABC):
         """
         return
 
+    def signature_notes(self, settings: Any, labels: list[str]) -> list[str]:
+        """Say in sentences what the signature's inputs and outputs hold, for the card of an export."""
+        return [f"Classes, in this order: {', '.join(f'`{label}`' for label in labels)}."] if labels else []
+
     def show_file(self, predictor: Any, path: Path, output: TextIO, plot: Path | None = None) -> None:
         """Print the answers to a user's file; of tasks whose `check_input` asks for no output."""
         raise NotImplementedError

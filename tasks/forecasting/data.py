@@ -244,9 +244,12 @@ def open_series_source(settings: Any) -> ExampleSource:
     from tasks.forecasting import builders
 
     if data.file is not None:
-        return builders.open_table(settings)
-    if data.dataset in PACKAGED:
-        return builders.open_packaged(settings)
-    return (
-        builders.open_transformers(settings) if data.dataset in ETT else builders.open_competition(settings)
-    )
+        source = builders.open_table(settings)
+    elif data.dataset in PACKAGED:
+        source = builders.open_packaged(settings)
+    elif data.dataset in ETT:
+        source = builders.open_transformers(settings)
+    else:
+        source = builders.open_competition(settings)
+    source.check_refits()
+    return source

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import pyplot as plt
 
 from common.errors import UserError
 from common.files import whole_file
@@ -16,7 +15,7 @@ from common.serving import Predictor
 from common.task import Answer, Example
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.data import columns_of
-from tasks.forecasting.plots import draw_forecast, name_lines
+from tasks.forecasting.plots import draw_forecast, draw_panels, name_lines, name_of
 from tasks.forecasting.series import Columns, Series, SeriesSet, read_series
 from tasks.forecasting.windows import check_ratios, told_ahead
 
@@ -137,16 +136,14 @@ def _draw(found: SeriesSet, answers: list[Answer], settings: ForecastingSettings
         for series, answer in zip(found.series, answers, strict=True)
         for number in range(len(found.columns.targets))
     ][:MOST_PANELS]
-    figure, panels = plt.subplots(
-        len(shown), 1, figsize=(9, 3 * len(shown)), squeeze=False, layout="constrained"
-    )
+    names = [*found.columns.targets, *(series.name for series, _, _ in shown)]
+    figure, panels = draw_panels(len(shown), 1, (9, 3 * len(shown)), names)
     for panel, (series, answer, number) in zip(panels[:, 0], shown, strict=True):
         first = max(0, len(series) - PAST_DRAWN * settings.data.look_back)
         past, values = series.times[first : len(series)], series.values[first:, number]
         ahead = _ahead(series, found, len(answer["forecast"]))
         draw_forecast(panel, past, values, ahead, answer, number, settings.model.levels)
-        target = found.columns.targets[number]
-        panel.set(title=f"{series.name}: {target}" if series.name else target)
+        panel.set(title=name_of(series.name, found.columns.targets[number]))
         panel.tick_params(axis="x", labelrotation=30)
     name_lines(figure, panels[0, 0])
     save_figure(figure, plot)

@@ -17,7 +17,7 @@ from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.data import SOURCES, check_reading, open_series_source
 from tasks.forecasting.evaluation import evaluate_answers
 from tasks.forecasting.fitting import loss_of
-from tasks.forecasting.model import ForecastingServing, build_model
+from tasks.forecasting.model import ForecastingServing, build_model, signature_notes
 from tasks.forecasting.prediction import predict_table
 from tasks.forecasting.preprocessing import ForecastingPreprocessing, raw_windows
 from tasks.forecasting.windows import SeriesSource, WindowBatches
@@ -117,6 +117,10 @@ class ForecastingTask(Task):
     ) -> ServingModule:
         """Join scaling, model and quantiles."""
         return ForecastingServing(preprocessing, model)
+
+    def signature_notes(self, settings: ForecastingSettings, labels: list[str]) -> list[str]:
+        """What the columns, the levels and the time are."""
+        return signature_notes(settings)
 
     def request(self, examples: list[Example]) -> dict[str, tf.Tensor]:
         """Windows as tensors."""

@@ -48,6 +48,10 @@ class Borders:
         number = SPLITS.index(split)
         return starts[number], starts[number + 1]
 
+    def test_steps(self, horizon: int, stride: int) -> np.ndarray:
+        """First target steps of the test windows: (windows,)."""
+        return np.arange(self.validation_end, self.end - horizon + 1, stride)
+
 
 def cut_by_shares(series: Series, settings: ForecastingSettings) -> Borders:
     """Give the last steps to test, those before to validation; each has room for a horizon.
@@ -199,6 +203,16 @@ class SeriesSource(ExampleSource):
     def step_seconds(self) -> float:
         """Mean length of a time step."""
         return step_seconds(self.data.frequency)
+
+    def check_refits(self) -> None:
+        """Raise a UserError if there are fewer test windows than times to train the model again."""
+        evaluation, horizon = self.settings.evaluation, self.settings.data.horizon
+        most = max(len(border.test_steps(horizon, evaluation.stride)) for border in self.borders)
+        if evaluation.refits > most:
+            raise UserError(
+                f"{self.name}: evaluation.refits={evaluation.refits}, but no series has more than {most:,} "
+                "test windows: set fewer, or a smaller evaluation.stride or data.horizon."
+            )
 
     def windows(self, split: str) -> np.ndarray:
         """Series number and first target step of each window of a split: (windows, 2)."""

@@ -9,8 +9,9 @@ from task_case import invoke, run_task_test
 from typer.testing import CliRunner
 
 from common.cli import app
-from common.config import load_settings
+from common.config import load_settings, override_settings
 from common.errors import UserError
+from common.plots import save_figure
 from common.runs import find_run
 from common.serving import run_predictor
 from common.task import find_task
@@ -20,7 +21,8 @@ from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.data import open_series_source
 from tasks.forecasting.evaluation import ForecastScores
 from tasks.forecasting.fitting import Forecaster
-from tasks.forecasting.model import ForecastingServing
+from tasks.forecasting.model import ForecastingServing, signature_notes
+from tasks.forecasting.plots import draw_forecasts
 from tasks.forecasting.prediction import forecast_rows, predict_table
 from tasks.forecasting.preprocessing import ForecastingPreprocessing, raw_windows
 from tasks.forecasting.series import Columns, read_series
@@ -115,6 +117,32 @@ def test_predict_writes_times_forecast_interval_and_picture(at_home, tmp_path):
         "known": written[["holiday"]][12:72].to_numpy(),
     }
     np.testing.assert_allclose(answers["units"], predictor.answer([example])[0]["forecast"][:, 0], rtol=1e-6)
+
+
+def test_the_card_of_an_export_says_what_inputs_and_outputs_hold(at_home):
+    settings = find_run("small", "forecasting").settings(ForecastingSettings)
+    notes = " ".join(signature_notes(override_settings(settings, {"data.frequency": "h"})))
+    for part in (
+        "last 48 steps of `h`, with the columns `units`, `warmth`, in this order",
+        "`forecast` holds `units` of the next 12",
+        "`known` holds `holiday`",
+        "levels `0.1`, `0.5`, `0.9`",
+    ):
+        assert part in notes
+    assert "`series`" not in notes
+
+
+def test_names_are_drawn_as_they_are_written(tmp_path):
+    example = {
+        "series": "$a$ \\b",
+        "time": "2024-01-01",
+        "history": np.ones((9, 1)),
+        "future": np.ones((3, 1)),
+    }
+    figure = draw_forecasts([(example, {"forecast": np.ones((3, 1))})], ["US$ $\\x$"], [], 5)
+    save_figure(figure, tmp_path / "drawn.png")
+    title = figure.axes[0].get_title()
+    assert title == r"\$a\$ \b: US\$ \$\x\$, read until 2024-01-01"
 
 
 @pytest.mark.parametrize(("frequency", "next_time"), [("D", "2024-01-31"), ("12h", "2024-01-16 00:00:00")])

@@ -305,7 +305,7 @@ def _settings(task: "Task", preset: str, dataset: str, set_: str, overrides: dic
 
 
 def _for_a_file(task: "Task", settings: Any, column: list[str] | None, set_: str) -> Any:
-    """Settings of a run with what the user says of a file that it is to answer."""
+    """Settings of a run, with what the user says of a file that it is to answer."""
     from common.config import override_settings
 
     overrides = _column_overrides(task, column) | _parse(set_)

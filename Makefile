@@ -54,8 +54,8 @@ evaluate: $(VENV)/ready ## score a run on its test split, or on DATA=: TASK= [RU
 export: $(VENV)/ready ## write a run as a SavedModel: TASK= [RUN=]
 	@$(CLI) export $(call option,task,TASK) $(call option,run,RUN)
 
-predict: $(VENV)/ready ## answer a text, a table, lines or standard input: TASK= [RUN=|MODEL=|MODEL=run1,run2] [TEXT=] [INPUT=file DATA_TEXT=column OUTPUT=file] [PLOT=picture] [FORMAT=json]
-	@$(CLI) predict $(call option,task,TASK) $(which) $(if $(filter-out undefined,$(origin TEXT)),--text $(call quote,$(value TEXT))) \
+predict: $(VENV)/ready ## answer a text, a table, lines or standard input: TASK= [RUN=|MODEL=|MODEL=run1,run2] [TEXT=] [INPUT=file DATA_TEXT=column SET= OUTPUT=file] [PLOT=picture] [FORMAT=json]
+	@$(CLI) predict $(call option,task,TASK) $(call option,set,SET) $(which) $(if $(filter-out undefined,$(origin TEXT)),--text $(call quote,$(value TEXT))) \
 		$(call option,input,INPUT) $(call option,output,OUTPUT) $(columns) $(call option,format,FORMAT) \
 		$(call option,plot,PLOT)
 

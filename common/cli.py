@@ -106,7 +106,7 @@ def evaluate(
     from common.evaluation import evaluate_file, evaluate_split
 
     if data:
-        settings = _with_overrides(predictor.settings, _column_overrides(found, column) | _parse(set_))
+        settings = _for_a_file(found, predictor.settings, column, set_)
         folder = Path(output) if output else trained and trained.evaluation_folder(Path(data))
         evaluate_file(found, predictor, Path(data), settings, folder)
         if folder:
@@ -150,6 +150,7 @@ def predict(
     ] = "",
     output: Annotated[str, typer.Option(help="where the answers go; of a table: .csv, .tsv or .jsonl")] = "",
     column: ColumnOption = None,
+    set_: SetOption = "",
     format_: Annotated[str, typer.Option("--format", help="text | json")] = "text",
     plot: Annotated[str, typer.Option(help="where a picture of the answer goes: .png, .pdf or .svg")] = "",
 ) -> None:
@@ -160,6 +161,8 @@ def predict(
         raise UserError("TEXT and INPUT are both given; which of them is to be answered? Give one.")
     if input_ and format_ != "text":
         raise UserError("FORMAT is for texts; a table's format is that of its OUTPUT: .csv, .tsv or .jsonl.")
+    if set_ and not input_:
+        raise UserError("SET says how a file is read; name it with INPUT.")
     if plot and text is None and not input_:
         raise UserError("PLOT is given without TEXT or INPUT; give what is to be answered and drawn.")
     if input_ and task:
@@ -173,7 +176,7 @@ def predict(
     if input_ and not output:
         found.show_file(predictor, Path(input_), sys.stdout, picture)
     elif input_:
-        settings = _with_overrides(predictor.settings, _column_overrides(found, column))
+        settings = _for_a_file(found, predictor.settings, column, set_)
         done = found.predict_file(predictor, Path(input_), Path(output), settings, picture)
         typer.echo(f"{done} by {predictor.source}: {output}{f', {plot}' if plot else ''}")
     elif found.line_feature is None:
@@ -301,10 +304,16 @@ def _settings(task: "Task", preset: str, dataset: str, set_: str, overrides: dic
     return load_settings(task.settings_class, task.folder, chosen, overrides | _parse(set_))
 
 
-def _with_overrides(settings: Any, overrides: dict[str, Any]) -> Any:
+def _for_a_file(task: "Task", settings: Any, column: list[str] | None, set_: str) -> Any:
+    """Settings of a run, with what the user says of a file that it is to answer."""
     from common.config import override_settings
 
-    return override_settings(settings, overrides) if overrides else settings
+    overrides = _column_overrides(task, column) | _parse(set_)
+    if not overrides:
+        return settings
+    changed = override_settings(settings, overrides)
+    task.check_reading(settings, changed)
+    return changed
 
 
 def _parse(set_: str) -> dict[str, Any]:

@@ -77,14 +77,16 @@ def export_run(task: Task, run: Run, folder: Path | None = None) -> Path:
         with whole_file(target) as temporary:
             write_saved_model(module, temporary)
             signature = _check_without_project(task, run, module, temporary, examples)
+            complete = preprocessing.complete(settings)
             description = {
                 "task": task.name,
                 "run": run.name,
                 "labels": preprocessing.labels,
-                "settings": preprocessing.complete(settings).model_dump(mode="json"),
+                "settings": complete.model_dump(mode="json"),
             }
             write_json(temporary / "task.json", description)
-            card = model_card(task, run, records, target, signature, preprocessing.labels)
+            notes = task.signature_notes(complete, preprocessing.labels)
+            card = model_card(task, run, records, target, signature, notes)
             write_text(temporary / "README.md", card)
     return target
 

@@ -44,7 +44,7 @@ def model_card(
     records: RunRecords,
     target: Path,
     signature: dict[str, Any],
-    labels: list[str],
+    notes: list[str],
 ) -> str:
     """Write the card as Markdown.
 
@@ -54,7 +54,7 @@ def model_card(
         records: of the run.
         target: the export's folder.
         signature: names of inputs and outputs, described.
-        labels: names of the classes in the order of their numbers; empty if there are none.
+        notes: sentences on what the inputs and outputs hold.
     """
     data, environment, training = records.data, records.environment, records.training
     counts = ", ".join(f"{count:,} {split}" for split, count in data["counts"].items())
@@ -82,7 +82,7 @@ def model_card(
         *(f"| input | `{name}` | {kind} |" for name, kind in signature["inputs"].items()),
         *(f"| output | `{name}` | {kind} |" for name, kind in signature["outputs"].items()),
         "",
-        *([f"Classes, in this order: {', '.join(f'`{label}`' for label in labels)}.", ""] if labels else []),
+        *(line for note in notes for line in (note, "")),
         *_calls(task, signature),
         "",
         "## Made with",

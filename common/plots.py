@@ -122,14 +122,17 @@ def attention_matrix(weights: np.ndarray, sources: list[str], steps: list[str]) 
     with plt.rc_context({"font.family": text_fonts([*sources, *steps])}):
         figure, panel = plt.subplots(figsize=(width, height))
         panel.imshow(weights, cmap="Greys", vmin=0, vmax=1, aspect="auto")
-        # A name may hold signs that would begin a formula.
-        names = [[name.replace("$", r"\$") for name in side] for side in (sources, steps)]
-        panel.set_xticks(range(len(sources)), names[0], rotation=60, ha="left")
-        panel.set_yticks(range(len(steps)), names[1])
+        panel.set_xticks(range(len(sources)), [plain(name) for name in sources], rotation=60, ha="left")
+        panel.set_yticks(range(len(steps)), [plain(name) for name in steps])
         panel.xaxis.tick_top()
         panel.set(xlabel="read", ylabel="written")
         panel.xaxis.set_label_position("top")
     return figure
+
+
+def plain(name: str) -> str:
+    """A name as Matplotlib draws it letter by letter: it may hold signs that would begin a formula."""
+    return name.replace("$", r"\$")
 
 
 def text_fonts(names: list[str]) -> list[str]:

@@ -233,6 +233,22 @@ class Task(abc.ABC):
         if not path.is_file():
             raise UserError(f"{path} is not a file; give a table, or a file of lines, as INPUT.")
 
+    def check_reading(self, trained: Any, settings: Any) -> None:
+        """Check that a model can answer a file that is read with other settings than its own.
+
+        Args:
+            trained: settings of the run.
+            settings: those with what the user changed.
+
+        Raises:
+            UserError: if it cannot.
+        """
+        return
+
+    def signature_notes(self, settings: Any, labels: list[str]) -> list[str]:
+        """Say in sentences what the signature's inputs and outputs hold, for the card of an export."""
+        return [f"Classes, in this order: {', '.join(f'`{label}`' for label in labels)}."] if labels else []
+
     def show_file(self, predictor: Any, path: Path, output: TextIO, plot: Path | None = None) -> None:
         """Print the answers to a user's file; of tasks whose `check_input` asks for no output."""
         raise NotImplementedError

@@ -95,7 +95,7 @@ def backtest(settings: ForecastingSettings, source: SeriesSource) -> dict[str, f
     scores = ForecastScores(settings.model.levels)
     scale = source.statistics
     for part in range(settings.evaluation.refits):
-        borders = [moved_border(border, part, settings.evaluation.refits) for border in source.borders]
+        borders = [moved_border(border, part, settings) for border in source.borders]
         moved = SeriesSource(
             source.information, source.data, borders, settings, {}, source.extra, splits=("train", "test")
         )
@@ -108,12 +108,21 @@ def backtest(settings: ForecastingSettings, source: SeriesSource) -> dict[str, f
     return scores.metrics()
 
 
-def moved_border(border: Borders, part: int, parts: int) -> Borders:
-    """Borders as they are before one part of the test part."""
-    length = border.end - border.validation_end
-    start, end = (border.validation_end + length * number // parts for number in (part, part + 1))
-    moved = start - border.validation_end
-    return replace(border, train_end=border.train_end + moved, validation_end=start, end=end)
+def moved_border(border: Borders, part: int, settings: ForecastingSettings) -> Borders:
+    """Borders as they are before one part of the test windows, so that each of them is in one part.
+
+    The end is that of the part's last window, which may reach into the next part.
+    """
+    evaluation, horizon = settings.evaluation, settings.data.horizon
+    windows = len(border.test_steps(horizon, evaluation.stride))
+    first, behind = (windows * number // evaluation.refits for number in (part, part + 1))
+    moved = first * evaluation.stride
+    return replace(
+        border,
+        train_end=border.train_end + moved,
+        validation_end=border.validation_end + moved,
+        end=border.validation_end + (behind - 1) * evaluation.stride + horizon,
+    )
 
 
 def _statistical(settings: ForecastingSettings, source: SeriesSource) -> dict[str, dict[str, float]]:

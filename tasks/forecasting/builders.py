@@ -21,7 +21,7 @@ from common.forecast_metrics import naive2
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.data import ETT, M4, M4_COLUMNS, PACKAGE, PACKAGED, SOURCES, columns_of
 from tasks.forecasting.series import Series, SeriesSet, read_series
-from tasks.forecasting.windows import Borders, SeriesSource, cut_by_shares
+from tasks.forecasting.windows import Borders, SeriesSource, check_ratios, cut_by_shares
 
 # The competition gives no times of its own.
 M4_START = pd.Timestamp("2000-01-03")
@@ -55,6 +55,15 @@ def open_labelled(path: Path, settings: ForecastingSettings) -> SeriesSource:
     """Open a table of which every window is scored; scales are those of the table itself."""
     data = settings.data
     series = read_series(check_table(path), columns_of(data), data.frequency, data.fill, data.skip_bad_rows)
+    needed = data.look_back + data.horizon
+    for one in series.series:
+        if len(one) < needed:
+            raise UserError(
+                f"{path}: {one.title} has {len(one):,} steps; to read {data.look_back:,} and score "
+                f"{data.horizon:,}, {needed:,} are needed: give more, or leave it out."
+            )
+    if settings.model.kind == "es_rnn":
+        check_ratios(str(path), series)
     borders = [Borders(0, len(one), 0, len(one)) for one in series.series]
     information = SourceInformation(path.name, "Your own file.", "", "", "")
     return SeriesSource(information, series, borders, settings, {}, splits=("test",))

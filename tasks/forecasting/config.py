@@ -55,6 +55,13 @@ class ForecastingDataSettings(DataSettings):
         1.0, gt=0, le=1, description="latest share of the training part that is trained on"
     )
 
+    @pydantic.field_validator("seasons")
+    @classmethod
+    def _shortest_season_first(cls, seasons: list[int] | None) -> list[int] | None:
+        if seasons is not None and (not seasons or sorted(set(seasons)) != seasons):
+            raise ValueError("data.seasons must rise, e.g. [24, 168]; [1] is none")
+        return seasons
+
 
 class ModelSettings(Settings):
     """The network."""
@@ -128,7 +135,7 @@ class EvaluationSettings(Settings):
     refits: int = Field(
         0,
         ge=0,
-        description="parts of the test part before each of which the model is trained again; 0: it is not",
+        description="parts of the test windows before each of which the model is trained again; 0: it is not",
     )
 
 

@@ -183,6 +183,43 @@ def columns_of(data: Any) -> Columns:
     return columns
 
 
+def check_reading(trained: Any, settings: Any) -> None:
+    """Check that a model answers a table that is read with these settings.
+
+    Args:
+        trained: settings of the model's run.
+        settings: those with what the user changed.
+
+    Raises:
+        UserError: windows or columns are not as many as the model's.
+    """
+    if settings.model != trained.model:
+        raise UserError("SET changes model...., but the model is trained: SET says how a file is read.")
+    for name in ("look_back", "horizon", "frequency"):
+        before, now = getattr(trained.data, name), getattr(settings.data, name)
+        if before != now:
+            raise UserError(
+                f"The model was trained with data.{name}={before}, not {now}: leave that as it is."
+            )
+    before, now = columns_of(trained.data), columns_of(settings.data)
+    for name, variable in (("targets", "DATA_TARGET"), ("past", "DATA_PAST"), ("known", "DATA_KNOWN")):
+        first, second = getattr(before, name), getattr(now, name)
+        if len(first) != len(second):
+            raise UserError(
+                f"{variable} names {len(second)} columns, but the model was trained on {len(first)} "
+                f"({', '.join(first) or 'none'}): name as many, in the same order."
+            )
+    if before.identifier and not now.identifier:
+        raise UserError(
+            "The model was trained on several series: name the column that tells them as DATA_ID."
+        )
+    if now.identifier and not before.identifier:
+        raise UserError(
+            f"DATA_ID={now.identifier} tells several series apart, but the model was trained on one: give a "
+            "table of one series."
+        )
+
+
 def open_series_source(settings: Any) -> ExampleSource:
     """Read the data set or the file that the settings name.
 
@@ -207,9 +244,12 @@ def open_series_source(settings: Any) -> ExampleSource:
     from tasks.forecasting import builders
 
     if data.file is not None:
-        return builders.open_table(settings)
-    if data.dataset in PACKAGED:
-        return builders.open_packaged(settings)
-    return (
-        builders.open_transformers(settings) if data.dataset in ETT else builders.open_competition(settings)
-    )
+        source = builders.open_table(settings)
+    elif data.dataset in PACKAGED:
+        source = builders.open_packaged(settings)
+    elif data.dataset in ETT:
+        source = builders.open_transformers(settings)
+    else:
+        source = builders.open_competition(settings)
+    source.check_refits()
+    return source

@@ -70,7 +70,7 @@ class ForecastScores:
             row["coverage"] = ((quantiles[..., 0] <= truth) & (truth <= quantiles[..., -1])).mean()
         self.rows.append(row)
 
-    def metrics(self, windows: np.ndarray | None = None) -> dict[str, float]:
+    def metrics(self, windows: list[int] | None = None) -> dict[str, float]:
         """Name -> mean over the windows, or over those of these numbers."""
         table = pd.DataFrame(self.rows)
         means = {name: float(value) for name, value in table.iloc[windows or slice(None)].mean().items()}
@@ -118,7 +118,7 @@ def evaluate_answers(
     listed = chosen_origins(len(by_step), STEPS_LISTED)
     tables = {"Errors by step of the horizon": by_step.iloc[listed].to_dict("records")}
     origins = chosen_origins(len(scores.rows), settings.evaluation.origins)
-    if origins:
+    if 0 < len(origins) < len(scores.rows):
         title = f"The model at the {len(origins)} origins of the statistical baselines"
         tables[title] = [scores.metrics(origins)]
     return Evaluation(

@@ -1,6 +1,7 @@
 """The forecaster: a window is normalised, a network foretells each step, the normalisation is undone."""
 
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ from keras import ops
 from common.layers.segment_rnn import SegmentRNN
 from common.serving import Endpoint, ServingModule
 from tasks.forecasting.config import ForecastingSettings
+from tasks.forecasting.data import columns_of
 from tasks.forecasting.models.encoder_decoder import encoder_decoder
 from tasks.forecasting.models.es_rnn import es_rnn
 from tasks.forecasting.models.steps import make_steps
@@ -108,6 +110,33 @@ def _by_channel(settings: ForecastingSettings, shape: WindowShape, values: Any) 
         )(channels)
         outputs = ops.reshape(outputs, (-1, shape.targets, shape.horizon, shape.outputs))
     return ops.transpose(outputs, (0, 2, 1, 3))
+
+
+def signature_notes(settings: ForecastingSettings) -> list[str]:
+    """Say what the inputs and outputs of a run hold, which `complete` settings name."""
+    data, columns = settings.data, columns_of(settings.data)
+    targets = _listed(columns.targets)
+    notes = [
+        f"`history` holds the last {data.look_back} steps of `{data.frequency}`, with the columns "
+        f"{_listed(columns.targets + columns.past)}, in this order and in your units; `forecast` holds "
+        f"{targets} of the next {data.horizon} steps."
+    ]
+    if settings.model.reads_steps and columns.known:
+        notes.append(f"`known` holds {_listed(columns.known)} of both, in this order.")
+    if settings.model.reads_steps and settings.model.calendar:
+        notes.append(
+            "`time`, where it is an input, is that of the last step of `history`: seconds since 1970 on the "
+            "clock of your table."
+        )
+    if columns.identifier:
+        notes.append("`series` names the series; one that was not trained on is scaled by its window.")
+    if settings.model.levels:
+        notes.append(f"`quantiles` are those of the levels {_listed(settings.model.levels)}, in this order.")
+    return notes
+
+
+def _listed(names: Iterable[Any]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 class ForecastingServing(ServingModule):

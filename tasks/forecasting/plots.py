@@ -9,6 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from common.plots import plain, text_fonts
 from common.task import Answer, Example
 
 # Columns drawn of one window.
@@ -28,12 +29,9 @@ def draw_forecasts(
     """
     columns = targets[:MOST_COLUMNS]
     width = 9 if len(columns) == 1 else 5 * len(columns)
-    figure, panels = plt.subplots(
-        len(windows),
-        len(columns),
-        figsize=(width, 2.6 * len(windows)),
-        squeeze=False,
-        layout="constrained",
+    size = (width, 2.6 * len(windows))
+    figure, panels = draw_panels(
+        len(windows), len(columns), size, [*columns, *(example["series"] for example, _ in windows)]
     )
     for row, (example, answer) in zip(panels, windows, strict=True):
         history, truth = np.asarray(example["history"])[-steps:], np.asarray(example["future"])
@@ -41,10 +39,21 @@ def draw_forecasts(
         for number, (panel, target) in enumerate(zip(row, columns, strict=True)):
             draw_forecast(panel, past, history[:, number], ahead, answer, number, levels)
             panel.plot(ahead, truth[:, number], color="black", linewidth=1, label="truth")
-            series = f"{example['series']}: " if example["series"] else ""
-            panel.set(title=f"{series}{target}, read until {example['time']}", xlabel="step")
+            title = name_of(example["series"], target)
+            panel.set(title=f"{title}, read until {example['time']}", xlabel="step")
     name_lines(figure, panels[0, 0])
     return figure
+
+
+def draw_panels(rows: int, columns: int, size: tuple[float, float], names: list[str]) -> tuple[Figure, Any]:
+    """A figure, and its empty panels (rows, columns), whose titles can show these names."""
+    with plt.rc_context({"font.family": text_fonts(names)}):
+        return plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+
+
+def name_of(series: str, target: str) -> str:
+    """What stands above a panel: the series, if there are several, and its column."""
+    return plain(f"{series}: {target}" if series else target)
 
 
 def name_lines(figure: Figure, panel: Axes) -> None:

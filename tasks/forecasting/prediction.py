@@ -6,19 +6,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import pyplot as plt
 
 from common.errors import UserError
 from common.files import whole_file
 from common.plots import save_figure
-from common.prediction import check_table_output
+from common.prediction import check_table_output, notes
 from common.serving import Predictor
 from common.task import Answer, Example
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.data import columns_of
-from tasks.forecasting.plots import draw_forecast, name_lines
+from tasks.forecasting.plots import draw_forecast, draw_panels, name_lines, name_of
 from tasks.forecasting.series import Columns, Series, SeriesSet, read_series
-from tasks.forecasting.windows import told_ahead
+from tasks.forecasting.windows import check_ratios, told_ahead
 
 PLOT_SUFFIXES = (".png", ".pdf", ".svg")
 # Series and columns that one picture shows, and look-backs of their past.
@@ -50,7 +49,11 @@ def predict_table(
     data = settings.data
     columns = columns_of(data)
     found = read_series(path, columns, data.frequency, data.fill, data.skip_bad_rows, with_future=True)
+    for what, count in found.report.items():
+        notes.print(f"{what.replace('_', ' ')}: {count:,}")
     examples = [_example(series, found, settings, path) for series in found.series]
+    if settings.model.kind == "es_rnn":
+        check_ratios(str(path), found, data.look_back)
     answers = [answer for _, answer in predictor.answer_all(examples)]
     levels = settings.model.levels
     rows = [
@@ -72,11 +75,10 @@ def predict_table(
 def _example(series: Series, found: SeriesSet, settings: ForecastingSettings, path: Path) -> Example:
     """The last window of a series; what lies ahead is known of the known columns alone."""
     data, steps = settings.data, len(series)
-    name = f"the series {series.name!r}" if series.name else "the series"
     if steps < data.look_back:
         raise UserError(
-            f"{path}: {name} has {steps:,} steps with values; the model reads {data.look_back:,}: give the "
-            f"last {data.look_back:,} at least."
+            f"{path}: {series.title} has {steps:,} steps with values; the model reads {data.look_back:,}: "
+            f"give the last {data.look_back:,} at least."
         )
     example: Example = {
         "series": series.name,
@@ -87,7 +89,7 @@ def _example(series: Series, found: SeriesSet, settings: ForecastingSettings, pa
     missing = data.look_back + data.horizon - len(example.get("known", ()))
     if "known" in example and missing:
         raise UserError(
-            f"{path}: {name} lacks {missing:,} of the {data.horizon:,} rows ahead: the model needs "
+            f"{path}: {series.title} lacks {missing:,} of the {data.horizon:,} rows ahead: the model needs "
             f"{', '.join(found.columns.known)} there; add rows with {found.columns.time} and these columns, "
             "and leave the other cells empty."
         )
@@ -134,16 +136,14 @@ def _draw(found: SeriesSet, answers: list[Answer], settings: ForecastingSettings
         for series, answer in zip(found.series, answers, strict=True)
         for number in range(len(found.columns.targets))
     ][:MOST_PANELS]
-    figure, panels = plt.subplots(
-        len(shown), 1, figsize=(9, 3 * len(shown)), squeeze=False, layout="constrained"
-    )
+    names = [*found.columns.targets, *(series.name for series, _, _ in shown)]
+    figure, panels = draw_panels(len(shown), 1, (9, 3 * len(shown)), names)
     for panel, (series, answer, number) in zip(panels[:, 0], shown, strict=True):
         first = max(0, len(series) - PAST_DRAWN * settings.data.look_back)
         past, values = series.times[first : len(series)], series.values[first:, number]
         ahead = _ahead(series, found, len(answer["forecast"]))
         draw_forecast(panel, past, values, ahead, answer, number, settings.model.levels)
-        target = found.columns.targets[number]
-        panel.set(title=f"{series.name}: {target}" if series.name else target)
+        panel.set(title=name_of(series.name, found.columns.targets[number]))
         panel.tick_params(axis="x", labelrotation=30)
     name_lines(figure, panels[0, 0])
     save_figure(figure, plot)

@@ -13,8 +13,8 @@ from common.errors import UserError
 from common.files import read_record, write_json
 from common.task import Example, Preprocessing
 from tasks.forecasting.config import ForecastingSettings
-from tasks.forecasting.series import DAY, calendar_cycles
-from tasks.forecasting.windows import SeriesSource
+from tasks.forecasting.times import DAY, calendar_cycles
+from tasks.forecasting.windows import SeriesSource, check_ratios
 
 FILE = "series.json"
 # A window that hardly moves is not blown up by more than this.
@@ -81,7 +81,7 @@ class ForecastingPreprocessing(Preprocessing):
         found, columns = source.statistics, source.data.columns
         mean, deviation = found.mean, found.deviation
         if settings.model.kind == "es_rnn":
-            source.check_ratios()
+            check_ratios(source.name, source.data)
             # Ratios are what is smoothed: sizes are divided out, and nothing is taken off.
             mean, deviation = np.zeros_like(mean), mean
         return cls(

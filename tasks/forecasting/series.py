@@ -4,7 +4,6 @@ What is wrong with a table is said in one line with file and line. Missing steps
 where that was asked for.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,18 +13,11 @@ import pandas as pd
 
 from common.data.tables import BadRow, read_rows
 from common.errors import UserError
+from tasks.forecasting.times import checked_frequency, parse_times
 
-ZONE = re.compile(r"(?<=\d)\s*(Z|UTC|[+-]\d\d:?\d\d)$")
 WORDS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
 # Empty, or how pandas and R write that nothing is there.
-MISSING = {"", "na", "nan", "null", "none"}
-# Grids that are no fixed number of seconds, the widest first.
-CALENDAR_FREQUENCIES = ("YS", "YE", "QS", "QE", "MS", "ME", "B")
-SEASONS = {"YS": [1], "YE": [1], "QS": [4], "QE": [4], "MS": [12], "ME": [12], "B": [5]}
-DAY, WEEK = 86_400, 7 * 86_400
-# Mean length of a step in seconds, of the grids that are no fixed number of them.
-YEAR = 365.2425 * DAY
-STEP_SECONDS = {"Y": YEAR, "Q": YEAR / 4, "M": YEAR / 12, "B": DAY}
+MISSING = {"", "na", "n/a", "#n/a", "nan", "null", "none"}
 
 
 @dataclass(frozen=True)
@@ -73,6 +65,11 @@ class Series:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def title(self) -> str:
+        """How a message calls it."""
+        return f"the series {self.name!r}" if self.name else "the series"
 
 
 @dataclass(frozen=True)
@@ -142,42 +139,6 @@ def read_series(
     return SeriesSet(series, columns, found.pop(), {name: count for name, count in report.items() if count})
 
 
-def parse_times(texts: pd.Series, origins: Sequence[str]) -> tuple[pd.DatetimeIndex, str]:
-    """Read times written all in one way; returns the clock they show, and the zone written behind them.
-
-    Raises:
-        UserError: one cannot be read, or they are of several zones.
-    """
-    texts = texts.str.strip()
-    zones = texts.str.extract(ZONE, expand=False).fillna("")
-    zone = zones.iloc[0]
-    other = np.flatnonzero(zones != zone)
-    if len(other):
-        first, second = zone or "no zone", zones.iloc[other[0]] or "no zone"
-        raise UserError(
-            f"{origins[other[0]]}: mixed time zones: this time has {second}, the first one {first}: write "
-            "all times in one zone, e.g. UTC."
-        )
-    times = _clock_times(texts.str.replace(ZONE, "", regex=True))
-    bad = np.flatnonzero(times.isna())
-    if len(bad):
-        first = texts.iloc[0] if bad[0] else "2024-01-31 13:30"
-        raise UserError(
-            f"{origins[bad[0]]}: the time {texts.iloc[bad[0]]!r} cannot be read: write it like {first!r}."
-        )
-    return pd.DatetimeIndex(times).as_unit("s"), zone
-
-
-def _clock_times(texts: pd.Series) -> pd.Series:
-    """Times; 01/02 is the second of January, unless a later row shows that days stand before months."""
-    times = pd.to_datetime(texts, errors="coerce")
-    if times.isna().any():
-        days_first = pd.to_datetime(texts, errors="coerce", dayfirst=True)
-        if days_first.isna().sum() < times.isna().sum():
-            return days_first
-    return times
-
-
 def parse_numbers(texts: pd.Series, name: str, origins: Sequence[str]) -> np.ndarray:
     """Read the numbers of a column; TRUE is 1, FALSE 0, an empty cell NaN.
 
@@ -197,52 +158,6 @@ def parse_numbers(texts: pd.Series, name: str, origins: Sequence[str]) -> np.nda
     return numbers
 
 
-def infer_frequency(times: pd.DatetimeIndex) -> str | None:
-    """Name the time step of rising times of which some may be missing; None if they are on no grid."""
-    if len(times) < 3:
-        return None
-    found = pd.infer_freq(times)
-    if found is not None:
-        return pd.tseries.frequencies.to_offset(found).freqstr
-    step = pd.Series(np.diff(times.asi8)).mode().iloc[0]  # seconds
-    if step >= 27 * DAY or (step == DAY and (times.dayofweek < 5).all()):
-        for candidate in CALENDAR_FREQUENCIES:
-            grid = pd.date_range(times[0], times[-1], freq=candidate)
-            if times.isin(grid).all() and len(times) > len(grid) / 2:
-                return candidate
-    on_grid = (times.asi8 - times.asi8[0]) % step == 0
-    return pd.tseries.frequencies.to_offset(pd.Timedelta(seconds=step)).freqstr if on_grid.all() else None
-
-
-def step_seconds(frequency: str) -> float:
-    """Mean length of a time step."""
-    offset = pd.tseries.frequencies.to_offset(frequency)
-    letters = offset.freqstr.lstrip("0123456789").partition("-")[0]
-    if letters[:1] in STEP_SECONDS and letters in ("YS", "YE", "QS", "QE", "MS", "ME", "B"):
-        return STEP_SECONDS[letters[0]] * offset.n
-    if letters == "W":
-        return float(WEEK * offset.n)
-    return pd.Timedelta(offset).total_seconds()
-
-
-def seasons_of(frequency: str) -> list[int]:
-    """Steps after which a series of this time step is usually like before, shortest first."""
-    letters = frequency.partition("-")[0]
-    if letters in SEASONS:
-        return SEASONS[letters]
-    step = step_seconds(frequency)
-    if step >= WEEK:
-        return [max(1, round(YEAR / step))]
-    lengths = (WEEK,) if step >= DAY else (DAY, WEEK)
-    return [max(1, round(length / step)) for length in lengths]
-
-
-def calendar_cycles(step: float) -> list[float]:
-    """Lengths in seconds of day, week and year, and of their halves, that are longer than two steps."""
-    cycles = (DAY / 2, DAY, WEEK / 2, WEEK, YEAR / 2, YEAR)
-    return [cycle for cycle in cycles if cycle > 2 * step]
-
-
 @dataclass(frozen=True)
 class _Grid:
     frequency: str
@@ -259,7 +174,7 @@ def _on_grid(part: pd.DataFrame, frequency: str | None, fill: str, report: dict[
     if len(back):
         raise UserError(
             f"{origins[back[0] + 1]}: the time {times[back[0] + 1]} comes after {times[back[0]]}: times are "
-            "out of order; sort the rows by time."
+            "out of order; sort the rows by time, or name the column that tells series apart as DATA_ID."
         )
     double = np.flatnonzero(steps == 0)
     if len(double):
@@ -272,7 +187,7 @@ def _on_grid(part: pd.DataFrame, frequency: str | None, fill: str, report: dict[
         report["doubles_dropped"] += len(double)
         kept = ~times.duplicated(keep="last")
         part, times, origins = part[kept], times[kept], [o for o, k in zip(origins, kept, strict=True) if k]
-    frequency = _checked_frequency(times, frequency, origins)
+    frequency = checked_frequency(times, frequency, origins)
     grid = pd.date_range(times[0], times[-1], freq=frequency, unit="s")
     outside = np.flatnonzero(~times.isin(grid))
     if len(outside):
@@ -294,24 +209,6 @@ def _on_grid(part: pd.DataFrame, frequency: str | None, fill: str, report: dict[
 
 def _and_more(count: int) -> str:
     return f" (and {count - 1:,} more)" if count > 1 else ""
-
-
-def _checked_frequency(times: pd.DatetimeIndex, frequency: str | None, origins: Sequence[str]) -> str:
-    if frequency is not None:
-        try:
-            return pd.tseries.frequencies.to_offset(frequency).freqstr
-        except ValueError:
-            raise UserError(
-                f"Setting data.frequency={frequency!r} is no time step that pandas knows: write h, 15min, D, "
-                "W, MS, QS or YS."
-            ) from None
-    found = infer_frequency(times)
-    if found is None:
-        raise UserError(
-            f"{origins[0]}: the times from here on have no regular step: put them on one, or name it as "
-            "data.frequency and set data.fill."
-        )
-    return found
 
 
 def _series(

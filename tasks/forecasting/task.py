@@ -14,10 +14,10 @@ from common.serving import STEPS_PER_BATCH, Predictor, ServingModule
 from common.task import Answer, Evaluation, Example, Task
 from tasks.forecasting.baselines import score_baselines
 from tasks.forecasting.config import ForecastingSettings
-from tasks.forecasting.data import SOURCES, open_series_source
+from tasks.forecasting.data import SOURCES, check_reading, open_series_source
 from tasks.forecasting.evaluation import evaluate_answers
 from tasks.forecasting.fitting import loss_of
-from tasks.forecasting.model import ForecastingServing, build_model
+from tasks.forecasting.model import ForecastingServing, build_model, signature_notes
 from tasks.forecasting.prediction import predict_table
 from tasks.forecasting.preprocessing import ForecastingPreprocessing, raw_windows
 from tasks.forecasting.windows import SeriesSource, WindowBatches
@@ -72,6 +72,10 @@ class ForecastingTask(Task):
 
         yield from open_labelled(path, settings).examples("test")
 
+    def check_reading(self, trained: ForecastingSettings, settings: ForecastingSettings) -> None:
+        """The table of a model has the columns and the steps that it learned from."""
+        check_reading(trained, settings)
+
     def learn_preprocessing(
         self, settings: ForecastingSettings, source: SeriesSource
     ) -> ForecastingPreprocessing:
@@ -113,6 +117,10 @@ class ForecastingTask(Task):
     ) -> ServingModule:
         """Join scaling, model and quantiles."""
         return ForecastingServing(preprocessing, model)
+
+    def signature_notes(self, settings: ForecastingSettings, labels: list[str]) -> list[str]:
+        """What the columns, the levels and the time are."""
+        return signature_notes(settings)
 
     def request(self, examples: list[Example]) -> dict[str, tf.Tensor]:
         """Windows as tensors."""

@@ -18,7 +18,8 @@ from common.data.source import ExampleSource, SourceInformation
 from common.errors import UserError
 from common.forecast_metrics import seasonal_naive_error
 from tasks.forecasting.config import ForecastingSettings
-from tasks.forecasting.series import Series, SeriesSet, calendar_cycles, seasons_of, step_seconds
+from tasks.forecasting.series import Series, SeriesSet
+from tasks.forecasting.times import calendar_cycles, seasons_of, step_seconds
 
 SPLITS = ("train", "validation", "test")
 
@@ -47,6 +48,10 @@ class Borders:
         number = SPLITS.index(split)
         return starts[number], starts[number + 1]
 
+    def test_steps(self, horizon: int, stride: int) -> np.ndarray:
+        """First target steps of the test windows: (windows,)."""
+        return np.arange(self.validation_end, self.end - horizon + 1, stride)
+
 
 def cut_by_shares(series: Series, settings: ForecastingSettings) -> Borders:
     """Give the last steps to test, those before to validation; each has room for a horizon.
@@ -55,18 +60,45 @@ def cut_by_shares(series: Series, settings: ForecastingSettings) -> Borders:
         UserError: the series is too short for that.
     """
     data, length = settings.data, len(series)
+    needed = data.look_back + data.horizon
     test = max(data.horizon, round(data.test_fraction * length))
     validation = max(data.horizon, round(data.validation_fraction * length))
     train_end = length - test - validation
-    if train_end < data.look_back + data.horizon:
-        name = f"The series {series.name!r}" if series.name else "The series"
+    if train_end < needed:
         raise UserError(
-            f"{name} has {length:,} steps: {max(0, train_end):,} are left for training beside validation and "
-            f"test, but a look-back of {data.look_back:,} and a horizon of {data.horizon:,} need "
-            f"{data.look_back + data.horizon:,}: set a smaller data.look_back or data.horizon, or give more."
+            f"{data.file or data.dataset}: {series.title} has {length:,} steps: {max(0, train_end):,} are "
+            f"left for training beside validation and test, but a look-back of {data.look_back:,} and a "
+            f"horizon of {data.horizon:,} need {needed:,}: set a smaller data.look_back or data.horizon, or "
+            "give more."
         )
     start = round((1 - data.training_share) * train_end)
-    return Borders(min(start, train_end - data.look_back - data.horizon), train_end, length - test, length)
+    return Borders(min(start, train_end - needed), train_end, length - test, length)
+
+
+def check_ratios(name: str, data: SeriesSet, steps: int | None = None) -> None:
+    """Check that es_rnn can smooth series: they have one column, which is above zero.
+
+    Args:
+        name: of the data set or the file.
+        data: the series.
+        steps: how many that are read, at the end of each series; None for all.
+
+    Raises:
+        UserError: it cannot.
+    """
+    if len(data.columns.targets) > 1:
+        raise UserError(
+            f"{name}: model.kind=es_rnn forecasts one column, not {len(data.columns.targets)}: name one as "
+            "data.target_columns, or give the table in long format."
+        )
+    for series in data.series:
+        first = 0 if steps is None else max(0, len(series) - steps)
+        low = np.flatnonzero(series.values[first:, 0] <= 0)
+        if len(low):
+            raise UserError(
+                f"{name}: {series.title} is not positive at {series.times[first + low[0]]}: "
+                "model.kind=es_rnn takes logarithms; leave the series out, or train another kind."
+            )
 
 
 def told_ahead(settings: ForecastingSettings, series: Series, step: int, frequency: str) -> dict[str, Any]:
@@ -149,7 +181,7 @@ class SeriesSource(ExampleSource):
         self.seasons = settings.data.seasons or seasons_of(data.frequency)
         self.report = dict(data.report)
         self.extra = extra
-        self.statistics = self._measure()
+        self.statistics = self._measure(" in the training part" if "train" in splits else "")
         self.counts = {split: len(self.windows(split)) for split in splits}
         for split, count in self.counts.items():
             if not count:
@@ -171,6 +203,16 @@ class SeriesSource(ExampleSource):
     def step_seconds(self) -> float:
         """Mean length of a time step."""
         return step_seconds(self.data.frequency)
+
+    def check_refits(self) -> None:
+        """Raise a UserError if there are fewer test windows than times to train the model again."""
+        evaluation, horizon = self.settings.evaluation, self.settings.data.horizon
+        most = max(len(border.test_steps(horizon, evaluation.stride)) for border in self.borders)
+        if evaluation.refits > most:
+            raise UserError(
+                f"{self.name}: evaluation.refits={evaluation.refits}, but no series has more than {most:,} "
+                "test windows: set fewer, or a smaller evaluation.stride or data.horizon."
+            )
 
     def windows(self, split: str) -> np.ndarray:
         """Series number and first target step of each window of a split: (windows, 2)."""
@@ -212,23 +254,7 @@ class SeriesSource(ExampleSource):
         example |= told_ahead(self.settings, series, step, self.data.frequency)
         return example | (self.extra(number, step) if is_test and self.extra else {})
 
-    def check_ratios(self) -> None:
-        """Raise a UserError if the series are none that es_rnn can smooth: one column, above zero."""
-        if self.targets > 1:
-            raise UserError(
-                f"{self.name}: model.kind=es_rnn forecasts one column, not {self.targets}: name one as "
-                "data.target_columns, or give the table in long format."
-            )
-        for series in self.data.series:
-            low = np.flatnonzero((series.values[:, : self.targets] <= 0).any(axis=1))
-            if len(low):
-                name = f"The series {series.name!r}" if series.name else f"{self.name}: the series"
-                raise UserError(
-                    f"{name} is not positive at {series.times[low[0]]}: model.kind=es_rnn takes logarithms; "
-                    "choose another kind."
-                )
-
-    def _measure(self) -> Statistics:
+    def _measure(self, where: str) -> Statistics:
         columns = [*self.data.columns.targets, *self.data.columns.past]
         means, deviations, errors, known = [], [], [], []
         for series, border in zip(self.data.series, self.borders, strict=True):
@@ -243,9 +269,8 @@ class SeriesSource(ExampleSource):
             for number in np.flatnonzero(
                 deviations[-1][: self.targets] <= 1e-9 * np.abs(means[-1][: self.targets])
             ):
-                where = f" of the series {series.name!r}" if series.name else ""
                 raise UserError(
-                    f"{self.name}: the column {columns[number]!r}{where} is constant in the training part "
+                    f"{self.name}: the column {columns[number]!r} of {series.title} is constant{where} "
                     f"({means[-1][number]:g}): there is nothing to forecast; leave it out."
                 )
         deviation = np.stack(deviations)

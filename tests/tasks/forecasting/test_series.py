@@ -4,14 +4,7 @@ import pytest
 from series_case import hourly
 
 from common.errors import UserError
-from tasks.forecasting.series import (
-    Columns,
-    infer_frequency,
-    parse_times,
-    read_series,
-    seasons_of,
-    step_seconds,
-)
+from tasks.forecasting.series import Columns, read_series
 
 COLUMNS = Columns("date", ("units",))
 
@@ -40,29 +33,6 @@ def test_long_table_keeps_each_series_apart(tmp_path):
     np.testing.assert_array_equal(found.series[1].values[:, 0], hourly(40, seed=2)["units"])
 
 
-@pytest.mark.parametrize(
-    ("frequency", "seasons", "seconds"),
-    [
-        ("15min", [96, 672], 900),
-        ("h", [24, 168], 3600),
-        ("D", [7], 86400),
-        ("B", [5], 86400),
-        ("W-SUN", [52], 604800),
-        ("MS", [12], 365.2425 * 86400 / 12),
-        ("QE-DEC", [4], 365.2425 * 86400 / 4),
-        ("YS-JAN", [1], 365.2425 * 86400),
-    ],
-)
-def test_frequency_is_found_where_steps_are_missing_too(frequency, seasons, seconds):
-    times = pd.date_range("2020-01-01", periods=40, freq=frequency).as_unit("s")
-    whole, holed = infer_frequency(times), infer_frequency(times.delete([7, 8, 20]))
-    for found in (whole, holed):
-        grid = pd.date_range(times[0], periods=40, freq=found).as_unit("s")
-        assert grid.equals(times)
-        assert step_seconds(found) == pytest.approx(seconds)
-    assert seasons_of(whole) == seasons
-
-
 def test_missing_steps_and_cells_are_filled_when_asked(tmp_path):
     table = hourly(30)
     table.loc[5, "units"] = np.nan
@@ -88,12 +58,6 @@ def test_doubles_are_an_error_or_the_last_counts(tmp_path):
     assert (len(found.series[0]), found.report) == (20, {"doubles_dropped": 1})
 
 
-def test_times_of_one_zone_keep_their_clock():
-    texts = pd.Series(["2024-01-01T10:00:00+10:00", "2024-01-01T11:00:00+10:00"])
-    times, zone = parse_times(texts, ["a:1", "a:2"])
-    assert (str(times[0]), zone) == ("2024-01-01 10:00:00", "+10:00")
-
-
 def changed(row, column, value):
     table = hourly(30).astype({"units": object, "date": object})
     table.loc[row, column] = value
@@ -105,11 +69,16 @@ def changed(row, column, value):
     [
         (changed(4, "date", "soon"), r"table.csv:6: the time 'soon' cannot be read: write it like '2024"),
         (changed(4, "date", "2024-01-01 04:00+02:00"), r"table.csv:6: mixed time zones: .*\+02:00.* no zone"),
-        (changed(4, "date", "2023-01-01 04:00"), r"table.csv:6: the time 2023-01-01 .* out of order"),
+        (
+            changed(4, "date", "2023-01-01 04:00"),
+            r"table.csv:6: the time 2023-.* out of order.* DATA_ID",
+        ),
+        (hourly(2), r"table.csv:2: the series that begins here is too short, with 2 of at least 3 rows"),
         (changed(4, "date", "2024-01-01 04:30"), r"table.csv:6: the time .* does not fit|regular step"),
         (changed(4, "units", "many"), r"table.csv:6: 'many' in the column 'units' is no number"),
         (changed(4, "units", "inf"), r"table.csv:6: 'inf' in the column 'units' is infinite"),
         (changed(4, "units", ""), r"table.csv:6: the cell of the column 'units' is empty"),
+        (changed(4, "units", "n/a"), r"table.csv:6: the cell of the column 'units' is empty"),
         (changed(4, "units", "NaN"), r"table.csv:6: the cell of the column 'units' is empty"),
         (hourly(30).drop(columns="units"), r"table.csv:1: there is no column 'units'"),
         (hourly(30)[:0], r"has a header but no rows"),
@@ -118,13 +87,6 @@ def changed(row, column, value):
 def test_what_is_wrong_is_said_with_its_line(tmp_path, table, message):
     with pytest.raises(UserError, match=message):
         read_series(written(tmp_path, table), COLUMNS)
-
-
-@pytest.mark.parametrize("written_as", ["%d/%m/%Y", "%d.%m.%Y", "%m/%d/%Y", "%d-%b-%Y", "%Y-%m-%d"])
-def test_days_may_stand_before_months(written_as):
-    days = pd.Series(pd.date_range("2024-02-01", periods=40))
-    times, _ = parse_times(days.dt.strftime(written_as), [""] * 40)
-    assert list(times) == list(days)
 
 
 def test_one_wrong_time_step_is_named_with_its_line(tmp_path):

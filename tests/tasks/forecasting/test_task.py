@@ -9,7 +9,9 @@ from task_case import invoke, run_task_test
 from typer.testing import CliRunner
 
 from common.cli import app
-from common.config import load_settings
+from common.config import load_settings, override_settings
+from common.errors import UserError
+from common.plots import save_figure
 from common.runs import find_run
 from common.serving import run_predictor
 from common.task import find_task
@@ -19,8 +21,9 @@ from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.data import open_series_source
 from tasks.forecasting.evaluation import ForecastScores
 from tasks.forecasting.fitting import Forecaster
-from tasks.forecasting.model import ForecastingServing
-from tasks.forecasting.prediction import forecast_rows
+from tasks.forecasting.model import ForecastingServing, signature_notes
+from tasks.forecasting.plots import draw_forecasts
+from tasks.forecasting.prediction import forecast_rows, predict_table
 from tasks.forecasting.preprocessing import ForecastingPreprocessing, raw_windows
 from tasks.forecasting.series import Columns, read_series
 
@@ -116,6 +119,32 @@ def test_predict_writes_times_forecast_interval_and_picture(at_home, tmp_path):
     np.testing.assert_allclose(answers["units"], predictor.answer([example])[0]["forecast"][:, 0], rtol=1e-6)
 
 
+def test_the_card_of_an_export_says_what_inputs_and_outputs_hold(at_home):
+    settings = find_run("small", "forecasting").settings(ForecastingSettings)
+    notes = " ".join(signature_notes(override_settings(settings, {"data.frequency": "h"})))
+    for part in (
+        "last 48 steps of `h`, with the columns `units`, `warmth`, in this order",
+        "`forecast` holds `units` of the next 12",
+        "`known` holds `holiday`",
+        "levels `0.1`, `0.5`, `0.9`",
+    ):
+        assert part in notes
+    assert "`series`" not in notes
+
+
+def test_names_are_drawn_as_they_are_written(tmp_path):
+    example = {
+        "series": "$a$ \\b",
+        "time": "2024-01-01",
+        "history": np.ones((9, 1)),
+        "future": np.ones((3, 1)),
+    }
+    figure = draw_forecasts([(example, {"forecast": np.ones((3, 1))})], ["US$ $\\x$"], [], 5)
+    save_figure(figure, tmp_path / "drawn.png")
+    title = figure.axes[0].get_title()
+    assert title == r"\$a\$ \b: US\$ \$\x\$, read until 2024-01-01"
+
+
 @pytest.mark.parametrize(("frequency", "next_time"), [("D", "2024-01-31"), ("12h", "2024-01-16 00:00:00")])
 def test_rows_ahead_are_written_like_the_table(tmp_path, frequency, next_time):
     times = pd.date_range("2024-01-01", periods=30, freq=frequency)
@@ -139,6 +168,20 @@ def test_rows_ahead_are_written_like_the_table(tmp_path, frequency, next_time):
         ),
         (60, 12, ["--column", "past=heat"], "there is no column 'heat'"),
         (60, 12, ["--plot", "picture.txt"], "PLOT=picture.txt must end in one of .png, .pdf, .svg"),
+        (
+            60,
+            12,
+            ["--column", "target=units,day"],
+            "DATA_TARGET names 2 columns, but the model was trained on 1",
+        ),
+        (
+            60,
+            12,
+            ["--column", "id=day"],
+            "DATA_ID=day tells several series apart, but the model was trained on",
+        ),
+        (60, 12, ["--set", "data.horizon=6"], "The model was trained with data.horizon=12, not 6"),
+        (60, 12, ["--set", "model.units=3"], "the model is trained: SET says how a file is read"),
     ],
 )
 def test_predict_says_what_is_wrong_in_one_line(at_home, tmp_path, rows, ahead, options, message):
@@ -151,6 +194,18 @@ def test_predict_says_what_is_wrong_in_one_line(at_home, tmp_path, rows, ahead, 
     assert not output.exists()
 
 
+def test_predict_fills_when_asked_and_says_what(at_home, tmp_path):
+    table = recent(tmp_path)
+    lines = table.read_text().splitlines(keepends=True)
+    table.write_text("".join(lines[:30] + lines[32:]))
+    arguments = ["predict", "--task", "forecasting", "--input", table, "--output", tmp_path / "out.csv"]
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert (result.exit_code, "is missing after this line (and 1 more)" in result.output) == (2, True)
+    result = invoke(*arguments, "--set", "data.fill=interpolate")
+    assert "steps filled: 2" in result.output
+    assert len(pd.read_csv(tmp_path / "out.csv")) == 12
+
+
 def test_a_line_of_text_is_no_series(at_home):
     result = CliRunner().invoke(app, ["predict", "--task", "forecasting", "--text", "1 2 3"])
     assert (result.exit_code, "answers tables" in result.output) == (2, True)
@@ -161,6 +216,26 @@ def test_evaluate_a_labelled_table(at_home, tmp_path):
     result = invoke("evaluate", "--task", "forecasting", "--data", table, "--output", tmp_path / "scores")
     assert "mase" in result.output
     assert json.loads((tmp_path / "scores" / "metrics.json").read_text())["examples"] == 9
+
+
+@pytest.mark.parametrize(
+    ("steps", "options", "message"),
+    [
+        (59, [], "later.csv: the series has 59 steps; to read 48 and score 12, 60 are needed: give more"),
+        (60, ["--set", "data.look_back=5"], "The model was trained with data.look_back=48, not 5"),
+        (
+            60,
+            ["--column", "target=holiday", "--column", "known=units"],
+            "'holiday' of the series is constant (0)",
+        ),
+    ],
+)
+def test_evaluate_says_what_is_wrong_in_one_line(at_home, tmp_path, steps, options, message):
+    hourly(steps, seed=3).assign(holiday=0).to_csv(tmp_path / "later.csv", index=False)
+    arguments = ["evaluate", "--task", "forecasting", "--data", tmp_path / "later.csv", *options]
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())
 
 
 @pytest.mark.parametrize(
@@ -210,6 +285,11 @@ def test_every_kind_learns_and_answers_in_the_users_units(tmp_path, changes):
         )
         for name in "ab"
     }
+    if prepared.by_series:
+        table.loc[table.index[-1], "units"] = -1.0
+        table.to_csv(tmp_path / "t.csv", index=False)
+        with pytest.raises(UserError, match=r"t.csv: the series 'a' is not positive at 2024-01-10 23:00:00"):
+            predict_table(None, tmp_path / "t.csv", tmp_path / "out.csv", settings, None)
     assert by_shop["a"] == pytest.approx(100, abs=30)
     assert by_shop["b"] == pytest.approx(900, abs=60)
     if settings.model.loss == "quantile":

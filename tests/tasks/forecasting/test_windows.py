@@ -125,8 +125,12 @@ def test_an_unknown_series_is_scaled_by_its_window(tmp_path):
 @pytest.mark.parametrize(
     ("table", "changes", "message"),
     [
-        (hourly(60), {}, r"The series has 60 steps: 36 are left .* need 60: set a smaller data.look_back"),
-        (hourly(300).assign(units=5), {}, r"the column 'units' is constant in the training part \(5\)"),
+        (hourly(60), {}, r"t.csv: the series has 60 steps: 36 are left .* need 60: set a smaller data"),
+        (
+            hourly(300).assign(units=5),
+            {},
+            r"the column 'units' of the series is constant in the training part \(5\)",
+        ),
         (hourly(300), {"data__past_columns": ["units"]}, r"The column 'units' is named twice"),
         (
             hourly(300),
@@ -211,8 +215,21 @@ def test_official_borders_of_ett(tmp_path, monkeypatch):
 
 
 def test_borders_move_through_the_test_part_without_looking_ahead():
+    settings = settings_for("t.csv", data__horizon=12, evaluation__stride=2, evaluation__refits=4)
     border = Borders(train_start=5, train_end=100, validation_end=120, end=161)
-    moved = [moved_border(border, part, 4) for part in range(4)]
-    assert moved[0] == Borders(5, 100, 120, 130)
-    assert [(m.validation_end, m.end) for m in moved] == [(120, 130), (130, 140), (140, 150), (150, 161)]
+    moved = [moved_border(border, part, settings) for part in range(4)]
+    assert moved[0] == Borders(5, 100, 120, 136)
     assert all(m.validation_end - m.train_end == 20 for m in moved)
+    steps = [border.test_steps(12, 2) for border in moved]
+    assert [len(part) for part in steps] == [3, 4, 4, 4]
+    assert np.concatenate(steps).tolist() == list(range(120, 150, 2)) == border.test_steps(12, 2).tolist()
+
+
+def test_more_refits_than_test_windows_are_refused_before_training(tmp_path):
+    with pytest.raises(UserError, match=r"evaluation.refits=20, but no series has more than 19 test windows"):
+        opened(write_hourly(tmp_path / "t.csv", steps=300), evaluation__refits=20)
+
+
+def test_seasons_stand_shortest_first():
+    with pytest.raises(UserError, match=r"data.seasons must rise"):
+        settings_for("t.csv", data__seasons=[168, 24])

@@ -21,7 +21,7 @@ class Header(NamedTuple):
     """What a file says of its picture; all tensors ()."""
 
     kind: Any  # int32, NO_PICTURE, JPEG, PNG, GIF or BMP
-    height: Any  # int64, pixels as they are stored; 0 if the file does not say
+    height: Any  # int64, pixels as they are stored; 0 if the header is not whole
     width: Any  # int64
     orientation: Any  # int32, Exif's 1 to 8; 1 is upright
     bits: Any  # int64, of a sample of a PNG, of a pixel of a BMP, where 0 is a compressed one; 8 of others
@@ -97,29 +97,33 @@ def _read_bmp(data: tf.Tensor) -> tuple[Any, Any, Any]:
 
 
 def _read_jpeg(data: tf.Tensor) -> tuple[Any, Any, Any]:
-    """Height, width and orientation: walk along the segments to the frame, which says the size, past Exif."""
+    """Height, width and orientation: walk along the segments to the scan, past Exif and the frame.
+
+    A file that breaks off before its scan has no size: the decoder would complain of it on its own.
+    """
     size = tf.size(data)
 
-    def go_on(place: Any, exif: Any, frame: Any) -> Any:
-        # Nested, because data must not be read beyond its end.
-        return (frame < 0) & (place + 32 < size) & tf.equal(data[tf.minimum(place, size - 1)], 0xFF)
+    def go_on(place: Any, exif: Any, frame: Any, scan: Any) -> Any:
+        # All is computed in any case, and data must not be read beyond its end.
+        return (scan < 0) & (place + 32 < size) & tf.equal(data[tf.minimum(place, size - 1)], 0xFF)
 
-    def next_segment(place: Any, exif: Any, frame: Any) -> tuple[Any, Any, Any]:
+    def next_segment(place: Any, exif: Any, frame: Any, scan: Any) -> tuple[Any, Any, Any, Any]:
         marker = tf.cast(data[place + 1], tf.int32)
         length = tf.cast(_number(data, place + 2, 2, False), tf.int32)
         is_exif = tf.equal(marker, _EXIF_SEGMENT) & tf.reduce_all(
             tf.equal(data[place + 4 : place + 8], tf.constant(list(b"Exif"), tf.uint8))
         )
         exif = tf.where(is_exif & (exif < 0), place + 10, exif)
-        frame = tf.where(tf.reduce_any(tf.equal(marker, _FRAMES)), place, frame)
+        is_frame = tf.reduce_any(tf.equal(marker, _FRAMES))
+        frame = tf.where(is_frame & (frame < 0), place, frame)
         # Bytes 0xFF may stand before a marker; behind the scan there is no header.
         step = tf.where(tf.equal(marker, 0xFF), 1, 2 + length)
         ends = tf.equal(marker, _SCAN) | tf.equal(marker, _END)
-        return tf.where(ends, size, place + step), exif, frame
+        return place + step, exif, frame, tf.where(ends, place, scan)
 
-    _, exif, frame = tf.while_loop(go_on, next_segment, (2, -1, -1))
-    said = frame >= 0
-    height, width = (tf.where(said, _number(data, frame + place, 2, False), 0) for place in (5, 7))
+    place, exif, frame, scan = tf.while_loop(go_on, next_segment, (2, -1, -1, -1))
+    said = (frame >= 0) & ((scan >= 0) | (place + 32 < size))
+    height, width = (tf.where(said, _number(data, frame + offset, 2, False), 0) for offset in (5, 7))
     orientation = tf.cond(exif >= 0, lambda: _read_orientation(data, exif), lambda: tf.constant(1))
     return height, width, orientation
 

@@ -3,6 +3,8 @@
 Training, evaluate, predict and the SavedModel all call the same `PicturePreprocessor`.
 """
 
+from pathlib import Path
+
 import tensorflow as tf
 from pydantic import Field
 
@@ -11,6 +13,8 @@ from common.picture_headers import BMP, GIF, JPEG, NO_PICTURE, PNG, Header, bmp_
 
 # Pixels; in a smaller picture there is nothing to be seen.
 SMALLEST_SIDE = 8
+# Said of a file whose header is good.
+BROKEN = "is damaged or cut short: its pixels cannot be decoded"
 # Bits of a pixel of the BMP pictures that are read: with a palette, coloured, with a fourth byte.
 BMP_BITS = (8, 24, 32)
 
@@ -22,6 +26,14 @@ class PictureSettings(Settings):
     maximum_pixels: int = Field(
         50_000_000, ge=1, description="pixels of a picture above which it is refused, before it is decoded"
     )
+
+
+def read_picture(path: Path) -> tuple[bytes, str]:
+    """The bytes of a file, and what keeps it from being read, in words that go on after its name."""
+    try:
+        return path.read_bytes(), ""
+    except OSError as error:
+        return b"", f"cannot be read ({error.strerror})"
 
 
 class PicturePreprocessor(tf.Module):
@@ -66,7 +78,7 @@ class PicturePreprocessor(tf.Module):
         try:
             _, problems = self._checked(tf.constant([content], tf.string))
         except tf.errors.OpError:
-            return "is damaged or cut short: its pixels cannot be decoded"
+            return BROKEN
         return problems[0].numpy().decode()
 
     def _read(self, content: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -98,7 +110,7 @@ class PicturePreprocessor(tf.Module):
                 header.height * header.width > self.settings.maximum_pixels,
                 tf.strings.join(["has ", sides, many]),
             ),
-            (tf.equal(header.height * header.width, 0), "is damaged: it does not say how large it is"),
+            (tf.equal(header.height * header.width, 0), "is damaged or cut short: its header is not whole"),
             (tf.equal(header.kind, NO_PICTURE), "is no JPEG, PNG, GIF or BMP picture"),
             (tf.equal(content, ""), "is empty"),
         ):

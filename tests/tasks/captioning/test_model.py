@@ -205,6 +205,8 @@ def test_models_that_see_other_regions_have_no_maps_together(serving):
         model__pretrained=False,
         model__frozen=False,
     )
+    # Without weights of ImageNet it learns the statistics of its batch normalisation.
+    assert not coarse.encoder.keep_statistics
     both = CaptioningServing(serving.preprocessing, [*serving.models, coarse], serving.search_settings)
     assert list(both.endpoints()) == ["serve"]
     assert list(serving.endpoints()) == ["serve", "attention"]

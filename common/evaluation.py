@@ -20,6 +20,9 @@ from common.task import Evaluation, Example, Task
 
 console = Console(highlight=False)
 
+# Signs that a model's name has in a table of scores at least, with its frame.
+_NAME_WIDTH = 14
+
 
 def evaluate_run(task: Task, run: Run, predictor: Predictor, with_baselines: bool = True) -> dict[str, Any]:
     """Score a run on its test split, with the baselines, and write metrics.json, predictions.csv and figures.
@@ -170,18 +173,10 @@ def report(evaluation: Evaluation, record: dict[str, Any], name: str) -> None:
     """Print the scores, the baselines beside them, and the task's tables."""
     shown = [metric for metric in evaluation.metrics if not metric.endswith(("_low", "_high"))]
     where = f"{record['dataset']}, {record.get('split', 'file')}"
-    scores = Table(title=f"{escape(where)}: {record['examples']:,} examples")
-    # Folded, not cut: the folder of an export may be long.
-    scores.add_column("model", overflow="fold")
-    for metric in shown:
-        scores.add_column(metric, justify="right")
-    scores.add_row(
-        f"[bold]{escape(name)}[/bold]", *(_with_interval(evaluation.metrics, metric) for metric in shown)
-    )
+    rows = [(name, [_with_interval(evaluation.metrics, metric) for metric in shown])]
     others = evaluation.variants | record.get("baselines", {})
-    for other, metrics in others.items():
-        scores.add_row(escape(other), *(_number(metrics.get(metric)) for metric in shown))
-    console.print(scores)
+    rows += [(other, [_number(metrics.get(metric)) for metric in shown]) for other, metrics in others.items()]
+    console.print(_scores(f"{escape(where)}: {record['examples']:,} examples", shown, rows))
     for title, rows in evaluation.tables.items():
         table = Table(title=title)
         for column in rows[0]:
@@ -190,6 +185,28 @@ def report(evaluation: Evaluation, record: dict[str, Any], name: str) -> None:
         for row in rows:
             table.add_row(*(_number(value) for value in row.values()))
         console.print(table)
+
+
+def _scores(title: str, metrics: list[str], rows: list[tuple[str, list[str]]]) -> Table:
+    """A row for each model; a column for each where only so no number is cut."""
+    table = Table(title=title)
+    (first, numbers), *others = [(escape(name), numbers) for name, numbers in rows]
+    beside = sum(max(map(len, column)) + 3 for column in zip(metrics, *(row for _, row in rows), strict=True))
+    below = max(map(len, metrics)) + sum(max(map(len, row)) + 3 for _, row in rows)
+    if beside + _NAME_WIDTH <= console.width or below + _NAME_WIDTH > console.width:
+        # Folded, not cut: the folder of an export may be long.
+        table.add_column("model", overflow="fold")
+        for metric in metrics:
+            table.add_column(metric, justify="right")
+        for name, row in ((f"[bold]{first}[/bold]", numbers), *others):
+            table.add_row(name, *row)
+    else:
+        table.add_column("metric", no_wrap=True)
+        for name in (first, *(other for other, _ in others)):
+            table.add_column(name, justify="right", overflow="fold")
+        for metric, *row in zip(metrics, numbers, *(row for _, row in others), strict=True):
+            table.add_row(metric, *row)
+    return table
 
 
 def _with_interval(metrics: dict[str, float], metric: str) -> str:

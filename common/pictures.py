@@ -3,14 +3,20 @@
 Training, evaluate, predict and the SavedModel all call the same `PicturePreprocessor`.
 """
 
+from pathlib import Path
+
 import tensorflow as tf
 from pydantic import Field
 
 from common.config import Settings
-from common.picture_headers import BMP, GIF, JPEG, NO_PICTURE, PNG, Header, read_header
+from common.picture_headers import BMP, GIF, JPEG, NO_PICTURE, PNG, Header, bmp_palette, read_header
 
 # Pixels; in a smaller picture there is nothing to be seen.
 SMALLEST_SIDE = 8
+# Said of a file whose header is good.
+BROKEN = "is damaged or cut short: its pixels cannot be decoded"
+# Bits of a pixel of the BMP pictures that are read: with a palette, coloured, with a fourth byte.
+BMP_BITS = (8, 24, 32)
 
 
 class PictureSettings(Settings):
@@ -22,12 +28,21 @@ class PictureSettings(Settings):
     )
 
 
+def read_picture(path: Path) -> tuple[bytes, str]:
+    """The bytes of a file, and what keeps it from being read, in words that go on after its name."""
+    try:
+        return path.read_bytes(), ""
+    except OSError as error:
+        return b"", f"cannot be read ({error.strerror})"
+
+
 class PicturePreprocessor(tf.Module):
     """Picture files to pixels: decoded, turned upright, laid on white where transparent, and resized.
 
-    JPEG (also grey and CMYK; turned by its Exif flag), PNG (also 16 bits, grey, with a palette or
-    transparent), the first picture of a GIF, and BMP. The sides are stretched to one length each, without
-    regard to their ratio; a picture that is made smaller is smoothed first.
+    JPEG (also grey and CMYK; turned by its Exif flag), PNG (also of 1 to 16 bits, grey, with a palette or
+    transparent), the first picture of a GIF, and BMP (also grey and with a palette of 256 colours). The sides
+    are stretched to one length each, without regard to their ratio; a picture that is made smaller is
+    smoothed first.
 
     What the header of a file shows to be wrong is said in words instead of raised, so that one bad file does
     not spoil the batch. Broken pixels raise: see `problem_of`.
@@ -63,7 +78,7 @@ class PicturePreprocessor(tf.Module):
         try:
             _, problems = self._checked(tf.constant([content], tf.string))
         except tf.errors.OpError:
-            return "is damaged or cut short: its pixels cannot be decoded"
+            return BROKEN
         return problems[0].numpy().decode()
 
     def _read(self, content: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -86,12 +101,16 @@ class PicturePreprocessor(tf.Module):
         problem = tf.constant("")
         # The last that holds is said.
         for wrong, words in (
+            (
+                tf.equal(header.kind, BMP) & ~tf.reduce_any(tf.equal(header.bits, BMP_BITS)),
+                "is a BMP picture of a kind that is not read: save it as PNG",
+            ),
             (tf.minimum(header.height, header.width) < SMALLEST_SIDE, tf.strings.join(["has ", sides, few])),
             (
                 header.height * header.width > self.settings.maximum_pixels,
                 tf.strings.join(["has ", sides, many]),
             ),
-            (tf.equal(header.height * header.width, 0), "is damaged: it does not say how large it is"),
+            (tf.equal(header.height * header.width, 0), "is damaged or cut short: its header is not whole"),
             (tf.equal(header.kind, NO_PICTURE), "is no JPEG, PNG, GIF or BMP picture"),
             (tf.equal(content, ""), "is empty"),
         ):
@@ -101,11 +120,11 @@ class PicturePreprocessor(tf.Module):
     def _pixels(self, content: tf.Tensor, header: Header) -> tf.Tensor:
         decoders = {
             JPEG: lambda: tf.io.decode_jpeg(content, channels=3),
-            PNG: lambda: _on_white(tf.io.decode_png(content, channels=4)),
+            PNG: lambda: _on_white(tf.io.decode_png(content, channels=4), header.bits),
             GIF: lambda: tf.ensure_shape(
                 tf.io.decode_image(content, channels=3, expand_animations=False), [None, None, 3]
             ),
-            BMP: lambda: _three_channels(tf.io.decode_bmp(content)),
+            BMP: lambda: _read_bmp(content),
         }
         # The kind is known here; the library wants a branch for each number all the same.
         picture = tf.switch_case(header.kind, decoders | {NO_PICTURE: decoders[PNG]})
@@ -114,21 +133,30 @@ class PicturePreprocessor(tf.Module):
         return tf.cast(tf.round(tf.clip_by_value(resized, 0, 255)), tf.uint8)
 
 
-def _three_channels(picture: tf.Tensor) -> tf.Tensor:
-    """Grey, coloured or transparent pixels (height, width, 1, 3 or 4) to coloured ones."""
-    channels = tf.shape(picture)[2]
-    return tf.ensure_shape(tf.gather(picture, tf.minimum(tf.range(3), channels - 1), axis=2), [None, None, 3])
+def _read_bmp(content: tf.Tensor) -> tf.Tensor:
+    """Pixels (height, width, 3); numbers of a palette become its colours."""
+    picture = tf.io.decode_bmp(content)  # (height, width, 1, 3 or 4)
+    colours = tf.cond(
+        tf.equal(tf.shape(picture)[2], 1),
+        lambda: tf.gather(bmp_palette(content), tf.cast(picture[..., 0], tf.int32)),
+        lambda: picture[..., :3],
+    )
+    return tf.ensure_shape(colours, [None, None, 3])
 
 
-def _on_white(picture: tf.Tensor) -> tf.Tensor:
-    """Lay pixels (height, width, 4), of which the last number is how opaque they are, on white."""
+def _on_white(picture: tf.Tensor, bits: tf.Tensor) -> tf.Tensor:
+    """Lay pixels (height, width, 4), of which the last number is how opaque they are, on white.
+
+    Where a PNG does not say how opaque it is, the decoder writes the largest number of its `bits`.
+    """
 
     def blended() -> tf.Tensor:
         colours, opaque = tf.cast(picture[..., :3], tf.float32), tf.cast(picture[..., 3:], tf.float32) / 255
         return tf.cast(tf.round(colours * opaque + 255 * (1 - opaque)), tf.uint8)
 
+    largest = tf.cast(2 ** tf.minimum(bits, 8) - 1, tf.uint8)
     # Most pictures are opaque throughout, and large ones would take much memory.
-    return tf.cond(tf.reduce_all(tf.equal(picture[..., 3], 255)), lambda: picture[..., :3], blended)
+    return tf.cond(tf.reduce_all(tf.equal(picture[..., 3], largest)), lambda: picture[..., :3], blended)
 
 
 def _upright(picture: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:

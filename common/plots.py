@@ -67,14 +67,16 @@ def save_figure(figure: Figure, path: Path) -> None:
 def learning_curves(history: list[dict[str, float]], path: Path) -> None:
     """Draw each score over the epochs, training and validation in one panel, and the learning rate."""
     table = pd.DataFrame(history).set_index("epoch")
-    names = [name for name in table.columns if not name.startswith("val_")]
+    names = list(dict.fromkeys(name.removeprefix("val_") for name in table.columns))
     figure, panels = plt.subplots(
         1, len(names), figsize=(4 * len(names), 3), squeeze=False, layout="constrained"
     )
     for panel, name in zip(panels[0], names, strict=True):
-        panel.plot(table.index, table[name], marker="o", label="training")
+        # A score that needs a search is of the validation split alone; of the learning rate there is one.
+        for column, label, colour in ((name, "training", "C0"), (f"val_{name}", "validation", "C1")):
+            if column in table:
+                panel.plot(table.index, table[column], color=colour, marker="o", label=label)
         if f"val_{name}" in table:
-            panel.plot(table.index, table[f"val_{name}"], marker="o", label="validation")
             panel.legend()
         panel.set(title=name.replace("_", " "), xlabel="epoch")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))

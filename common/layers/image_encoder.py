@@ -21,8 +21,7 @@ class ImageEncoder(keras.layers.Layer):
     """Features of the regions of a picture: the map of a convolutional network, row by row.
 
     kind: `small_cnn`, to be trained from scratch; `efficientnet_lite0`, with weights of ImageNet; or the name
-    of a function of keras.applications, such as `MobileNetV2`, with weights that Keras downloads. A network
-    with weights of ImageNet keeps the statistics of its batch normalisation, also where it is trained on.
+    of a function of keras.applications, such as `MobileNetV2`, with weights that Keras downloads.
 
     Input: (batch, height, width, 3), colours from 0 to 255. Output: (batch, regions, features); the regions
     are the cells of the map, see `grid`.
@@ -35,11 +34,13 @@ class ImageEncoder(keras.layers.Layer):
     Source: features of regions: Xu et al., "Show, attend and tell", 2015.
     """
 
-    def __init__(self, kind: str = small_cnn.NAME, **kwargs: Any) -> None:
+    def __init__(self, kind: str = small_cnn.NAME, keep_statistics: bool = False, **kwargs: Any) -> None:
         """Make the network, with random weights.
 
         Args:
             kind: of network.
+            keep_statistics: whether batch normalisation keeps its statistics in training, as it should where
+                a network with weights of ImageNet is trained on.
             kwargs: of keras.layers.Layer; with trainable=False the network is frozen.
 
         Raises:
@@ -47,17 +48,13 @@ class ImageEncoder(keras.layers.Layer):
         """
         super().__init__(**kwargs)
         self.kind = kind
+        self.keep_statistics = keep_statistics
         if kind in NETWORKS:
             self.network = NETWORKS[kind](dtype=self.dtype_policy)
         else:
             self.network = _application(kind)(include_top=False, weights=None)
         self.network.trainable = self.trainable
         self.built = True
-
-    @property
-    def is_pretrained(self) -> bool:
-        """Whether there are weights of ImageNet for this kind."""
-        return self.kind != small_cnn.NAME
 
     @property
     def features(self) -> int:
@@ -79,7 +76,7 @@ class ImageEncoder(keras.layers.Layer):
             for name, values in efficientnet_lite0_weights().items():
                 self.network.get_layer(name).set_weights(values)
             return
-        if not self.is_pretrained:
+        if self.kind == small_cnn.NAME:
             raise UserError(f"There are no weights of ImageNet for {self.kind}; train it from scratch.")
         try:
             pretrained = _application(self.kind)(include_top=False, weights="imagenet")
@@ -94,7 +91,7 @@ class ImageEncoder(keras.layers.Layer):
     def call(self, images: Any, training: bool = False) -> Any:
         """Colours (batch, height, width, 3) to features (batch, regions, features)."""
         images = self._scaled(ops.cast(images, self.compute_dtype))
-        features = self.network(images, training=training and not self.is_pretrained)
+        features = self.network(images, training=training and not self.keep_statistics)
         return ops.reshape(features, (ops.shape(features)[0], -1, self.features))
 
     def _scaled(self, images: Any) -> Any:
@@ -112,7 +109,7 @@ class ImageEncoder(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
-        return super().get_config() | {"kind": self.kind}
+        return super().get_config() | {"kind": self.kind, "keep_statistics": self.keep_statistics}
 
 
 def encoder_names() -> list[str]:

@@ -5,6 +5,7 @@ import gzip
 import json
 import tempfile
 import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -25,7 +26,7 @@ from common.data.staging import STAGING, RawExample, StagingTable
 from common.errors import UserError
 from common.pictures import PicturePreprocessor, PictureSettings
 from tasks.captioning.data import EMOJI_NAMES, SOURCES, TWEMOJI
-from tasks.captioning.folder import folder_digest, read_captions
+from tasks.captioning.folder import folder_digest, read_captions, unreadable_picture
 
 SKIN_TONES = range(0x1F3FB, 0x1F400)
 VARIATION_SELECTOR = 0xFE0F
@@ -69,17 +70,17 @@ class Pictures(SequenceBuilder):
     def raw_examples(self, download_manager: tfds.download.DownloadManager) -> Iterator[RawExample]:
         """Yield the examples whose picture can be read."""
         for example in self.pictures(download_manager):
-            content = self.content(example.features["picture"])
-            problem = self.preprocessor.problem_of(content)
+            try:
+                content = self.content(example.features["picture"])
+                problem = self.preprocessor.problem_of(content)
+            except (OSError, zipfile.BadZipFile, zlib.error) as error:
+                problem = f"cannot be read ({getattr(error, 'strerror', None) or error})"
             if not problem:
                 yield replace(example, duplicate_key=sha256(content).hexdigest())
             elif self.options["skip_bad_rows"]:
                 self.leave_out("pictures_skipped")
             else:
-                raise UserError(
-                    f"{example.origin}: {example.features['name']} {problem}. To leave such pictures out, "
-                    "set data.skip_bad_rows=true."
-                )
+                raise unreadable_picture(example.origin, example.features["name"], problem)
 
     def check_staged(self, staging: StagingTable) -> None:
         """Raise a UserError if a split is empty."""

@@ -40,11 +40,17 @@ def picture_files(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder: name one with pictures.")
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    files = _files(folder, PICTURE_SUFFIXES)
     if not files:
         kinds = ", ".join(PICTURE_SUFFIXES)
         raise UserError(f"{folder} holds no picture: put files there that end in {kinds}.")
     return files
+
+
+def _files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """Files in a folder and below whose names end in one of the suffixes; links to nowhere, too."""
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
+    return sorted(path for path in found if not path.is_dir())
 
 
 def captions_file(path: Path) -> Path | None:
@@ -74,8 +80,9 @@ def folder_digest(path: Path) -> str:
     folder = path.expanduser() if file is None or path.expanduser().is_dir() else file.parent
     digest = sha256(b"" if file is None else file.read_bytes())
     suffixes = PICTURE_SUFFIXES if file is not None else (*PICTURE_SUFFIXES, ".txt")
-    for item in sorted(item for item in folder.rglob("*") if item.suffix.lower() in suffixes):
-        status = item.stat()
+    for item in _files(folder, suffixes):
+        # A link may lead nowhere.
+        status = item.stat() if item.exists() else item.lstat()
         digest.update(f"{item.relative_to(folder)}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
     return digest.hexdigest()
 
@@ -132,6 +139,17 @@ def read_captions(
         if picture.resolve() not in named:
             reject(BadRow(f"{picture} has no caption in {file.name}: add one, or take the picture out."))
     yield from pictures.values()
+
+
+def unreadable_picture(origin: str, name: str, problem: str) -> UserError:
+    """The error of a picture whose caption is good.
+
+    Args:
+        origin: where the picture was named.
+        name: of the picture.
+        problem: what is wrong, in words that go on after the name.
+    """
+    return UserError(f"{origin}: {name} {problem}. To leave such pictures out, set data.skip_bad_rows=true.")
 
 
 def _from_texts(folder: Path, reject: Callable[[BadRow], None]) -> Iterator[CaptionedPicture]:

@@ -57,7 +57,9 @@ class Captioner(keras.Model):
         self.vocabulary_size = vocabulary_size
         self.implementation = implementation
         self.options = options = ModelSettings(**model)
-        self.encoder = ImageEncoder(options.encoder, trainable=not options.frozen, name="encoder")
+        self.encoder = ImageEncoder(
+            options.encoder, options.pretrained, trainable=not options.frozen, name="encoder"
+        )
         self.memory_projection = keras.layers.Dense(options.memory_units, activation="relu", name="memory")
         self.memory_projection.build((None, None, self.encoder.features))
         self.memory_dropout = keras.layers.Dropout(options.memory_dropout)

@@ -12,7 +12,7 @@ from rich.progress import track
 
 from common.errors import UserError
 from common.files import whole_file
-from common.pictures import PicturePreprocessor
+from common.pictures import BROKEN, PicturePreprocessor, read_picture
 from common.plots import save_figure
 from common.prediction import PICTURE_SUFFIXES, check_table_output, notes
 from common.serving import Predictor
@@ -33,29 +33,21 @@ def caption_files(predictor: Predictor, paths: list[Path]) -> Iterator[tuple[Pat
 
 
 def _caption_group(predictor: Predictor, paths: list[Path]) -> list[Answer]:
-    contents = [_content(path) for path in paths]
-    readable = [content for content in contents if isinstance(content, bytes)]
+    contents = [read_picture(path) for path in paths]
+    readable = [content for content, problem in contents if not problem]
     try:
         answered = iter(predictor.answer([{"picture": content} for content in readable]) if readable else ())
     except tf.errors.OpError:
         # The pixels of one are broken, which spoils the batch.
         answered = (_caption_alone(predictor, content) for content in readable)
-    return [next(answered) if isinstance(content, bytes) else _no_caption(content) for content in contents]
+    return [_no_caption(problem) if problem else next(answered) for _, problem in contents]
 
 
 def _caption_alone(predictor: Predictor, content: bytes) -> Answer:
     try:
         return predictor.answer([{"picture": content}])[0]
     except tf.errors.OpError:
-        return _no_caption("is damaged or cut short: its pixels cannot be decoded")
-
-
-def _content(path: Path) -> bytes | str:
-    """The bytes of a file, or what keeps it from being read."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
+        return _no_caption(BROKEN)
 
 
 def _no_caption(problem: str) -> Answer:
@@ -90,6 +82,8 @@ def write_captions(predictor: Predictor, path: Path, output: Path, plot: Path | 
             writer.writeheader()
         for answered, answer in _answers(predictor, path, plot):
             row = {"picture": str(answered.relative_to(path) if path.is_dir() else answered), **answer}
+            if answer["problem"]:
+                row["score"] = None
             if output.suffix == ".jsonl":
                 file.write(json.dumps({name: row[name] for name in COLUMNS}, ensure_ascii=False) + "\n")
             else:

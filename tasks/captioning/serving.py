@@ -18,6 +18,9 @@ class CaptioningServing(ServingModule):
     """Pictures to captions, by one model or by several that answer as one.
 
     Several models agree at each step on the mean of their probabilities; their attention is the mean too.
+
+    Attributes:
+        attends: whether there is attention to be shown.
     """
 
     def __init__(
@@ -37,11 +40,9 @@ class CaptioningServing(ServingModule):
         self.preprocessing = preprocessing
         self.models = models
         self.search_settings = search
-
-    @property
-    def attends(self) -> bool:
-        """Whether there is attention to be shown."""
-        return all(model.attends for model in self.models)
+        # Attention is shown where all models look, and at the same regions.
+        grids = {model.encoder.grid(preprocessing.picture.settings.size) for model in models}
+        self.attends = len(grids) == 1 and all(model.attends for model in models)
 
     def caption(self, picture: tf.Tensor, beam: tf.Tensor, n_best: tf.Tensor) -> dict[str, tf.Tensor]:
         """Picture files (batch,) to their captions.

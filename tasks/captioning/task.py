@@ -13,14 +13,14 @@ from common.data.batching import SequenceBatches
 from common.data.source import Source, SourceInformation
 from common.errors import UserError
 from common.losses import SequenceCrossEntropy
-from common.pictures import PicturePreprocessor
+from common.pictures import PicturePreprocessor, read_picture
 from common.serving import STEPS_PER_BATCH, Predictor, ServingModule
 from common.task import Answer, Evaluation, Example, Task
 from tasks.captioning.config import CaptioningSettings
 from tasks.captioning.data import SOURCES, open_captioning_source
 from tasks.captioning.evaluation import ValidationScores, evaluate_answers, score_baselines
 from tasks.captioning.features import CaptionBatches, keep_features, keep_pixels
-from tasks.captioning.folder import read_captions
+from tasks.captioning.folder import read_captions, unreadable_picture
 from tasks.captioning.model import Captioner, build_model, frozen_encoder
 from tasks.captioning.plots import CaptionedPixels, attention_maps, contact_sheet
 from tasks.captioning.prediction import FILES_AT_ONCE, show_captions, write_captions
@@ -61,15 +61,14 @@ class CaptioningTask(Task):
         data, preprocessor = settings.data, PicturePreprocessor(settings.picture)
         columns = data.picture_column, data.caption_column
         for found in read_captions(path, *columns, data.skip_bad_rows, on_bad_row):
-            content = found.path.read_bytes()
-            problem = preprocessor.problem_of(content)
+            content, problem = read_picture(found.path)
+            problem = problem or preprocessor.problem_of(content)
             if not problem:
                 yield {"name": found.name, "picture": content, "captions": found.captions}
-                continue
-            error = UserError(f"{found.path} {problem}.")
-            if not data.skip_bad_rows:
-                raise error
-            on_bad_row(error)
+            elif data.skip_bad_rows:
+                on_bad_row(UserError(f"{found.origin}: {found.name} {problem}."))
+            else:
+                raise unreadable_picture(found.origin, found.name, problem)
 
     def learn_preprocessing(self, settings: CaptioningSettings, source: Source) -> CaptioningPreprocessing:
         """Learn the pieces of the captions."""

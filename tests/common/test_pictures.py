@@ -38,9 +38,13 @@ FILES = {
     "cmyk": (noise(), encoded(noise().convert("CMYK"), "JPEG", quality=95), 3),
     "bmp": (noise(), encoded(noise(), "BMP"), 2),
     "grey bmp": (GREY, encoded(GREY, "BMP"), 2),
+    "bmp with a palette": (noise().quantize(64), encoded(noise().quantize(64), "BMP"), 2),
+    "transparent bmp": (noise(), encoded(noise().convert("RGBA"), "BMP"), 2),
     "grey jpeg": (GREY, encoded(GREY, "JPEG", quality=95), 3),
     "grey with 16 bits": (GREY, encoded(Image.fromarray(np.asarray(GREY).astype(np.uint16) * 257)), 2),
     "palette": (noise().quantize(64), encoded(noise().quantize(64)), 2),
+    "palette with 4 bits": (noise().quantize(16), encoded(noise().quantize(16), bits=4), 2),
+    "black and white": (GREY.convert("1"), encoded(GREY.convert("1")), 3),
     "first of a gif": (
         noise().quantize(64),
         encoded(noise().quantize(64), "GIF", save_all=True, append_images=[noise(seed=1).quantize(64)]),
@@ -60,6 +64,10 @@ def test_transparent_is_white(read):
     assert pixels(read, encoded(clear)).min() == 255
     half = Image.new("RGBA", (40, 40), (100, 0, 200, 128))
     np.testing.assert_array_equal(pixels(read, encoded(half))[5, 5], [177, 127, 227])
+    few = Image.new("P", (40, 40), 1)
+    few.putpalette([200, 0, 0, 0, 0, 200])
+    assert pixels(read, encoded(few, bits=1, transparency=1)).min() == 255
+    np.testing.assert_array_equal(pixels(read, encoded(few, bits=1, transparency=0))[5, 5], [0, 0, 200])
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -81,8 +89,10 @@ BAD_FILES = {
     "one pixel": (encoded(Image.new("RGB", (1, 1))), "has 1 x 1 pixels; each side needs at least 8"),
     "too large": (huge_png(20_000, 20_000), "has 20000 x 20000 pixels; at most 50000000 are read"),
     "too large bmp": (b"BM" + bytes(16) + b"\x20\x4e\0\0" * 2 + bytes(40), "has 20000 x 20000 pixels"),
-    "header alone": (JPEG[:60], "is damaged: it does not say how large it is"),
-    "two bytes": (b"BM", "is damaged: it does not say how large it is"),
+    "bmp with a bit a pixel": (encoded(GREY.convert("1"), "BMP"), "is a BMP picture of a kind that is not"),
+    "header alone": (JPEG[:60], "is damaged or cut short: its header is not whole"),
+    "no scan": (JPEG[: JPEG.index(b"\xff\xda") - 2], "is damaged or cut short: its header is not whole"),
+    "two bytes": (b"BM", "is damaged or cut short: its header is not whole"),
     "truncated jpeg": (JPEG[: len(JPEG) // 2], "is damaged or cut short"),
     "truncated png": (PNG[: len(PNG) // 2], "is damaged or cut short"),
     "png of no pixels": (huge_png(64, 64), "is damaged or cut short"),

@@ -125,6 +125,19 @@ def test_a_long_name_is_shown_whole(capsys):
     assert classes["Classes"][0]["class"] in column
 
 
+def test_many_scores_stand_below_each_other(capsys):
+    from common.evaluation import report
+    from common.task import Evaluation
+
+    metrics = {f"metric_{number}": number / 8 for number in range(9)}
+    record = {"dataset": "x.csv", "examples": 2, "baselines": {"most frequent": {"metric_8": 0.5}}}
+    report(Evaluation(metrics, variants={"greedy": metrics}), record, "greedy")
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in metrics)
+    assert printed.count("0.1250") == 2
+    assert printed.index("most frequent") < printed.index("metric_0")
+
+
 def test_names_of_files_are_no_markup(trained_workspace, tmp_path):
     table = tmp_path / "[b]x.csv"
     table.write_text("text\n  \na lovely film\n")

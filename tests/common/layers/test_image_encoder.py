@@ -47,11 +47,15 @@ def test_mixed_precision():
     assert keras.backend.standardize_dtype(encoder(PICTURES).dtype) == "bfloat16"
 
 
-def test_only_a_network_from_scratch_learns_its_statistics(encoder):
+@pytest.mark.parametrize("keep_statistics", [False, True])
+def test_statistics_are_learned_or_kept(keep_statistics):
+    encoder = ImageEncoder("small_cnn", keep_statistics=keep_statistics)
     statistics = [weight for weight in encoder.weights if "moving_mean" in weight.path]
     before = [weight.numpy().copy() for weight in statistics]
     encoder(PICTURES, training=True)
-    assert any(np.any(old != new.numpy()) for old, new in zip(before, statistics, strict=True))
+    same = [np.array_equal(old, new.numpy()) for old, new in zip(before, statistics, strict=True)]
+    assert same == [keep_statistics] * len(statistics)
+    assert encoder.get_config()["keep_statistics"] == keep_statistics
 
 
 def test_unknown_kinds_and_weights_that_are_not_there(encoder):

@@ -152,6 +152,29 @@ def test_folders_that_cannot_be_used(own_data, pictures):
         open_with(file=own_data / "texts")
 
 
+def test_pictures_that_cannot_be_opened(own_data):
+    """A link to nowhere stands for any file that is listed and cannot be read; a folder is no file."""
+    texts = write_pictures(own_data / "texts", count=8)
+    (texts / "captions.csv").unlink()
+    for number in range(8):
+        (texts / f"{number:03}.txt").write_text(f"Picture {number}")
+    (texts / "album.png").mkdir()
+    (texts / "007.png").unlink()
+    (texts / "007.png").symlink_to(own_data / "nowhere.png")
+    with pytest.raises(
+        UserError, match=r"007\.txt: 007\.png cannot be read \(No such file.*data.skip_bad_rows=true"
+    ):
+        open_with(file=texts)
+    opened = open_with(file=texts, skip_bad_rows=True)
+    assert (sum(opened.counts.values()), opened.report["pictures_skipped"]) == (7, 1)
+    settings = load_settings(CaptioningSettings, FOLDER, "default", {})
+    labelled = find_task("captioning").labelled_examples
+    with pytest.raises(
+        UserError, match=r"007\.txt: 007\.png cannot be read \(No such file.*data.skip_bad_rows=true"
+    ):
+        list(labelled(texts, settings, [], pytest.fail))
+
+
 def test_equal_pictures_never_straddle_splits(pictures):
     for number in range(10):
         add(pictures, f"copy{number}.png", (pictures / f"{number:03}.png").read_bytes())

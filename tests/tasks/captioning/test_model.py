@@ -1,3 +1,5 @@
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +9,8 @@ from picture_case import encoded, noise
 from common.config import load_settings
 from common.errors import UserError
 from common.losses import SequenceCrossEntropy
-from common.pictures import PicturePreprocessor, PictureSettings
+from common.pictures import BROKEN, PicturePreprocessor, PictureSettings
+from common.serving import Predictor
 from common.subwords import BOUNDARY, SubwordText
 from common.task import find_task
 from tasks.captioning.config import (
@@ -18,6 +21,7 @@ from tasks.captioning.config import (
 )
 from tasks.captioning.features import augmented
 from tasks.captioning.model import build_model, uncovered
+from tasks.captioning.prediction import write_captions
 from tasks.captioning.preprocessing import CaptioningPreprocessing, cleaned
 from tasks.captioning.scores import caption_metrics, caption_words, distinct
 from tasks.captioning.self_critical import CiderReward
@@ -191,6 +195,38 @@ def test_attention_is_a_map_for_each_step(serving):
     sums = outputs["attention"].numpy().sum(axis=(2, 3))
     written = outputs["pieces"].numpy() != b""
     np.testing.assert_allclose(sums[written], 1, rtol=1e-5)
+
+
+def test_models_that_see_other_regions_have_no_maps_together(serving):
+    """32 pixels are 2 x 2 regions of the small network, and 1 x 1 of the other."""
+    coarse = model_with(
+        serving.text.size,
+        model__encoder="efficientnet_lite0",
+        model__pretrained=False,
+        model__frozen=False,
+    )
+    # Without weights of ImageNet it learns the statistics of its batch normalisation.
+    assert not coarse.encoder.keep_statistics
+    both = CaptioningServing(serving.preprocessing, [*serving.models, coarse], serving.search_settings)
+    assert list(both.endpoints()) == ["serve"]
+    assert list(serving.endpoints()) == ["serve", "attention"]
+
+
+def test_a_folder_is_captioned_past_bad_files(serving, tmp_path):
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    (folder / "cut.jpg").write_bytes(encoded(noise(), "JPEG")[:-200])
+    (folder / "good.png").write_bytes(encoded(noise()))
+    (folder / "nowhere.png").symlink_to(tmp_path / "nothing.png")
+    predictor = Predictor(
+        find_task("captioning"), settings_with(), [], {"serve": serving.endpoints()["serve"][0]}, "untrained"
+    )
+    done = write_captions(predictor, folder, tmp_path / "captions.jsonl", None)
+    assert done == "1 pictures captioned, 2 that cannot be read,"
+    rows = [json.loads(line) for line in (tmp_path / "captions.jsonl").read_text().splitlines()]
+    assert [row["problem"] for row in rows] == [BROKEN, "", "cannot be read (No such file or directory)"]
+    # Where nothing was said there is no score.
+    assert [row["score"] is None for row in rows] == [True, False, True]
 
 
 def test_captions_learned_by_heart_are_known(serving):

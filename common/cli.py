@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from common.errors import UserError, unknown_name
+from common.files import check_plot
 from common.one_line_errors import OneLineGroup, check_task_name, one_line_errors
 from common.quiet_tensorflow import import_tensorflow_quietly
 from common.text_input import checked_text, lines_of_stdin
@@ -165,6 +166,10 @@ def predict(
         raise UserError("SET says how a file is read; name it with INPUT.")
     if plot and text is None and not input_:
         raise UserError("PLOT is given without TEXT or INPUT; give what is to be answered and drawn.")
+    # The shell leaves ~ alone behind an equals sign in quotes.
+    input_, output, plot = (name and str(Path(name).expanduser()) for name in (input_, output, plot))
+    if plot:
+        check_plot(Path(plot))
     if input_ and task:
         _find_task(task).check_input(Path(input_), output)
     found, predictor, _ = _predictor(task, run, model)

@@ -19,6 +19,19 @@ _DISK_IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DISK_IS_FULL_WORDS = [os.strerror(number) for number in _DISK_IS_FULL]
 
 _PARTIAL = ".partial"
+_DRAWN_SUFFIXES = (".png", ".pdf", ".svg")
+
+
+def check_plot(path: Path) -> None:
+    """Check where a picture of an answer is to go, before there is an answer.
+
+    Raises:
+        UserError: if its name is of no kind that is drawn, or its folder is not there.
+    """
+    if path.suffix not in _DRAWN_SUFFIXES:
+        raise UserError(f"PLOT={path} must end in one of {', '.join(_DRAWN_SUFFIXES)}.")
+    if not path.resolve().parent.is_dir():
+        raise UserError(f"PLOT={path}: the folder {path.resolve().parent} does not exist; make it first.")
 
 
 @contextmanager

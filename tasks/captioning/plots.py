@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from common.plots import text_fonts
+from common.plots import plain, text_fonts
 from common.subwords import BLANK_MARK
 
 COLUMNS = 4
@@ -74,7 +74,7 @@ def attention_maps(pixels: np.ndarray, pieces: list[str], attention: np.ndarray)
                 vmin=0,
                 vmax=float(weights.max()),
             )
-            panel.set_title(word.replace("$", r"\$"), fontsize=11)
+            panel.set_title(plain(word), fontsize=11)
     return figure
 
 
@@ -84,5 +84,4 @@ def _show(panel: Axes, pixels: np.ndarray) -> None:
 
 
 def _lines(text: str) -> str:
-    # A caption may hold signs that would begin a formula.
-    return "\n".join(textwrap.wrap(text.replace("$", r"\$"), LINE)) or "(none)"
+    return "\n".join(textwrap.wrap(plain(text), LINE)) or "(none)"

@@ -14,7 +14,7 @@ from common.errors import UserError
 from common.files import whole_file
 from common.pictures import BROKEN, PicturePreprocessor, read_picture
 from common.plots import save_figure
-from common.prediction import PICTURE_SUFFIXES, check_table_output, notes
+from common.prediction import check_table_output, notes
 from common.serving import Predictor
 from common.task import Answer
 from tasks.captioning.evaluation import PICTURES_SHOWN
@@ -94,8 +94,6 @@ def write_captions(predictor: Predictor, path: Path, output: Path, plot: Path | 
 
 def _answers(predictor: Predictor, path: Path, plot: Path | None) -> Iterator[tuple[Path, Answer]]:
     """Caption a file or a folder, name the bad files on the error stream, and draw the first good ones."""
-    if plot is not None and plot.suffix not in PICTURE_SUFFIXES:
-        raise UserError(f"PLOT={plot} must end in one of {', '.join(PICTURE_SUFFIXES)}.")
     paths = picture_files(path) if path.is_dir() else [path]
     answered = caption_files(predictor, paths)
     if len(paths) > FILES_AT_ONCE:

@@ -119,7 +119,7 @@ def evaluate_answers(
     tables = {"Errors by step of the horizon": by_step.iloc[listed].to_dict("records")}
     origins = chosen_origins(len(scores.rows), settings.evaluation.origins)
     if 0 < len(origins) < len(scores.rows):
-        title = f"The model at the {len(origins)} origins of the statistical baselines"
+        title = f"The model at {len(origins)} origins, where statistical baselines are fitted"
         tables[title] = [scores.metrics(origins)]
     return Evaluation(
         metrics=scores.metrics(),

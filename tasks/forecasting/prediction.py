@@ -19,7 +19,6 @@ from tasks.forecasting.plots import draw_forecast, draw_panels, name_lines, name
 from tasks.forecasting.series import Columns, Series, SeriesSet, read_series
 from tasks.forecasting.windows import check_ratios, told_ahead
 
-PLOT_SUFFIXES = (".png", ".pdf", ".svg")
 # Series and columns that one picture shows, and look-backs of their past.
 MOST_PANELS, PAST_DRAWN = 6, 2
 
@@ -44,8 +43,6 @@ def predict_table(
         UserError: a table cannot be read or written, or is too short.
     """
     check_table_output(output, path)
-    if plot is not None and plot.suffix not in PLOT_SUFFIXES:
-        raise UserError(f"PLOT={plot} must end in one of {', '.join(PLOT_SUFFIXES)}.")
     data = settings.data
     columns = columns_of(data)
     found = read_series(path, columns, data.frequency, data.fill, data.skip_bad_rows, with_future=True)

@@ -73,6 +73,14 @@ def test_help_starts_in_under_two_seconds_without_tensorflow():
         (["predict", "--task", "sentiment", "--text", " "], "TEXT is empty"),
         (["predict", "--task", "sentiment", "--input", "a.csv"], "INPUT is given without OUTPUT"),
         (
+            ["predict", "--task", "captioning", "--input", "~/none.png"],
+            f"{Path.home()}/none.png",
+        ),
+        (
+            ["predict", "--task", "translation", "--text", "a", "--plot", "a.txt"],
+            "PLOT=a.txt must end in one of .png, .pdf, .svg",
+        ),
+        (
             ["predict", "--task", "sentiment", "--run", "a", "--model", "b", "--text", "c"],
             "RUN and MODEL are both given",
         ),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from common.files import locked, read_json, remove_partial, whole_file, write_json, write_text
+from common.files import check_plot, locked, read_json, remove_partial, whole_file, write_json, write_text
 
 
 def test_written_whole(tmp_path):
@@ -118,3 +118,16 @@ def test_a_folder_to_be_held_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(UserError, match=r"file/below cannot be written"), locked(tmp_path / "file/below", ""):
         pass
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("picture.txt", "picture.txt must end in one of .png, .pdf, .svg"),
+        ("nowhere/picture.png", "nowhere does not exist; make it first"),
+    ],
+)
+def test_a_picture_that_cannot_be_drawn_is_refused_before_there_is_an_answer(tmp_path, name, message):
+    check_plot(tmp_path / "picture.png")
+    with pytest.raises(UserError, match=message):
+        check_plot(tmp_path / name)

@@ -1,14 +1,13 @@
 """Pictures and captions read from a user's folder."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from common.data.tables import BadRow, is_table, read_rows
 from common.errors import UserError
+from tasks.captioning.captions_json import json_captions
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
 # What a captions file is called, with the ending of a table or of JSON.
@@ -99,7 +98,7 @@ def read_captions(
     Args:
         path: a folder with pictures and a captions file (captions.csv, .tsv, .jsonl, .json), or with a text
             NAME.txt beside each NAME.png, one caption a line; or the captions file itself. Pictures are named
-            from the file's folder on. A .json may be one object {name: caption or captions}.
+            from the file's folder on. A .json may be one value, see `json_captions`.
         picture_column: name of the column with the picture's name.
         caption_column: name of the column with the caption; several rows may be of one picture.
         skip_bad_rows: leave bad rows out instead of raising.
@@ -180,23 +179,17 @@ def _rows(
     file: Path, picture_column: str, caption_column: str, reject: Callable[[BadRow], None]
 ) -> Iterator[tuple[str, str, str]]:
     """Origin, picture and caption of every row."""
-    mapping = _mapping(file) if file.suffix.lower() == ".json" else None
-    if mapping is not None:
-        for name, captions in mapping.items():
-            for caption in captions if isinstance(captions, list) else [captions]:
-                if isinstance(caption, str):
-                    yield str(file), name, caption.strip()
-                else:
-                    reject(BadRow(f"{file}: the caption of {name} is no text: write it in double quotes."))
+    columns = (picture_column, caption_column)
+    records = json_captions(file, *columns) if file.suffix.lower() == ".json" else None
+    if records is None:
+        for row in read_rows(file, columns, reject):
+            yield row.origin, row.values[picture_column].strip(), row.values[caption_column].strip()
         return
-    for row in read_rows(file, dict.fromkeys((picture_column, caption_column)), reject):
-        yield row.origin, row.values[picture_column].strip(), row.values[caption_column].strip()
-
-
-def _mapping(file: Path) -> dict[str, Any] | None:
-    """The one object of a JSON file; None if it has an object a line."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
-    except (ValueError, UnicodeDecodeError):
-        return None  # `read_rows` says what is wrong with it.
-    return content if isinstance(content, dict) else None
+    for origin, name, captions in records:
+        for caption in captions if isinstance(captions, list) else [captions]:
+            if not isinstance(name, str):
+                reject(BadRow(f"{origin}: the picture ({picture_column!r}) is not named: write its name."))
+            elif not isinstance(caption, str):
+                reject(BadRow(f"{origin}: the caption of {name} is no text: write it in double quotes."))
+            else:
+                yield origin, name.strip(), caption.strip()

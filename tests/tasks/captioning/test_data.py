@@ -71,8 +71,17 @@ def test_every_way_to_write_captions_gives_the_same(pictures):
     table = pictures / "captions.csv"
     assert {one.name: one.captions for one in read_captions(table, "picture", "caption")} == expected
     table.unlink()
-    (pictures / "captions.json").write_text(json.dumps(expected))
-    assert found() == expected
+    names = {name: number for number, name in enumerate(expected, 7)}
+    coco = {
+        "info": {"year": 2014},
+        "images": [{"id": number, "file_name": name} for name, number in names.items()],
+        "annotations": [{"id": 0, "image_id": names[name], "caption": text} for name, text in rows],
+    }
+    records = [{"picture": name, "caption": texts} for name, texts in expected.items()]
+    flat = [{"picture": name, "caption": text} for name, text in rows]
+    for content in (expected, coco, records, flat):
+        (pictures / "captions.json").write_text(json.dumps(content))
+        assert found() == expected
     (pictures / "captions.json").unlink()
     lines = "".join(json.dumps({"picture": name, "caption": text}) + "\n" for name, text in rows)
     (pictures / "captions.jsonl").write_text(lines)
@@ -81,6 +90,27 @@ def test_every_way_to_write_captions_gives_the_same(pictures):
     for name, captions in expected.items():
         (pictures / name).with_suffix(".txt").write_text("\n".join(captions))
     assert found() == expected
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ({"000.png": 5}, r"captions\.json: the caption of 000\.png is no text"),
+        ([{"picture": "000.png"}], r"captions\.json: record 1: the caption of 000\.png is no text"),
+        ([{"caption": "A caption"}], r"captions\.json: record 1: the picture \('picture'\) is not named"),
+        ({"images": [{"id": 1}], "annotations": []}, r"captions\.json: image 1 has no 'file_name'"),
+        ({"images": [], "annotations": [7]}, r"captions\.json: annotation 1 has no 'image_id'"),
+        (
+            {"images": [], "annotations": [{"image_id": 3, "caption": "A caption"}]},
+            r"captions\.json: annotation 1: there is no picture of image_id 3 in ",
+        ),
+    ],
+)
+def test_captions_in_json_that_do_not_say_what_is_needed(pictures, content, message):
+    (pictures / "captions.csv").unlink()
+    (pictures / "captions.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match=message):
+        list(read_captions(pictures, "picture", "caption"))
 
 
 def add(folder, name, content, caption="A caption of something"):

@@ -36,6 +36,9 @@ SMALL = {
     "model.embedding_dimension": 8,
     "model.decoder_units": 10,
 }
+NO_DROPOUT = dict.fromkeys(
+    (f"model__{place}_dropout" for place in ("memory", "embedding", "recurrent", "output")), 0.0
+)
 INPUTS = {
     "pixels": np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8),
     "written": np.array([[BOUNDARY, 3, 4, 5, 3], [BOUNDARY, 6, 6, 0, 0]], np.int32),
@@ -126,17 +129,17 @@ def test_doubly_stochastic_term_by_hand():
     [
         pytest.param({"model__attention_cover": 0.1}, marks=pytest.mark.slow),
         pytest.param({"model__decoder": "init_inject"}, marks=pytest.mark.slow),
-        pytest.param({"model__decoder": "merge", "model__scheduled_sampling": 0.5}, marks=pytest.mark.slow),
+        pytest.param({"model__decoder": "merge"}, marks=pytest.mark.slow),
         pytest.param({"model__scheduled_sampling": 0.5}, marks=pytest.mark.slow),
     ],
 )
 def test_learns(overrides):
-    model = model_with(**overrides)
+    model = model_with(**NO_DROPOUT, **overrides)
     model.compile(optimizer=keras.optimizers.Adam(0.02), loss=SequenceCrossEntropy(0.0))
     before = model.evaluate(INPUTS, TARGETS, verbose=0)
     encoder = model.encoder.get_weights()[0]
-    model.fit(INPUTS, TARGETS, epochs=30, verbose=0)
-    assert model.evaluate(INPUTS, TARGETS, verbose=0) < before / 2
+    model.fit(INPUTS, TARGETS, epochs=60, verbose=0)
+    assert model.evaluate(INPUTS, TARGETS, verbose=0) < before / 5
     assert np.any(model.encoder.get_weights()[0] != encoder)
 
 

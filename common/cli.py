@@ -9,6 +9,7 @@ import typer
 
 from common.errors import UserError, unknown_name
 from common.files import check_plot
+from common.memory_allocation import keep_freed_memory
 from common.one_line_errors import OneLineGroup, check_task_name, one_line_errors
 from common.quiet_tensorflow import import_tensorflow_quietly
 from common.text_input import checked_text, lines_of_stdin
@@ -394,4 +395,5 @@ def _relative(path: Path) -> Path:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
     app()

@@ -85,6 +85,6 @@ SMALL_MODEL = (
     "picture.size=32 text.minimum_count=1 model.encoder=small_cnn model.pretrained=false model.frozen=false "
     "model.memory_units=32 model.embedding_dimension=24 model.decoder_units=32 model.memory_dropout=0.0 "
     "model.embedding_dropout=0.0 model.recurrent_dropout=0.0 model.output_dropout=0.0 search.beam=3 "
-    "train.tokens_per_batch=128 train.learning_rate=0.01 train.epochs=3 train.buckets=2 "
+    "train.tokens_per_batch=128 train.learning_rate=0.01 train.epochs=6 train.buckets=2 "
     "train.weight_average=null train.label_smoothing=0.0"
 )

@@ -57,6 +57,7 @@ class AttentionDecoder(keras.layers.Layer):
         context_gate: bool = False,
         residual: bool = False,
         dropout: float = 0.0,
+        implementation: Literal["auto", "loop"] = "auto",
         **kwargs: Any,
     ) -> None:
         """Set up the decoder.
@@ -71,6 +72,7 @@ class AttentionDecoder(keras.layers.Layer):
             residual: whether each layer but the first adds its input to its output.
             dropout: share of the features of each recurrent layer's inputs that is dropped, the same ones at
                 every step of a sequence.
+            implementation: of RecurrentLayer; loop where XLA compiles the model.
             kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
@@ -84,10 +86,12 @@ class AttentionDecoder(keras.layers.Layer):
         self.context_gate = context_gate
         self.residual = residual
         self.dropout = dropout
+        self.implementation = implementation
         self.supports_masking = True
         dtype = self.dtype_policy
         self.recurrent_layers = [
-            CELLS[cell](hidden_units, return_sequences=True, dtype=dtype) for _ in range(layers)
+            CELLS[cell](hidden_units, return_sequences=True, implementation=implementation, dtype=dtype)
+            for _ in range(layers)
         ]
         self.seed_generator = keras.random.SeedGenerator()
         self.dropout_layer = keras.layers.Dropout(dropout, dtype=dtype)
@@ -349,4 +353,5 @@ class AttentionDecoder(keras.layers.Layer):
             "context_gate": self.context_gate,
             "residual": self.residual,
             "dropout": self.dropout,
+            "implementation": self.implementation,
         }

@@ -97,6 +97,7 @@ class Captioner(keras.Model):
             attention=options.attention if self.attends else None,
             context_gate=options.context_gate and self.attends,
             dropout=options.recurrent_dropout,
+            implementation=self.implementation,
             name="decoder",
         )
         memory_shape = (None, None, options.memory_units)

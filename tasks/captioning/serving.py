@@ -86,7 +86,7 @@ class CaptioningServing(ServingModule):
         return {
             "caption": self.text.texts(pieces)[:, 0],
             "pieces": pieces[:, 0],
-            "attention": tf.reshape(decoded.record[:, 0], [batch, steps, rows, columns]),
+            "attention": tf.cast(tf.reshape(decoded.record[:, 0], [batch, steps, rows, columns]), tf.float32),
             "pixels": pixels,
         }
 

@@ -104,6 +104,7 @@ class Translator(keras.Model):
             attention=options.attention,
             input_feeding=options.input_feeding,
             dropout=options.recurrent_dropout,
+            implementation=self.implementation,
             name="decoder",
         )
         self.decoder.build((None, None, width), (None, memory_width), (None, None, memory_width))

@@ -73,7 +73,7 @@ class TranslationServing(ServingModule):
             "translation": self.target.texts(written)[:, 0],
             "source_pieces": pieces.to_tensor(""),
             "pieces": written[:, 0],
-            "attention": decoded.record[:, 0],
+            "attention": tf.cast(decoded.record[:, 0], tf.float32),
         }
 
     def tokens(self, sentence: tf.Tensor) -> dict[str, tf.Tensor]:

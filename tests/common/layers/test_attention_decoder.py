@@ -213,6 +213,15 @@ def test_portable_loop_gives_the_same(kind, monkeypatch):
         np.testing.assert_allclose(fast, portable, rtol=1e-5, atol=1e-6)
 
 
+def test_loop_that_xla_compiles_gives_the_same():
+    decoder, other = make("general"), make("general", implementation="loop")
+    expected = run(decoder)
+    run(other)
+    other.set_weights(decoder.get_weights())
+    compiled = tf.function(lambda: run(other), jit_compile=True)
+    np.testing.assert_allclose(compiled(), expected, atol=1e-5)
+
+
 @every_kind
 def test_dropped_features_are_the_same_at_every_step(kind):
     decoder = make(kind, dropout=0.5)

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from common.cli import app
 from common.errors import UserError
+from common.export import export_run
 from common.prediction import predict_lines
 from common.runs import find_run
 from common.serving import run_predictor
@@ -167,7 +168,7 @@ def test_several_runs_answer_as_one(folder, tmp_path):
 @pytest.mark.slow
 def test_the_export_answers_without_this_project_and_with_its_defaults(folder):
     """Empty, long and unknown texts too, beams and n-best given or not."""
-    exported = sorted((folder / "models" / "translation").iterdir())[-1]
+    exported = export_run(TASK, find_run("small", "translation"))
     code = """
 import sys
 import tensorflow as tf

@@ -74,10 +74,16 @@ class TranslationTask(Task):
         cache: Path,
     ) -> SequenceBatches:
         """Numbers of both sides of one split, batched by the length of the side that is written."""
+
+        def length(inputs: dict[str, tf.Tensor], targets: tf.Tensor) -> tf.Tensor:
+            steps = tf.shape(targets)[0]
+            # For XLA both sides are padded to the length of their bucket, where the longer one must fit.
+            return tf.maximum(steps, tf.shape(inputs["source"])[0]) if settings.train.xla else steps
+
         return SequenceBatches(
             preprocessing.examples(source.dataset(split)),
             cache,
-            length=lambda inputs, targets: tf.shape(targets)[0],
+            length=length,
             pad_to_boundary=settings.train.xla,
         )
 

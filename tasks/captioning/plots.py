@@ -12,6 +12,9 @@ from common.plots import plain, text_fonts
 from common.subwords import BLANK_MARK
 
 COLUMNS = 4
+# Inches of a picture on the sheet, and of a line of text.
+SIDE = 3.2
+LINE_HEIGHT = 0.18
 # Letters of a line below a picture.
 LINE = 34
 # References that are written beside a caption.
@@ -30,18 +33,25 @@ class CaptionedPixels:
 def contact_sheet(pictures: list[CaptionedPixels]) -> Figure:
     """Draw pictures, each with its caption and its first references below."""
     rows = -(-len(pictures) // COLUMNS)
-    texts = [text for picture in pictures for text in (picture.caption, *picture.references)]
-    with plt.rc_context({"font.family": text_fonts(texts)}):
+    captions = [_lines(picture.caption) for picture in pictures]
+    references = [
+        "\n".join(_lines(f"- {text}") for text in picture.references[:MOST_REFERENCES])
+        for picture in pictures
+    ]
+    # The layout leaves no room for text below a picture whose height is bound to its width.
+    height = SIDE + LINE_HEIGHT * max(
+        above.count("\n") + below.count("\n") + 3 for above, below in zip(captions, references, strict=True)
+    )
+    with plt.rc_context({"font.family": text_fonts([*captions, *references])}):
         figure, panels = plt.subplots(
-            rows, COLUMNS, figsize=(3.2 * COLUMNS, 4 * rows), squeeze=False, layout="constrained"
+            rows, COLUMNS, figsize=(SIDE * COLUMNS, height * rows), squeeze=False, layout="constrained"
         )
         for panel in panels.flat[len(pictures) :]:
             panel.axis("off")
-        for panel, picture in zip(panels.flat, pictures, strict=False):
+        for panel, picture, above, below in zip(panels.flat, pictures, captions, references, strict=False):
             _show(panel, picture.pixels)
-            panel.set_title(_lines(picture.caption), fontsize=10)
-            references = [_lines(f"- {text}") for text in picture.references[:MOST_REFERENCES]]
-            panel.set_xlabel("\n".join(references), fontsize=7, color="dimgray")
+            panel.set_title(above, fontsize=10)
+            panel.set_xlabel(below, fontsize=7, color="dimgray")
     return figure
 
 

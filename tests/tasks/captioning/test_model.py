@@ -1,9 +1,11 @@
 import json
+from itertools import combinations
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from matplotlib import pyplot as plt
 from picture_case import encoded, noise
 
 from common.config import load_settings
@@ -21,6 +23,7 @@ from tasks.captioning.config import (
 )
 from tasks.captioning.features import augmented
 from tasks.captioning.model import build_model, uncovered
+from tasks.captioning.plots import CaptionedPixels, contact_sheet
 from tasks.captioning.prediction import write_captions
 from tasks.captioning.preprocessing import CaptioningPreprocessing, cleaned
 from tasks.captioning.scores import caption_metrics, caption_words, distinct
@@ -324,3 +327,24 @@ def test_distinct_by_hand():
     assert distinct(captions, 1) == pytest.approx(2 / 5)
     assert distinct(captions, 2) == pytest.approx(2 / 3)
     assert distinct([[]], 2) == 0
+
+
+def test_no_words_of_the_contact_sheet_stand_on_others():
+    words = "a dog with a ball in its mouth jumps over a bar of blue wood in a garden".split()
+    shown = [
+        CaptionedPixels(
+            INPUTS["pixels"][0], " ".join(words[: 4 + number % 7]), [" ".join(words[:length])] * 2
+        )
+        for number, length in enumerate([9, 8, 18, 5, 17, 7, 18, 6, 9, 12, 14, 17])
+    ]
+    figure = contact_sheet(shown)
+    figure.canvas.draw()
+    boxes = [
+        label.get_window_extent()
+        for panel in figure.axes
+        for label in (panel.title, panel.xaxis.label)
+        if label.get_text()
+    ]
+    assert len(boxes) == 24
+    assert not [1 for one, other in combinations(boxes, 2) if one.overlaps(other)]
+    plt.close(figure)

@@ -330,7 +330,26 @@ def test_distinct_by_hand():
 
 
 def test_no_words_of_the_contact_sheet_stand_on_others():
-    words = "a dog with a ball in its mouth jumps over a bar of blue wood in a garden".split()
+    words = [
+        "a",
+        "dog",
+        "with",
+        "a",
+        "ball",
+        "in",
+        "its",
+        "mouth",
+        "jumps",
+        "over",
+        "a",
+        "bar",
+        "of",
+        "blue",
+        "wood",
+        "in",
+        "a",
+        "garden",
+    ]
     shown = [
         CaptionedPixels(
             INPUTS["pixels"][0], " ".join(words[: 4 + number % 7]), [" ".join(words[:length])] * 2

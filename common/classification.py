@@ -10,13 +10,14 @@ import tensorflow as tf
 
 from common.errors import UserError
 from common.files import read_json
+from common.line_task import LineTask
 from common.losses import SmoothedCrossEntropy
 from common.metrics import class_table, classification_metrics, confusion_counts
 from common.plots import confusion_matrix
-from common.task import Answer, Evaluation, Example, Task
+from common.task import Answer, Evaluation, Example
 
 
-class ClassificationTask(Task):
+class ClassificationTask(LineTask):
     """A task whose model gives logits (batch, classes), and whose export gives label and probabilities."""
 
     metric = "accuracy"

@@ -174,6 +174,7 @@ def predict(
     if input_ and task:
         _find_task(task).check_input(Path(input_), output)
     found, predictor, _ = _predictor(task, run, model)
+    from common.line_task import LineTask
     from common.prediction import draw_answer, predict_lines
 
     picture = Path(plot) if plot else None
@@ -185,7 +186,7 @@ def predict(
         settings = _for_a_file(found, predictor.settings, column, set_)
         done = found.predict_file(predictor, Path(input_), Path(output), settings, picture)
         typer.echo(f"{done} by {predictor.source}: {output}{f', {plot}' if plot else ''}")
-    elif found.line_feature is None:
+    elif not isinstance(found, LineTask):
         raise UserError(f"{found.name} answers {found.answers_what}; name one: {found.predict_example}.")
     else:
         if text is not None:

@@ -11,9 +11,9 @@ _NEVER = 2**31 - 1
 def keep_freed_memory() -> bool:
     """Ask the C library not to give freed memory back to the system; to be called before threads start.
 
-    By default glibc maps every block of 32 MB or more anew, and the system fills it with zeros: tensors as
-    large as the logits of a translation cost a sixth of the training step that way. The process then holds
-    the most that it ever needed at once.
+    By default glibc maps every block of 32 MB or more anew, and the system fills it with zeros: with tensors
+    as large as the logits of a translation a training step takes a tenth longer. The process then holds the
+    most that it ever needed at once.
 
     Returns:
         Whether it could be asked: the library is glibc.

@@ -82,11 +82,9 @@ class Task(abc.ABC):
     settings_class: ClassVar[type[TaskSettings]]
     # Named at the command line as DATA_TEXT=..., kept in settings as data.text_column.
     column_settings: ClassVar[dict[str, str]] = {}
-    # What one line on standard input, or TEXT=..., is called in a raw example; None if no line is enough.
-    line_feature: ClassVar[str | None] = None
-    # Whether there is an answer to an empty line, too.
+    # Whether there is an answer to an empty text, too.
     answers_empty: ClassVar[bool] = False
-    # What a file that is answered holds, for tasks without a `line_feature`.
+    # What a file that is answered holds.
     answers_what: ClassVar[str] = "tables"
     # What to type after training.
     predict_example: ClassVar[str] = "TEXT=..."
@@ -249,51 +247,30 @@ class Task(abc.ABC):
         """Say in sentences what the signature's inputs and outputs hold, for the card of an export."""
         return [f"Classes, in this order: {', '.join(f'`{label}`' for label in labels)}."] if labels else []
 
-    def show_file(self, predictor: Any, path: Path, output: TextIO, plot: Path | None = None) -> None:
-        """Print the answers to a user's file; of tasks whose `check_input` asks for no output."""
-        raise NotImplementedError
+    def show_file(self, predictor: "Predictor", path: Path, output: TextIO, plot: Path | None = None) -> None:
+        """Print the answers to a user's file.
 
+        Raises:
+            UserError: if the task writes them to a file alone.
+        """
+        raise UserError(f"{path}: the task {self.name} writes its answers to a file; name it with OUTPUT.")
+
+    @abc.abstractmethod
     def predict_file(
-        self, predictor: Any, path: Path, output: Path, settings: Any, plot: Path | None = None
+        self, predictor: "Predictor", path: Path, output: Path, settings: Any, plot: Path | None = None
     ) -> str:
-        """Answer the rows of a table, or the lines of a file, in another file; say what was done.
+        """Answer a user's file in another file; say what was done.
 
         Args:
             predictor: from a run or an export.
             path: the user's file.
-            output: .csv, .tsv or .jsonl for a table.
+            output: where the answers go.
             settings: of the run, with the columns that the user named.
             plot: a picture of the answers, for tasks that draw one.
 
         Raises:
             UserError: the file cannot be read, or there is nothing to draw.
         """
-        from common.data.tables import is_table
-        from common.prediction import predict_lines_of_file, predict_table
-
-        if plot is not None:
-            raise UserError(f"{self.name} draws no picture of the answers to a file; leave out PLOT.")
-        if is_table(path):
-            return f"{predict_table(predictor, path, output, settings):,} rows answered"
-        if settings.data != predictor.settings.data:
-            raise UserError(f"{path} is no table but a file of lines; leave out the columns.")
-        return f"{predict_lines_of_file(predictor, path, output):,} lines answered"
-
-    def shown(self, example: Example, answer: Answer, colours: bool) -> str:
-        """Write an answer to a line in one line, for a person; in colours if there are any to be had."""
-        return self.line(answer)
-
-    def line(self, answer: Answer) -> str:
-        """Write an answer in one line, for a person; of tasks that have a `line_feature`."""
-        raise NotImplementedError
-
-    def column_names(self, labels: list[str]) -> list[str]:
-        """Name the columns that `predict` adds to a user's table; of tasks that have a `line_feature`."""
-        raise NotImplementedError
-
-    def columns(self, answer: Answer) -> dict[str, Any]:
-        """Values of the columns that `predict` adds to a user's table; as `column_names`."""
-        raise NotImplementedError
 
 
 def task_names() -> list[str]:

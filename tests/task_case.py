@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from common.cli import app
 from common.export import export_run
+from common.line_task import LineTask
 from common.runs import find_run
 from common.serving import run_predictor, saved_model_predictor
 from common.task import find_task
@@ -39,7 +40,7 @@ def run_task_test(name, run, examples):
     for (example, answer), expected in zip(predictor.answer_all(examples), together, strict=True):
         assert_close(answer, expected)
         assert any(example is given for given in examples)
-    if task.line_feature is not None:
+    if isinstance(task, LineTask):
         assert list(task.columns(together[0])) == task.column_names(predictor.labels)
         assert "\n" not in task.line(together[0])
 

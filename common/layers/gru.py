@@ -5,11 +5,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from common.layers.recurrent_layer import RecurrentLayer, States
+from common.layers.compiled_layer import CompiledLayer
+from common.layers.recurrent_layer import States
 
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
-class GRU(RecurrentLayer):
+class GRU(CompiledLayer):
     """Gated recurrent unit: a state that one gate keeps and another hides from the candidate.
 
     z, r = sigmoid(W x_t + U h_{t-1} + b), each with weights of its own
@@ -95,11 +96,11 @@ class GRU(RecurrentLayer):
         scale = self._cast(self.recurrent_scale)[start : start + product.shape[-1]]
         return self._normalized_state(product) * scale
 
-    def _is_compiled(self) -> bool:
-        plain = (keras.activations.tanh, keras.activations.sigmoid)
-        if (self.activation, self.recurrent_activation) != plain or self.mirrored or not self.reset_after:
-            return False
-        return self._plain_on_cpu()
+    def _is_usual(self) -> bool:
+        usual = (keras.activations.tanh, keras.activations.sigmoid)
+        return (
+            (self.activation, self.recurrent_activation) == usual and self.reset_after and not self.mirrored
+        )
 
     def _run_compiled(self, projected: Any, mask: Any, states: States, reverse: bool) -> tuple[Any, States]:
         from common.layers.compiled import gru_sequence

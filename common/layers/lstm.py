@@ -5,11 +5,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from common.layers.recurrent_layer import RecurrentLayer, States
+from common.layers.compiled_layer import CompiledLayer
+from common.layers.recurrent_layer import States
 
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
-class LSTM(RecurrentLayer):
+class LSTM(CompiledLayer):
     """Long short-term memory: a cell that gates let into, out of, and forget.
 
     i, f, o = sigmoid(W x_t + U h_{t-1} + b), g = tanh(W x_t + U h_{t-1} + b), each with weights of its own
@@ -77,12 +78,9 @@ class LSTM(RecurrentLayer):
             seen = self._normalized_state(c) * self._cast(self.cell_scale)
         return [o * self.activation(seen), c]
 
-    def _has_usual_activations(self) -> bool:
+    def _is_usual(self) -> bool:
         usual = (keras.activations.tanh, keras.activations.sigmoid)
         return (self.activation, self.recurrent_activation) == usual
-
-    def _is_compiled(self) -> bool:
-        return self._has_usual_activations() and self._plain_on_cpu()
 
     def _loop(
         self, inputs: Any, mask: Any, states: States, training: bool, reverse: bool
@@ -91,7 +89,7 @@ class LSTM(RecurrentLayer):
             return super(LSTM, self)._loop(inputs, mask, states, training, reverse)
 
         batch = inputs.shape[0]
-        if training or batch not in (None, 1) or not (self._has_usual_activations() and self._is_plain()):
+        if training or batch not in (None, 1) or not (self._is_usual() and self._is_plain()):
             return several()
 
         import tensorflow as tf

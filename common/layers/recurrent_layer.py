@@ -222,13 +222,7 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
         states = self.initial_state(batch) if initial_state is None else keras.tree.flatten(initial_state)
         states = [ops.cast(state, self.compute_dtype) for state in states]
         mask = None if mask is None else ops.cast(mask, "bool")
-        if training and self._is_compiled():
-            return self._run_compiled(self.project(inputs), mask, states, reverse)
         return self._loop(inputs, mask, states, training, reverse)
-
-    def _is_compiled(self) -> bool:
-        """Whether training runs in C."""
-        return False
 
     def _is_plain(self) -> bool:
         """Whether nothing is asked for that only the loop knows."""
@@ -236,17 +230,6 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
         if self.implementation == "loop" or any(options) or self.compute_dtype != "float32":
             return False
         return keras.backend.backend() == "tensorflow"
-
-    def _plain_on_cpu(self) -> bool:
-        """Whether the code in C can train it, and can be had."""
-        if not self._is_plain():
-            return False
-        from common.layers import compiled
-
-        return compiled.operations() is not None
-
-    def _run_compiled(self, projected: Any, mask: Any, states: States, reverse: bool) -> tuple[Any, States]:
-        raise NotImplementedError
 
     def _dropped_out(self, inputs: Any) -> Any:
         """Inputs (batch, time, features) without what is dropped from all steps of a sequence."""

@@ -13,10 +13,11 @@ from common.data.batching import SequenceBatches
 from common.data.source import Source, SourceInformation
 from common.embeddings import glove_vectors
 from common.errors import UserError
+from common.line_task import LineTask
 from common.losses import CRFNegativeLogLikelihood
 from common.serving import Predictor, ServingModule
 from common.tag_schemes import spans_of
-from common.task import Answer, Evaluation, Example, Task
+from common.task import Answer, Evaluation, Example
 from common.text import FIRST_WORD
 from tasks.name_tagging.baselines import score_baselines
 from tasks.name_tagging.config import NameTaggingSettings
@@ -28,7 +29,7 @@ from tasks.name_tagging.preprocessing import NameTaggingPreprocessing, pretraine
 from tasks.name_tagging.serving import NameTaggingServing
 
 
-class NameTaggingTask(Task):
+class NameTaggingTask(LineTask):
     """A sentence in, the names in it out, with their types and places."""
 
     name = "name_tagging"

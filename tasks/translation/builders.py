@@ -1,5 +1,6 @@
 """One builder for each source of pairs of sentences; `tasks.translation.data` says what they hold."""
 
+import abc
 import gzip
 import json
 import sqlite3
@@ -44,9 +45,9 @@ class Pairs(SequenceBuilder):
             maximum_words=maximum_words, maximum_ratio=maximum_ratio, keep_copies=keep_copies, **options
         )
 
+    @abc.abstractmethod
     def pairs(self) -> Iterator[RawExample]:
         """Yield every pair of the source."""
-        raise NotImplementedError
 
     def raw_examples(self, download_manager: tfds.download.DownloadManager) -> Iterator[RawExample]:
         """Yield the pairs that are worth learning from, and all of official validation and test splits."""

@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 from common.data.batching import SequenceBatches
 from common.data.source import Source, SourceInformation
 from common.errors import UserError
+from common.line_task import LineTask
 from common.losses import SequenceCrossEntropy
 from common.serving import Predictor, ServingModule
-from common.task import Answer, Evaluation, Example, Task
+from common.task import Answer, Evaluation, Example
 from tasks.translation.config import TranslationSettings
 from tasks.translation.data import SOURCES, open_translation_source
 from tasks.translation.evaluation import ValidationBleu, draw_attention, evaluate_answers, score_baselines
@@ -24,7 +25,7 @@ from tasks.translation.preprocessing import TranslationPreprocessing
 from tasks.translation.serving import TranslationServing
 
 
-class TranslationTask(Task):
+class TranslationTask(LineTask):
     """A sentence in, translations and their scores out."""
 
     name = "translation"

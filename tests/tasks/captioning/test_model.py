@@ -330,31 +330,10 @@ def test_distinct_by_hand():
 
 
 def test_no_words_of_the_contact_sheet_stand_on_others():
-    words = [
-        "a",
-        "dog",
-        "with",
-        "a",
-        "ball",
-        "in",
-        "its",
-        "mouth",
-        "jumps",
-        "over",
-        "a",
-        "bar",
-        "of",
-        "blue",
-        "wood",
-        "in",
-        "a",
-        "garden",
-    ]
+    lengths = [9, 8, 18, 5, 17, 7, 18, 6, 9, 12, 14, 17]
     shown = [
-        CaptionedPixels(
-            INPUTS["pixels"][0], " ".join(words[: 4 + number % 7]), [" ".join(words[:length])] * 2
-        )
-        for number, length in enumerate([9, 8, 18, 5, 17, 7, 18, 6, 9, 12, 14, 17])
+        CaptionedPixels(INPUTS["pixels"][0], "garden " * (4 + number % 7), ["garden " * length] * 2)
+        for number, length in enumerate(lengths)
     ]
     figure = contact_sheet(shown)
     figure.canvas.draw()

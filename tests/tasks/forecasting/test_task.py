@@ -16,11 +16,8 @@ from common.runs import find_run
 from common.serving import run_predictor
 from common.task import find_task
 from common.training import Checkpoint
-from tasks.forecasting.baselines import score_baselines
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.data import open_series_source
-from tasks.forecasting.evaluation import ForecastScores
-from tasks.forecasting.fitting import Forecaster
 from tasks.forecasting.model import ForecastingServing, signature_notes
 from tasks.forecasting.plots import draw_forecasts
 from tasks.forecasting.prediction import forecast_rows, predict_table
@@ -28,13 +25,6 @@ from tasks.forecasting.preprocessing import ForecastingPreprocessing, raw_window
 from tasks.forecasting.series import Columns, read_series
 
 TASK = find_task("forecasting")
-LINEAR = {
-    "data.time_column": "date",
-    "data.target_columns": ["units"],
-    "data.look_back": 48,
-    "data.horizon": 12,
-    "model.kind": "nlinear",
-}
 COLUMN_OPTIONS = [part for column in COLUMNS for part in ("--column", column)]
 
 
@@ -346,72 +336,3 @@ def test_a_run_that_stopped_goes_on_bit_for_bit(workspace, monkeypatch, kind):
     )
     for first, second in zip(whole, resumed, strict=True):
         np.testing.assert_array_equal(first, second)
-
-
-def test_the_model_is_trained_again_before_each_part_of_the_test_part(tmp_path):
-    overrides = {
-        **LINEAR,
-        "data.file": str(write_hourly(tmp_path / "t.csv", steps=400)),
-        "train.epochs": 2,
-        "evaluation.refits": 2,
-        "evaluation.nlinear": False,
-        "evaluation.origins": 0,
-    }
-    settings = load_settings(ForecastingSettings, TASK.folder, "own_file", overrides)
-    source = open_series_source(settings)
-    found = score_baselines(settings, source, source.examples("test"))
-    refitted = found["the model, trained 2 times"]
-    assert refitted["mase"] < found["naive"]["mase"]
-    assert 0 < refitted["coverage"] <= 1
-
-
-def test_a_model_trained_in_memory_keeps_the_mean_of_its_weights(tmp_path):
-    overrides = {
-        **LINEAR,
-        "data.file": str(write_hourly(tmp_path / "t.csv", steps=400)),
-        "model.normalization": "last",
-        "train.epochs": 1,
-        # So many steps that the mean is the first one's: the last value repeated, nearly. The weights that
-        # are trained are five units away from it.
-        "train.weight_average": 0.999999,
-    }
-    settings = load_settings(ForecastingSettings, TASK.folder, "own_file", overrides)
-    source = open_series_source(settings)
-    example = source.example(0, 100)
-    forecast = Forecaster(settings, source)([example])["forecast"][0]
-    assert np.abs(forecast - example["history"][-1, 0]).mean() < 1
-
-
-def test_scores_by_hand():
-    scores = ForecastScores([0.1, 0.5, 0.9])
-    example = {"future": [[10.0], [20.0]], "scale": [[0.0], [2.0], [4.0]], "naive2": [[10.0], [10.0]]}
-    quantiles = np.array([[[8.0, 11.0, 12.0]], [[8.0, 16.0, 18.0]]])
-    scores.add(example, [[11.0], [16.0]], quantiles)
-    found = scores.metrics()
-    assert found["mse"] == pytest.approx((0.5**2 + 2**2) / 2)
-    assert found["mae"] == pytest.approx((0.5 + 2) / 2)
-    assert found["mase"] == pytest.approx((1 + 4) / 2 / 4)
-    assert found["smape"] == pytest.approx((200 / 21 + 200 * 4 / 36) / 2)
-    assert found["coverage"] == 0.5
-    yardstick = {"smape": (0 + 200 * 10 / 30) / 2, "mase": (0 + 10) / 2 / 4}
-    expected = (found["smape"] / yardstick["smape"] + found["mase"] / yardstick["mase"]) / 2
-    assert found["owa"] == pytest.approx(expected)
-
-
-def test_seasonal_naive_is_perfect_where_nothing_but_the_season_happens(tmp_path):
-    table = hourly(300)
-    table["units"] = np.tile(np.arange(24.0), 13)[:300]
-    table.to_csv(tmp_path / "t.csv", index=False)
-    overrides = {
-        "data.file": str(tmp_path / "t.csv"),
-        "data.time_column": "date",
-        "data.target_columns": ["units"],
-        "data.horizon": 36,
-        "evaluation.nlinear": False,
-        "evaluation.origins": 0,
-    }
-    settings = load_settings(ForecastingSettings, TASK.folder, "own_file", overrides)
-    source = open_series_source(settings)
-    found = score_baselines(settings, source, source.examples("test"))
-    assert found["seasonal naive (24 steps)"]["mase"] == 0
-    assert found["naive"]["mase"] > 1

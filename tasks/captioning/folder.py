@@ -10,6 +10,8 @@ from common.errors import UserError
 from tasks.captioning.captions_json import json_captions
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
+# Pictures too, that cannot be read: they are listed, so that they are named and not passed over.
+OTHER_SUFFIXES = (".webp", ".tif", ".tiff", ".heic", ".avif")
 # What a captions file is called, with the ending of a table or of JSON.
 CAPTIONS = "captions"
 
@@ -32,14 +34,14 @@ class CaptionedPicture:
 
 
 def picture_files(folder: Path) -> list[Path]:
-    """List the pictures in a folder and below, by name.
+    """List the pictures in a folder and below, by name, those of other kinds among them.
 
     Raises:
         UserError: there is no such folder, or no picture in it.
     """
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder: name one with pictures.")
-    files = _files(folder, PICTURE_SUFFIXES)
+    files = _files(folder, PICTURE_SUFFIXES + OTHER_SUFFIXES)
     if not files:
         kinds = ", ".join(PICTURE_SUFFIXES)
         raise UserError(f"{folder} holds no picture: put files there that end in {kinds}.")
@@ -78,7 +80,7 @@ def folder_digest(path: Path) -> str:
     file = captions_file(path)
     folder = path.expanduser() if file is None or path.expanduser().is_dir() else file.parent
     digest = sha256(b"" if file is None else file.read_bytes())
-    suffixes = PICTURE_SUFFIXES if file is not None else (*PICTURE_SUFFIXES, ".txt")
+    suffixes = PICTURE_SUFFIXES + OTHER_SUFFIXES + ((".txt",) if file is None else ())
     for item in _files(folder, suffixes):
         # A link may lead nowhere.
         status = item.stat() if item.exists() else item.lstat()

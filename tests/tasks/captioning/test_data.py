@@ -205,6 +205,15 @@ def test_pictures_that_cannot_be_opened(own_data):
         list(labelled(texts, settings, [], pytest.fail))
 
 
+def test_pictures_of_kinds_that_cannot_be_read_are_not_passed_over(own_data):
+    texts = own_data / "texts"
+    texts.mkdir()
+    (texts / "photo.webp").write_bytes(b"RIFF\x00\x00\x00\x00WEBPVP8 ")
+    (texts / "photo.txt").write_text("a caption")
+    with pytest.raises(UserError, match=r"photo\.txt: photo\.webp is no JPEG, PNG, GIF or BMP picture"):
+        open_with(file=texts)
+
+
 def test_equal_pictures_never_straddle_splits(pictures):
     for number in range(10):
         add(pictures, f"copy{number}.png", (pictures / f"{number:03}.png").read_bytes())

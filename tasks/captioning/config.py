@@ -28,9 +28,10 @@ class CaptionTextSettings(SubwordSettings):
 
 
 class AugmentationSettings(Settings):
-    """How pictures are changed in training, a little and each time another way, where the encoder learns."""
+    """How pictures are changed in training, each time another way."""
 
     flip: bool = Field(False, description="whether half of the pictures are mirrored")
+    # Those below need an encoder that learns.
     shift: float = Field(0.0, ge=0, lt=0.5, description="share of a side by which a picture is moved at most")
     brightness: float = Field(0.0, ge=0, lt=1, description="share of full brightness added at most")
     contrast: float = Field(0.0, ge=0, lt=1, description="by what share contrast is changed at most")
@@ -110,3 +111,13 @@ class CaptioningSettings(TaskSettings):
     text: CaptionTextSettings
     model: ModelSettings
     search: SearchSettings
+
+    @pydantic.model_validator(mode="after")
+    def _a_frozen_encoder_sees_each_picture_once(self) -> "CaptioningSettings":
+        for name in ("shift", "brightness", "contrast"):
+            if self.model.frozen and getattr(self.augmentation, name) > 0:
+                raise ValueError(
+                    f"augmentation.{name} needs model.frozen=false: features are computed once; "
+                    "augmentation.flip is possible"
+                )
+        return self

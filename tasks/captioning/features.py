@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -47,11 +46,20 @@ def keep_features(
     preprocessing: CaptioningPreprocessing,
     split: str,
     encoder: ImageEncoder,
+    mirrored: bool = False,
 ) -> np.ndarray:
     """Compute a frozen encoder's features of a split, unless that was done before, and open their file.
 
     The file is below the data folder, under a name that is made of the data, the encoder with its weights,
     and how pictures become pixels.
+
+    Args:
+        settings: how pictures become pixels.
+        source: the data.
+        preprocessing: from files to pixels.
+        split: of the data.
+        encoder: the frozen one.
+        mirrored: whether the pictures are.
 
     Returns:
         (pictures, regions, features), mapped from the file.
@@ -60,15 +68,18 @@ def keep_features(
     for array in encoder.get_weights():
         weights.update(array.tobytes())
     seen = [encoder.kind, weights.hexdigest(), encoder.dtype_policy.name, settings.picture.model_dump()]
-    identity = [source.fingerprint, *seen]
+    identity = [source.fingerprint, *seen, *(["mirrored"] if mirrored else [])]
     key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:24]
     path = data_directory() / "features" / f"{source.name.replace('/', '_')}_{split}_{key}.npy"
     rows, columns = encoder.grid(settings.picture.size)
     shape = (source.counts[split], rows * columns, encoder.features)
     if not path.is_file():
-        announce(f"Computing the features of {shape[0]:,} pictures ({split}); kept in {path.parent}")
-    pictures = source.dataset(split).map(lambda example: example["picture"])
-    return _kept(path, features(encoder, pixels(preprocessing, pictures)), shape, np.dtype(KEPT_AS))
+        what = f"{split}, mirrored" if mirrored else split
+        announce(f"Computing the features of {shape[0]:,} pictures ({what}); kept in {path.parent}")
+    batches = pixels(preprocessing, source.dataset(split).map(lambda example: example["picture"]))
+    if mirrored:
+        batches = batches.map(lambda batch: tf.reverse(batch, [2]))
+    return _kept(path, features(encoder, batches), shape, np.dtype(KEPT_AS))
 
 
 def features(encoder: ImageEncoder, batches: tf.data.Dataset) -> Iterator[np.ndarray]:
@@ -99,17 +110,24 @@ class CaptionBatches:
     """
 
     def __init__(
-        self, captions: SequenceBatches, table: np.ndarray, augmentation: AugmentationSettings | None
+        self,
+        captions: SequenceBatches,
+        table: np.ndarray,
+        mirrored: np.ndarray | None = None,
+        augmentation: AugmentationSettings | None = None,
     ) -> None:
         """Join captions and pictures.
 
         Args:
             captions: as `CaptioningPreprocessing.examples`.
             table: (pictures, ...), features or pixels.
-            augmentation: how pixels are changed in training; None for features, which are not.
+            mirrored: like `table`, features of the mirrored pictures, which half of the captions of an epoch
+                are given in training.
+            augmentation: how pixels are changed in training; None for features.
         """
         self.captions = captions
         self.table = table
+        self.mirrored = mirrored
         self.augmentation = augmentation
         self.lengths = captions.lengths
 
@@ -117,29 +135,42 @@ class CaptionBatches:
         self, buckets: LengthBuckets, epoch: tf.Variable, seed: int, shuffle_buffer: int
     ) -> tf.data.Dataset:
         """Batches in a new order each epoch, and changed anew, both drawn from `seed` and `epoch`."""
-        batches = self.captions.training_batches(buckets, epoch, seed, shuffle_buffer).map(self._joined)
-        if self.augmentation is None:
-            return batches.prefetch(2)
 
-        def changed(number: tf.Tensor, batch: tuple[dict[str, tf.Tensor], tf.Tensor]) -> Any:
-            inputs, targets = batch
+        def changed(
+            number: tf.Tensor, batch: tuple[dict[str, tf.Tensor], tf.Tensor]
+        ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
             # 1,000,003 is prime: runs with neighbouring seeds do not share epochs' changes.
             drawn = tf.stack([seed * 1_000_003 + epoch.read_value(), number])
-            return inputs | {"pixels": augmented(inputs["pixels"], self.augmentation, drawn)}, targets
+            if self.mirrored is not None:
+                chances = tf.random.stateless_uniform(tf.shape(batch[0]["picture"]), drawn)
+                return self._joined(*batch, chances < 0.5)
+            inputs, targets = self._joined(*batch)
+            if self.augmentation is not None:
+                inputs |= {"pixels": augmented(inputs["pixels"], self.augmentation, drawn)}
+            return inputs, targets
 
-        return batches.enumerate().map(changed, num_parallel_calls=2, deterministic=True).prefetch(2)
+        batches = self.captions.training_batches(buckets, epoch, seed, shuffle_buffer).enumerate()
+        return batches.map(changed, num_parallel_calls=2, deterministic=True).prefetch(2)
 
     def scoring_batches(self, buckets: LengthBuckets) -> tf.data.Dataset:
         """Batches of every caption, in a fixed order."""
         return self.captions.scoring_batches(buckets).map(self._joined).prefetch(2)
 
     def _joined(
-        self, inputs: dict[str, tf.Tensor], targets: tf.Tensor
+        self, inputs: dict[str, tf.Tensor], targets: tf.Tensor, mirror: tf.Tensor | None = None
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        """Put what is seen of the pictures beside their places (batch,)."""
-        seen = tf.numpy_function(lambda places: self.table[places], [inputs["picture"]], self.table.dtype)
+        """Put what is seen of the pictures beside their places (batch,); mirrored where `mirror` (batch,)."""
+        if mirror is None:
+            mirror = tf.zeros_like(inputs["picture"], tf.bool)
+        seen = tf.numpy_function(self._rows, [inputs["picture"], mirror], self.table.dtype)
         seen = tf.ensure_shape(seen, [None, *self.table.shape[1:]])
         return {input_name(self.table): seen, **inputs}, targets
+
+    def _rows(self, places: np.ndarray, mirror: np.ndarray) -> np.ndarray:
+        rows = self.table[places]
+        if mirror.any():
+            rows[mirror] = self.mirrored[places[mirror]]
+        return rows
 
 
 def input_name(table: np.ndarray) -> str:

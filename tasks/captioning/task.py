@@ -93,11 +93,14 @@ class CaptioningTask(Task):
             length=lambda inputs, targets: tf.shape(targets)[0],
             pad_to_boundary=settings.train.xla,
         )
-        if settings.model.frozen:
-            table = keep_features(settings, source, preprocessing, split, frozen_encoder(settings))
-            return CaptionBatches(captions, table, None)
-        table = keep_pixels(source, preprocessing, split, cache.with_name(f"{split}_pixels.npy"))
-        return CaptionBatches(captions, table, settings.augmentation)
+        if not settings.model.frozen:
+            table = keep_pixels(source, preprocessing, split, cache.with_name(f"{split}_pixels.npy"))
+            return CaptionBatches(captions, table, augmentation=settings.augmentation)
+        seen = settings, source, preprocessing, split, frozen_encoder(settings)
+        flips = settings.augmentation.flip and split == "train"
+        return CaptionBatches(
+            captions, keep_features(*seen), keep_features(*seen, mirrored=True) if flips else None
+        )
 
     def build_model(self, settings: CaptioningSettings, preprocessing: CaptioningPreprocessing) -> Captioner:
         """Build the captioner; where CIDEr-D is raised, with the training captions that it is measured by."""

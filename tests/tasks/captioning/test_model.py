@@ -149,6 +149,8 @@ def test_learns(overrides):
 def test_settings_that_do_not_go_together():
     with pytest.raises(UserError, match=r"model\.encoder=small_cnn needs model\.pretrained=false"):
         settings_with(model__pretrained=True)
+    with pytest.raises(UserError, match=r"augmentation\.shift needs model\.frozen=false"):
+        settings_with(model__frozen=True, model__start_from="first", augmentation__shift=0.1)
     with pytest.raises(UserError, match=r"model\.frozen=true needs model\.pretrained=true"):
         settings_with(model__frozen=True)
     with pytest.raises(UserError, match="Unknown image encoder 'resnet50'"):

@@ -1,5 +1,6 @@
 """How translations are judged, and the baselines beside them."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -40,8 +41,7 @@ def _scores(metrics: dict[str, Any], translations: list[str], references: list[s
 
 
 def _metrics(references: list[str]) -> dict[str, Any]:
-    # What sacrebleu itself asks for in Chinese; 13a knows no words there.
-    tokenizer = "zh" if _is_chinese(references) else "13a"
+    tokenizer = _tokenizer(references)
     return {
         # force: no warning where sentences look tokenised, as those of some data sets are.
         "bleu": BLEU(tokenize=tokenizer, force=True),
@@ -51,9 +51,12 @@ def _metrics(references: list[str]) -> dict[str, Any]:
     }
 
 
-def _is_chinese(sentences: list[str]) -> bool:
+def _tokenizer(sentences: list[str]) -> str:
+    """What sacrebleu finds words by: `13a`, which knows none in Chinese (`zh`) and Japanese (`char`)."""
     sample = "".join("".join(sentences[:200]).split())
-    return sum("\u4e00" <= character <= "\u9fff" for character in sample) > len(sample) / 2
+    if len(re.findall(r"[\u4e00-\u9fff]", sample)) > len(sample) / 2:
+        return "zh"
+    return "char" if len(re.findall(r"[\u3040-\u30ff\u3400-\u9fff]", sample)) > len(sample) / 2 else "13a"
 
 
 def evaluate_answers(scored: Iterable[tuple[Example, Answer]]) -> Evaluation:
@@ -152,7 +155,7 @@ def score_baselines(source: Source, examples: Iterable[Example]) -> dict[str, di
     sources = _words([example["source"] for example in train], lowercase=True)
     targets = _words([example["target"] for example in train], lowercase=False)
     dictionary = co_occurrence_dictionary(sources, targets)
-    blank = "" if _is_chinese(references) else " "
+    blank = " " if _tokenizer(references) == "13a" else ""
     word_by_word = [
         blank.join(dictionary.get(word.lower(), word) for word in words)
         for words in _words([example["source"] for example in examples], lowercase=False)

@@ -83,6 +83,8 @@ def evaluate_file(
         raise UserError(f"{path} holds no row to score.")
     if bad_rows:
         console.print(f"rows skipped: {len(bad_rows):,}")
+    for what, how_many in task.reading_report(path, settings).items():
+        console.print(f"{what.replace('_', ' ')}: {how_many:,}")
 
     def examples() -> Iterator[Example]:
         return task.labelled_examples(path, settings, predictor.labels, lambda _: None)

@@ -121,6 +121,10 @@ class Task(abc.ABC):
     ) -> Iterator[Example]:
         """Read a labelled file of the user's, for `evaluate`; `on_bad_row` is told of each row left out."""
 
+    def reading_report(self, path: Path, settings: Any) -> dict[str, int]:
+        """Count what else was left out or filled in when a labelled file was read, by what it was."""
+        return {}
+
     @abc.abstractmethod
     def learn_preprocessing(self, settings: Any, source: "ExampleSource") -> Preprocessing:
         """Learn vocabularies, labels and scalers from the training split alone."""

@@ -72,6 +72,12 @@ class ForecastingTask(Task):
 
         yield from open_labelled(path, settings).examples("test")
 
+    def reading_report(self, path: Path, settings: ForecastingSettings) -> dict[str, int]:
+        """Steps and cells that were filled in, and rows that were left out."""
+        from tasks.forecasting.builders import open_labelled
+
+        return open_labelled(path, settings).report
+
     def check_reading(self, trained: ForecastingSettings, settings: ForecastingSettings) -> None:
         """The table of a model has the columns and the steps that it learned from."""
         check_reading(trained, settings)

@@ -206,6 +206,11 @@ def test_evaluate_a_labelled_table(at_home, tmp_path):
     result = invoke("evaluate", "--task", "forecasting", "--data", table, "--output", tmp_path / "scores")
     assert "mase" in result.output
     assert json.loads((tmp_path / "scores" / "metrics.json").read_text())["examples"] == 9
+    assert "filled" not in result.output
+    lines = table.read_text().splitlines(keepends=True)
+    table.write_text("".join(lines[:30] + lines[32:]))
+    result = invoke("evaluate", "--task", "forecasting", "--data", table, "--set", "data.fill=previous")
+    assert "steps filled: 2" in result.output
 
 
 @pytest.mark.parametrize(

@@ -124,18 +124,19 @@ def _span_probabilities(potentials: Any, tags: Any, first: Any, last: Any) -> An
 
     p(y_first ... y_last) = p(y_first) prod_t p(y_t | y_{t-1}): a chain forgets what was before.
     """
-    pairs = pair_marginals(potentials)  # (batch, words, tags, tags)
+    # The sums over all words before a name are large: in float32 little would be left of a difference.
+    pairs = pair_marginals(tf.cast(potentials, tf.float64))  # (batch, words, tags, tags)
     batch, time, number, _ = tf.unstack(tf.shape(pairs))
     before = tf.concat([tf.zeros([batch, 1], tags.dtype), tags[:, :-1]], axis=1)
     of_tag = tf.gather(tf.reduce_sum(pairs, axis=2), tags, batch_dims=2)  # (batch, words)
     flat = tf.reshape(pairs, [batch, time, number * number])
     of_pair = tf.gather(flat, before * number + tags, batch_dims=2)  # (batch, words)
     of_tag, of_pair = (tf.math.log(tf.maximum(part, SMALLEST)) for part in (of_tag, of_pair))
-    given_before = of_pair - tf.concat([tf.zeros([batch, 1]), of_tag[:, :-1]], axis=1)
+    given_before = of_pair - tf.concat([tf.zeros_like(of_tag[:, :1]), of_tag[:, :-1]], axis=1)
     total = tf.cumsum(given_before, axis=1)
     logarithm = (
         tf.gather(of_tag, first, batch_dims=1)
         + tf.gather(total, last, batch_dims=1)
         - tf.gather(total, first, batch_dims=1)
     )
-    return tf.minimum(tf.exp(logarithm), 1.0)
+    return tf.cast(tf.minimum(tf.exp(logarithm), 1.0), potentials.dtype)

@@ -180,6 +180,17 @@ def test_large_scores_stay_finite():
     np.testing.assert_allclose(partition, best_path(potentials)[1], rtol=1e-5)
 
 
+def test_marginals_of_long_sequences_keep_their_digits():
+    """Messages grow with the steps: in float32 probabilities are off by a hundredth after 2,000 of them."""
+    emissions, mask, scores = random_chain(10, tags=4, time=2_000, batch=2)
+    potentials = make_potentials(emissions, mask, scores)
+    single = tf.cast(potentials, tf.float32)
+    for function in (marginals, pair_marginals):
+        found = function(single)
+        assert found.dtype == tf.float32
+        np.testing.assert_allclose(found, function(potentials), atol=1e-6)
+
+
 @pytest.mark.parametrize("compiled", [False, True])
 def test_in_a_graph_of_unknown_size(compiled):
     potentials = make_potentials(*random_chain(9, 3, 5))

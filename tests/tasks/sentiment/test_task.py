@@ -27,6 +27,7 @@ def test_contract(trained_workspace):
     run_task_test("sentiment", "small", EXAMPLES)
 
 
+@pytest.mark.slow
 def test_contract_with_pairs_and_segments(workspace):
     table = write_reviews(workspace / "reviews.csv", 120)
     every_part = "text.pairs=50 model.naive_bayes=true model.bag_of_words=true model.segment_length=4"

@@ -98,9 +98,8 @@ class GRU(CompiledLayer):
 
     def _is_usual(self) -> bool:
         usual = (keras.activations.tanh, keras.activations.sigmoid)
-        return (
-            (self.activation, self.recurrent_activation) == usual and self.reset_after and not self.mirrored
-        )
+        activations = self.activation, self.recurrent_activation
+        return activations == usual and self.reset_after and not self.mirrored
 
     def _run_compiled(self, projected: Any, mask: Any, states: States, reverse: bool) -> tuple[Any, States]:
         from common.layers.compiled import gru_sequence

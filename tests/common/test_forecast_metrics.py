@@ -46,7 +46,9 @@ def test_naive2_repeats_the_season_of_a_series_that_has_one():
 def test_naive2_scores_what_the_official_workbook_says(part, season, horizon):
     folder = manual_directory() / "m4"
     if not (folder / "Evaluation_and_Ranks.xlsx").is_file():
-        pytest.skip("the files of the M4 competition are not in TFDS's manual directory")
+        pytest.skip(
+            "M4 may not be redistributed: place its files and Evaluation_and_Ranks.xlsx in m4/ of the manual directory"
+        )
     smape, mase = [], []
     train, test = (_rows(folder / f"{part}-{split}.csv.gz") for split in ("train", "test"))
     for before, after in zip(train, test, strict=True):

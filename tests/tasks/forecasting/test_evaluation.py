@@ -20,17 +20,17 @@ LINEAR = {
 }
 
 
+def opened(table, **overrides):
+    """Settings and source of a table, in which no model stands beside the one of the settings."""
+    alone = {"data.file": str(table), "evaluation.nlinear": False, "evaluation.origins": 0}
+    changes = {name.replace("__", "."): value for name, value in overrides.items()}
+    settings = load_settings(ForecastingSettings, TASK.folder, "own_file", LINEAR | alone | changes)
+    return settings, open_series_source(settings)
+
+
 def test_the_model_is_trained_again_before_each_part_of_the_test_part(tmp_path):
-    overrides = {
-        **LINEAR,
-        "data.file": str(write_hourly(tmp_path / "t.csv", steps=400)),
-        "train.epochs": 2,
-        "evaluation.refits": 2,
-        "evaluation.nlinear": False,
-        "evaluation.origins": 0,
-    }
-    settings = load_settings(ForecastingSettings, TASK.folder, "own_file", overrides)
-    source = open_series_source(settings)
+    table = write_hourly(tmp_path / "t.csv", steps=400)
+    settings, source = opened(table, train__epochs=2, evaluation__refits=2)
     found = score_baselines(settings, source, source.examples("test"))
     refitted = found["the model, trained 2 times"]
     assert refitted["mase"] < found["naive"]["mase"]
@@ -38,17 +38,14 @@ def test_the_model_is_trained_again_before_each_part_of_the_test_part(tmp_path):
 
 
 def test_a_model_trained_in_memory_keeps_the_mean_of_its_weights(tmp_path):
-    overrides = {
-        **LINEAR,
-        "data.file": str(write_hourly(tmp_path / "t.csv", steps=400)),
-        "model.normalization": "last",
-        "train.epochs": 1,
+    settings, source = opened(
+        write_hourly(tmp_path / "t.csv", steps=400),
+        model__normalization="last",
+        train__epochs=1,
         # So many steps that the mean is the first one's: the last value repeated, nearly. The weights that
         # are trained are five units away from it.
-        "train.weight_average": 0.999999,
-    }
-    settings = load_settings(ForecastingSettings, TASK.folder, "own_file", overrides)
-    source = open_series_source(settings)
+        train__weight_average=0.999999,
+    )
     example = source.example(0, 100)
     forecast = Forecaster(settings, source)([example])["forecast"][0]
     assert np.abs(forecast - example["history"][-1, 0]).mean() < 1
@@ -74,16 +71,7 @@ def test_seasonal_naive_is_perfect_where_nothing_but_the_season_happens(tmp_path
     table = hourly(300)
     table["units"] = np.tile(np.arange(24.0), 13)[:300]
     table.to_csv(tmp_path / "t.csv", index=False)
-    overrides = {
-        "data.file": str(tmp_path / "t.csv"),
-        "data.time_column": "date",
-        "data.target_columns": ["units"],
-        "data.horizon": 36,
-        "evaluation.nlinear": False,
-        "evaluation.origins": 0,
-    }
-    settings = load_settings(ForecastingSettings, TASK.folder, "own_file", overrides)
-    source = open_series_source(settings)
+    settings, source = opened(tmp_path / "t.csv", data__horizon=36)
     found = score_baselines(settings, source, source.examples("test"))
     assert found["seasonal naive (24 steps)"]["mase"] == 0
     assert found["naive"]["mase"] > 1

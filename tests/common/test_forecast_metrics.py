@@ -47,7 +47,7 @@ def test_naive2_scores_what_the_official_workbook_says(part, season, horizon):
     folder = manual_directory() / "m4"
     if not (folder / "Evaluation_and_Ranks.xlsx").is_file():
         pytest.skip(
-            "M4 may not be redistributed: place it, with Evaluation_and_Ranks.xlsx, in the manual directory's m4/"
+            "M4 is not part of this project: place it and its Evaluation_and_Ranks.xlsx in manual/m4/"
         )
     smape, mase = [], []
     train, test = (_rows(folder / f"{part}-{split}.csv.gz") for split in ("train", "test"))

@@ -197,7 +197,7 @@ def test_official_borders_of_ett(tmp_path, monkeypatch):
     from common.data.source import manual_directory
 
     if not (manual_directory() / "ett" / "ETTh1.csv.gz").is_file():
-        pytest.skip("the ETT files may not be redistributed: place them as `make datasets` says")
+        pytest.skip("ETT is not part of this project: place its files as `make datasets` says")
     settings = load_settings(
         ForecastingSettings,
         TASK.folder,

@@ -38,44 +38,64 @@ def run_recipes(task: Task, dataset: str | None, recipe: str | None) -> None:
         UserError: if there is no such recipe, a recipe is wrong, or a training fails.
     """
     # All of them are checked before the first trains for an hour.
-    chosen = [
-        (recipe, [recipe_settings(task, recipe, seed) for seed in recipe.seeds])
-        for recipe in choose_recipes(task.name, dataset, recipe)
-    ]
-    for recipe_of_task, settings_of_seeds in chosen:
-        runs = [
+    chosen = choose_recipes(task.name, dataset, recipe)
+    for recipe_of_task in chosen:
+        for seed in recipe_of_task.seeds:
+            recipe_settings(task, recipe_of_task, seed)
+    for recipe_of_task in chosen:
+        stages = [
             # The baselines do not depend on the seed.
-            _run_seed(task, recipe_of_task, settings, baselines=number == 0)
-            for number, settings in enumerate(settings_of_seeds)
+            _run_seed(task, recipe_of_task, seed, baselines=number == 0)
+            for number, seed in enumerate(recipe_of_task.seeds)
         ]
-        records = make_records(task, recipe_of_task, runs)
+        records = make_records(task, recipe_of_task, stages)
         if recipe_of_task.ensemble:
-            records += ensemble_records(task, recipe_of_task, runs, records[0])
+            records += ensemble_records(task, recipe_of_task, [runs[-1] for runs in stages], records[0])
         save_records(task.name, records)
         path = write_results_page()
         console.print(f"Recipe {recipe_of_task.name} is recorded in {records_file(task.name)} and {path}")
 
 
-def recipe_settings(task: Task, recipe: Recipe, seed: int) -> Any:
+def recipe_settings(task: Task, recipe: Recipe, seed: int, first_stage: str = "") -> Any:
     """Resolve a recipe's settings for one seed, as the command line does.
+
+    Args:
+        task: whose recipe it is.
+        recipe: the recipe.
+        seed: one of its seeds.
+        first_stage: run that it goes on from, if it names a recipe to start from.
 
     Raises:
         UserError: if the recipe names a data set, preset or setting that does not exist.
     """
     if recipe.dataset not in task.sources():
         raise unknown_name("dataset", recipe.dataset, task.sources())
-    overrides = {"data.dataset": recipe.dataset, **parse_overrides(recipe.set), "seed": seed}
+    changes = _changes(recipe, seed, first_stage or recipe.start_from)
+    overrides = {"data.dataset": recipe.dataset, **parse_overrides(changes)}
     preset = choose_preset(task.folder, recipe.preset, recipe.dataset)
     return load_settings(task.settings_class, task.folder, preset, overrides)
 
 
-def make_records(task: Task, recipe: Recipe, runs: list[Run]) -> list[dict[str, Any]]:
-    """Sum up the runs of a recipe, one run a seed, one record a metric; the one that counts first."""
+def _changes(recipe: Recipe, seed: int, first_stage: str) -> str:
+    """What a recipe changes beside its preset, as in SET=."""
+    start = f"model.start_from={first_stage}" if first_stage else ""
+    return " ".join(filter(None, (recipe.set, start, f"seed={seed}")))
+
+
+def make_records(task: Task, recipe: Recipe, stages: list[list[Run]]) -> list[dict[str, Any]]:
+    """Sum up the runs of a recipe, one record a metric; the one that counts first.
+
+    Args:
+        task: of the recipe.
+        recipe: the recipe.
+        stages: runs of each seed, one after the other; the last is scored, the time is that of all.
+    """
+    runs = [of_seed[-1] for of_seed in stages]
     scores = [read_json(run.metrics_file) for run in runs]
     metrics = [name for name in scores[0]["metrics"] if not name.endswith(INTERVAL_SUFFIXES)]
     judged_by = task.judged_by(runs[0].settings(task.settings_class))
     metrics.sort(key=lambda name: name != judged_by)
-    shared = _shared_by_metrics(task, recipe, runs, scores)
+    shared = _shared_by_metrics(task, recipe, stages)
     return [_record(task, recipe, metric, judged_by, scores, shared) for metric in metrics]
 
 
@@ -149,19 +169,19 @@ def _record(
     }
 
 
-def _shared_by_metrics(
-    task: Task, recipe: Recipe, runs: list[Run], scores: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _shared_by_metrics(task: Task, recipe: Recipe, stages: list[list[Run]]) -> dict[str, Any]:
+    runs = [of_seed[-1] for of_seed in stages]
     environments = [read_json(run.folder / "environment.json") for run in runs]
-    seconds = [score["train_seconds"] for score in scores]
+    scores = [[read_json(run.metrics_file) for run in of_seed] for of_seed in stages]
+    seconds = [round(sum(score["train_seconds"] for score in of_seed), 1) for of_seed in scores]
     settings = runs[0].settings(task.settings_class).model_dump(mode="json", exclude={"seed"})
     return {
         "seeds": list(recipe.seeds),
-        "parameters": scores[0]["parameters"],
+        "parameters": scores[0][-1]["parameters"],
         "train_seconds": round(statistics.fmean(seconds), 1),
         "train_seconds_values": seconds,
-        "peak_memory_mb": max(score["peak_memory_mb"] for score in scores),
-        "test_examples": scores[0]["examples"],
+        "peak_memory_mb": max(score["peak_memory_mb"] for of_seed in scores for score in of_seed),
+        "test_examples": scores[0][-1]["examples"],
         "command": f"make benchmark TASK={task.name} RECIPE={recipe.name}",
         "machine": {**environments[0]["machine"], "gpus": environments[0]["gpus"]},
         "versions": {"python": environments[0]["python"], **environments[0]["versions"]},
@@ -173,9 +193,23 @@ def _shared_by_metrics(
     }
 
 
-def _run_seed(task: Task, recipe: Recipe, settings: Any, baselines: bool) -> Run:
-    """Train and score one seed in a fresh process, so that its peak memory is its own."""
-    what = f"Recipe {recipe.name}, seed {settings.seed}"
+def _run_seed(task: Task, recipe: Recipe, seed: int, baselines: bool) -> list[Run]:
+    """Train and score one seed; before it the recipe that it starts from, if it names one.
+
+    Returns:
+        The runs, in the order of the stages.
+    """
+    earlier = []
+    if recipe.start_from:
+        (first,) = choose_recipes(task.name, None, recipe.start_from)
+        earlier = _run_seed(task, first, seed, baselines=False)
+    return [*earlier, _run_stage(task, recipe, seed, earlier[-1].name if earlier else "", baselines)]
+
+
+def _run_stage(task: Task, recipe: Recipe, seed: int, first_stage: str, baselines: bool) -> Run:
+    """Train and score in a fresh process, so that its peak memory is its own."""
+    what = f"Recipe {recipe.name}, seed {seed}"
+    settings = recipe_settings(task, recipe, seed, first_stage)
     run = _earlier_run(task, recipe, settings)
     if run is not None and _is_scored(run, baselines):
         console.print(f"{what}: run {run.name} has these settings and this commit; it is not trained again.")
@@ -185,7 +219,7 @@ def _run_seed(task: Task, recipe: Recipe, settings: Any, baselines: bool) -> Run
         run = Run(
             runs_folder() / task.name / f"{_run_prefix(recipe, settings)}{time.strftime('%Y%m%d-%H%M%S')}"
         )
-        changes = f"{recipe.set} seed={settings.seed}".strip()
+        changes = _changes(recipe, seed, first_stage)
         options = ["--dataset", recipe.dataset, "--preset", recipe.preset, "--set", changes]
         console.print(f"{what}: run {run.name}")
     else:

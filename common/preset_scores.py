@@ -35,7 +35,8 @@ def presets_with_scores() -> dict[Path, str]:
         judged = {record["recipe"]: record for record in read_records(task) if record["metric_mode"]}
         for recipe in read_recipes(task):
             path = TASKS_FOLDER / task / "presets" / f"{recipe.preset}.yaml"
-            if recipe.name not in judged or not path.is_file():
+            # A second stage is not what the preset's command trains.
+            if recipe.name not in judged or recipe.start_from or not path.is_file():
                 continue
             command, _, rest = path.read_text(encoding="utf-8").partition("\n")
             named = {word.partition("=")[2] for word in command.split()}

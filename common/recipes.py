@@ -33,6 +33,9 @@ class Recipe(Entry):
     preset: str = Field(description="as in PRESET=")
     seeds: list[int] = Field(min_length=1, description="one run each")
     set: str = Field("", description='settings to change, as in SET="model.units=128"')
+    start_from: str = Field(
+        "", description="recipe of this file whose run this one goes on from, for each seed: a second stage"
+    )
     ensemble: bool = Field(False, description="whether the seeds' runs are scored as one model, too")
     readme: bool = Field(True, description="whether the README's table has it, or the results page alone")
     description: str = Field(description="one line: what is tried and how long it takes")
@@ -70,14 +73,19 @@ def read_recipes(task: str) -> list[Recipe]:
     """Read benchmarks/recipes/<task>.yaml.
 
     Raises:
-        UserError: if it is missing or wrong, or two recipes have one name.
+        UserError: if it is missing or wrong, two recipes have one name, or one starts from none above it.
     """
     path = BENCHMARKS_FOLDER / "recipes" / f"{task}.yaml"
     recipes = _check_entries(Recipe, _read_yaml(path), path)
     names = [recipe.name for recipe in recipes]
-    for name in names:
-        if names.count(name) > 1:
-            raise UserError(f"{path}: two recipes are named {name!r}; rename one.")
+    for number, recipe in enumerate(recipes):
+        if names.count(recipe.name) > 1:
+            raise UserError(f"{path}: two recipes are named {recipe.name!r}; rename one.")
+        if recipe.start_from and recipe.start_from not in names[:number]:
+            raise UserError(
+                f"{path}: {recipe.name} starts from {recipe.start_from!r}, which is no recipe above it; name "
+                "one, or move it."
+            )
     return recipes
 
 

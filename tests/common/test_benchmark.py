@@ -48,7 +48,7 @@ def write_recipes(folder, entries):
 
 def write_run(task, recipe, seed, accuracy, baselines=True, commit="abc", name=None):
     """Write the files of a run that has ended, without training one."""
-    run = Run(runs_folder() / "sentiment" / (name or f"benchmark-{recipe.name}-seed{seed}-20260101-000000"))
+    run = Run(runs_folder() / task.name / (name or f"benchmark-{recipe.name}-seed{seed}-20260101-000000"))
     run.folder.mkdir(parents=True)
     training = {"parameters": 100, "train_seconds": 10.0 * seed, "peak_memory_mb": 500.0 + seed}
     environment = {"commit": commit, "machine": {"cores": 2}, "gpus": [], "python": "3.11", "versions": {}}
@@ -132,7 +132,7 @@ def test_every_recipe_is_checked_before_the_first_trains(benchmarks, task, train
 def test_records_sum_up_the_seeds(benchmarks, task):
     recipe = Recipe(**RECIPE)
     runs = [write_run(task, recipe, 1, 0.8), write_run(task, recipe, 2, 0.9, baselines=False)]
-    accuracy, macro_f1 = make_records(task, recipe, runs)
+    accuracy, macro_f1 = make_records(task, recipe, [[run] for run in runs])
     assert (accuracy["metric"], macro_f1["metric"]) == ("accuracy", "macro_f1")
     assert accuracy["value"] == pytest.approx(0.85)
     assert accuracy["spread"] == pytest.approx(statistics.stdev([0.8, 0.9]))
@@ -149,9 +149,75 @@ def test_records_sum_up_the_seeds(benchmarks, task):
     assert "seed" not in accuracy["settings"]
 
 
+FIRST = {
+    "name": "first",
+    "dataset": "emoji",
+    "preset": "default",
+    "seeds": [1],
+    "description": "learns to write.",
+}
+SECOND = {
+    **FIRST,
+    "name": "second",
+    "start_from": "first",
+    "set": "model.objective=cider",
+    "seeds": [1, 2],
+    "description": "goes on from there.",
+}
+
+
+@pytest.fixture
+def stages(benchmarks, monkeypatch):
+    """A recipe of two stages, and the command lines that would have trained them."""
+    (benchmarks / "recipes" / "captioning.yaml").write_text(yaml.safe_dump([FIRST, SECOND]))
+    commands = []
+
+    def pretend(task, run, options, what):
+        commands.append((run.name, dict(zip(options[::2], options[1::2], strict=False))))
+        seed = int(run.name.split("seed")[1].split("-")[0])
+        first = commands[-2][0] if "second" in run.name else ""
+        recipe = Recipe(**SECOND) if first else Recipe(**FIRST)
+        write_run(task, recipe, seed, 0.7, name=run.name)
+        save_settings(recipe_settings(task, recipe, seed, first), run.config_file)
+
+    monkeypatch.setattr(benchmark, "_train_in_own_process", pretend)
+    return commands
+
+
+def test_a_second_stage_goes_on_from_the_run_of_its_seed(stages):
+    run_recipes(find_task("captioning"), None, "second")
+    first_of_1, second_of_1, first_of_2, second_of_2 = stages
+    assert [name.rsplit("-", 2)[0] for name, _ in stages] == [
+        "benchmark-first-seed1",
+        "benchmark-second-seed1",
+        "benchmark-first-seed2",
+        "benchmark-second-seed2",
+    ]
+    assert first_of_1[1]["--set"] == "seed=1"
+    assert second_of_1[1]["--set"] == f"model.objective=cider model.start_from={first_of_1[0]} seed=1"
+    assert second_of_2[1]["--set"] == f"model.objective=cider model.start_from={first_of_2[0]} seed=2"
+    run_recipes(find_task("captioning"), None, "second")
+    assert len(stages) == 4
+
+
+def test_the_time_of_a_second_stage_is_that_of_both(stages):
+    run_recipes(find_task("captioning"), None, "second")
+    record = read_records("captioning")[0]
+    assert record["recipe"] == "second"
+    assert record["train_seconds_values"] == [20.0, 40.0]
+    assert record["runs"] == [stages[1][0], stages[3][0]]
+
+
+def test_a_second_stage_names_a_recipe_above_it(stages, benchmarks):
+    (benchmarks / "recipes" / "captioning.yaml").write_text(yaml.safe_dump([SECOND, FIRST]))
+    with pytest.raises(UserError, match="second starts from 'first', which is no recipe above it"):
+        run_recipes(find_task("captioning"), None, "second")
+    assert stages == []
+
+
 def test_one_seed_has_no_spread(benchmarks, task):
     recipe = Recipe(**{**RECIPE, "seeds": [1]})
-    assert make_records(task, recipe, [write_run(task, recipe, 1, 0.8)])[0]["spread"] is None
+    assert make_records(task, recipe, [[write_run(task, recipe, 1, 0.8)]])[0]["spread"] is None
 
 
 def test_records_replace_those_of_the_same_recipe(benchmarks):

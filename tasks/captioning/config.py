@@ -52,6 +52,11 @@ class ModelSettings(Settings):
     objective: Literal["likelihood", "cider"] = Field(
         "likelihood", description="likelihood of the captions | cider (their CIDEr-D, in a second stage)"
     )
+    drawn_captions: int = Field(
+        5,
+        ge=2,
+        description="of `cider`: captions drawn of a picture, each weighed against the others",
+    )
     decoder: Literal["init_inject", "attend", "merge"] = Field(
         "attend",
         description="init_inject (the picture is the first state) | attend (looks at regions at each word) | "

@@ -149,8 +149,18 @@ class Captioner(keras.Model):
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
         """Logits of every step, given what is really written before it."""
-        memory, summary = self.encode(inputs, training)
-        vectors = self.embedding_dropout(self.embedding(inputs["written"]), training=training)
+        return self.write(*self.encode(inputs, training), inputs["written"], training)
+
+    def write(self, memory: Any, summary: Any, written: Any, training: bool = False) -> Any:
+        """Logits of every step.
+
+        Args:
+            memory: (batch, regions, memory units), from `encode`.
+            summary: (batch, memory units), its mean.
+            written: (batch, steps), what stands before each step.
+            training: whether there is dropout.
+        """
+        vectors = self.embedding_dropout(self.embedding(written), training=training)
         sampling = self.options.scheduled_sampling if training else 0.0
 
         def own_words(outputs: Any) -> Any:
@@ -170,7 +180,7 @@ class Captioner(keras.Model):
         if self.attends:
             outputs, weights = outputs
             if training and self.options.attention_cover > 0:
-                self.add_loss(self.options.attention_cover * uncovered(weights, inputs["written"]))
+                self.add_loss(self.options.attention_cover * uncovered(weights, written))
         outputs = self._with_picture(outputs, summary)
         return self.logits(self.output_dropout(outputs, training=training))
 

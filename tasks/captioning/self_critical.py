@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from common.decoding.sampling import greedy_search, sample
+from common.decoding.sampling import sample
 from common.decoding.step import StepResult
 from common.subwords import BOUNDARY, SubwordText
 from common.text import PADDING, UNKNOWN
@@ -83,50 +83,63 @@ def ngrams(words: list[str]) -> Ngrams:
 
 
 class SelfCritical:
-    """One training step: captions that are better than the model's own likeliest become likelier.
+    """One training step: captions that are better than the others drawn of their picture become likelier.
 
-    loss = - sum_t (r(drawn) - r(greedy)) log p(y_t), over the words of a drawn caption, mean over all words.
+    loss = - sum_i sum_t (r(y_i) - mean_{j != i} r(y_j)) log p(y_it), over the n captions drawn of a picture,
+    mean over all words.
 
-    Source: Rennie et al., "Self-critical sequence training for image captioning", 2017.
+    Source: Rennie et al., "Self-critical sequence training for image captioning", 2017; the mean of the other
+    captions in place of the likeliest one: Luo, "A better variant of self-critical sequence training", 2020.
     """
 
-    def __init__(self, text: SubwordText, reward: CiderReward, maximum_length: int) -> None:
+    def __init__(self, text: SubwordText, reward: CiderReward, draws: int, maximum_length: int) -> None:
+        """Join the parts.
+
+        Args:
+            text: from numbers to captions.
+            reward: of captions of the training pictures.
+            draws: captions of each picture, at least 2.
+            maximum_length: pieces after which a caption ends.
+        """
         self.text = text
         self.reward = reward
+        self.draws = draws
         self.maximum_length = maximum_length
 
     def draw(self, model: Any, inputs: dict[str, Any]) -> tuple[Any, Any, Any]:
-        """Draw a caption for each picture and weigh it.
+        """Draw captions of each picture and weigh them; those of a picture stand next to each other.
 
         Returns:
-            Tokens (batch, time); whether each counts (batch, time), the end that was drawn too; advantage
-            (batch,), r(drawn) - r(greedy).
+            Tokens (batch * draws, time); whether each counts (batch * draws, time), the end that was drawn
+            too; advantage (batch * draws,), r(y_i) - mean_{j != i} r(y_j).
         """
-        batch = tf.shape(inputs["written"])[0]
-        states, picture = model.begin(*model.encode(inputs))
+        states, picture = model.begin(*self._each_for_its_draws(model.encode(inputs)))
 
         def step(tokens: Any, states: Any) -> StepResult:
             logits, states, _ = model.step(tokens, states, picture)
             return StepResult(logits + self._never, states)
 
-        start, lengths = tf.fill([batch], BOUNDARY), tf.fill([batch], self.maximum_length)
+        places = tf.repeat(inputs["picture"], self.draws)
+        start, lengths = tf.fill(tf.shape(places), BOUNDARY), tf.fill(tf.shape(places), self.maximum_length)
         drawn = sample(step, states, start, BOUNDARY, lengths, model.sampling_seed.next())
-        greedy = greedy_search(step, states, start, BOUNDARY, lengths)
-        drawn_reward, greedy_reward = (
-            self._rewards(inputs["picture"], found.tokens[:, 0]) for found in (drawn, greedy)
-        )
         tokens = drawn.tokens[:, 0]
         counts = tf.range(tf.shape(tokens)[1]) <= drawn.lengths[:, :1]
-        return tokens, counts, drawn_reward - greedy_reward
+        rewards = tf.reshape(self._rewards(places, tokens), [-1, self.draws])  # (batch, draws)
+        others = (tf.reduce_sum(rewards, axis=1, keepdims=True) - rewards) / (self.draws - 1)
+        return tokens, counts, tf.reshape(rewards - others, [-1])
 
     def loss(self, model: Any, inputs: dict[str, Any], tokens: Any, counts: Any, advantage: Any) -> Any:
         """Loss () of what `draw` gave, inside a gradient tape."""
         before = tf.concat([tf.fill([tf.shape(tokens)[0], 1], BOUNDARY), tokens[:, :-1]], axis=1)
         written = tf.where(counts, before, PADDING)
-        logits = model({**inputs, "written": written}, training=False) + self._never
-        gains = -tf.nn.sparse_softmax_cross_entropy_with_logits(tokens, logits)  # (batch, time)
+        logits = model.write(*self._each_for_its_draws(model.encode(inputs)), written) + self._never
+        gains = -tf.nn.sparse_softmax_cross_entropy_with_logits(tokens, logits)  # (batch * draws, time)
         weights = tf.cast(counts, gains.dtype)
         return -tf.reduce_sum(advantage[:, tf.newaxis] * gains * weights) / tf.reduce_sum(weights)
+
+    def _each_for_its_draws(self, seen: tuple[Any, Any]) -> list[Any]:
+        """Memory and summary of pictures (batch, ...) to those of their captions (batch * draws, ...)."""
+        return [tf.repeat(part, self.draws, axis=0) for part in seen]
 
     @property
     def _never(self) -> Any:

@@ -87,8 +87,12 @@ class CaptioningTask(Task):
         cache: Path,
     ) -> CaptionBatches:
         """Numbers of the captions, each with the features or the pixels of its picture."""
+        examples = source.dataset(split)
+        if settings.model.objective == "cider" and split == "train":
+            # The captions that are learned from are drawn: a picture comes once in an epoch.
+            examples = examples.map(lambda example: example | {"captions": example["captions"][:1]})
         captions = SequenceBatches(
-            preprocessing.examples(source.dataset(split)),
+            preprocessing.examples(examples),
             cache,
             length=lambda inputs, targets: tf.shape(targets)[0],
             pad_to_boundary=settings.train.xla,
@@ -109,7 +113,9 @@ class CaptioningTask(Task):
             captions = self.open_source(settings).dataset("train").map(lambda example: example["captions"])
             references = [[text.decode() for text in texts] for texts in captions.as_numpy_iterator()]
             reward = CiderReward(references)
-            model.self_critical = SelfCritical(preprocessing.text, reward, settings.search.maximum_length)
+            model.self_critical = SelfCritical(
+                preprocessing.text, reward, settings.model.drawn_captions, settings.search.maximum_length
+            )
         return model
 
     def compile_arguments(

@@ -5,10 +5,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from captioner_case import INPUTS, model_with, settings_with
 from matplotlib import pyplot as plt
 from picture_case import encoded, noise
 
-from common.config import load_settings
 from common.errors import UserError
 from common.losses import SequenceCrossEntropy
 from common.pictures import BROKEN, PicturePreprocessor, PictureSettings
@@ -17,46 +17,21 @@ from common.subwords import BOUNDARY, SubwordText
 from common.task import find_task
 from tasks.captioning.config import (
     AugmentationSettings,
-    CaptioningSettings,
     CaptionTextSettings,
     SearchSettings,
 )
 from tasks.captioning.features import augmented
-from tasks.captioning.model import build_model, uncovered
+from tasks.captioning.model import uncovered
 from tasks.captioning.plots import CaptionedPixels, contact_sheet
 from tasks.captioning.prediction import write_captions
 from tasks.captioning.preprocessing import CaptioningPreprocessing, cleaned
 from tasks.captioning.scores import caption_metrics, caption_words, distinct
-from tasks.captioning.self_critical import CiderReward
 from tasks.captioning.serving import CaptioningServing
 
-FOLDER = find_task("captioning").folder
-SMALL = {
-    "model.encoder": "small_cnn",
-    "model.pretrained": False,
-    "model.frozen": False,
-    "model.memory_units": 12,
-    "model.embedding_dimension": 8,
-    "model.decoder_units": 10,
-}
 NO_DROPOUT = dict.fromkeys(
     (f"model__{place}_dropout" for place in ("memory", "embedding", "recurrent", "output")), 0.0
 )
-INPUTS = {
-    "pixels": np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8),
-    "written": np.array([[BOUNDARY, 3, 4, 5, 3], [BOUNDARY, 6, 6, 0, 0]], np.int32),
-}
 TARGETS = np.array([[3, 4, 5, 3, BOUNDARY], [6, 6, BOUNDARY, 0, 0]], np.int32)
-
-
-def settings_with(**overrides):
-    values = SMALL | {key.replace("__", "."): value for key, value in overrides.items()}
-    return load_settings(CaptioningSettings, FOLDER, "default", values)
-
-
-def model_with(size=9, **overrides):
-    keras.utils.set_random_seed(1)
-    return build_model(settings_with(**overrides), size)
 
 
 MODELS = {
@@ -305,23 +280,6 @@ def test_scores_from_0_to_100():
         assert 0 < worse[name] < perfect[name] + (name == "rouge_l")
     # No caption at all is no crash.
     assert caption_metrics(["", ""], references)["bleu_1"] == pytest.approx(0, abs=1e-3)
-
-
-def test_the_reward_is_cider_d():
-    """As pycocoevalcap gives it, to a millionth, where the documents are the same."""
-    generator = np.random.default_rng(0)
-    words = np.array(["a", "dog", "cat", "runs", "on", "the", "grass", "red", "it's"])
-
-    def sentences(count):
-        return [" ".join(generator.choice(words, generator.integers(1, 9))) for _ in range(count)]
-
-    references = [sentences(generator.integers(1, 6)) for _ in range(40)]
-    captions = [*sentences(38), "", references[-1][0]]
-    expected = caption_metrics(captions, references)["cider_d"]
-    reward = CiderReward(references)
-    found = [reward.score(place, caption) for place, caption in enumerate(captions)]
-    assert 100 * np.mean(found) == pytest.approx(expected, abs=1e-6)
-    assert found[-1] > np.mean(found)
 
 
 def test_distinct_by_hand():

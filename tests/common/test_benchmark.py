@@ -2,11 +2,12 @@
 
 import json
 import statistics
+import subprocess
 
 import pytest
 import yaml
 
-from common import benchmark, recipes
+from common import benchmark, recipes, runs
 from common.benchmark import make_records, recipe_settings, run_recipes, save_records
 from common.config import save_settings
 from common.errors import UserError
@@ -262,6 +263,24 @@ def test_other_code_is_trained_again(benchmarks, task, trainings, monkeypatch, c
     run_recipes(task, None, "small")
     assert len(trainings) == 2
     assert trainings[0][0] != run.name
+
+
+def test_what_recording_writes_is_no_other_code(tmp_path, monkeypatch):
+    """Else the second of two recipes would not know the run of the first again."""
+    monkeypatch.setattr(runs, "PROJECT_FOLDER", tmp_path)
+    paths = ["benchmarks/results/a.json", "benchmarks/README.md", "README.md", "tasks/a/presets/b.yaml"]
+    for path in [*paths, "tasks/a/model.py"]:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("first")
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
+        subprocess.run([*git, *command], check=True)
+    commit = runs.environment(1)["commit"]
+    for path in paths:
+        (tmp_path / path).write_text("second")
+    assert runs.environment(1)["commit"] == commit
+    (tmp_path / "tasks/a/model.py").write_text("second")
+    assert runs.environment(1)["commit"] == f"{commit}+changes"
 
 
 def test_other_settings_are_trained_again(benchmarks, task, trainings):

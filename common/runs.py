@@ -20,8 +20,8 @@ from common.errors import UserError, unknown_name
 from common.files import locked, read_record, write_json
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
-# Recording a result changes these; the code that makes the next one is the same, and what a preset says stands
-# in the settings of each run.
+# Recording a result changes these; the code that makes the next one is the same. What a preset says stands in
+# the settings of each run.
 _NOT_CODE = tuple(
     f":(exclude){path}"
     for path in ("benchmarks/results", "benchmarks/README.md", "README.md", "tasks/*/presets/*")

@@ -84,7 +84,9 @@ def keep_features(
 
 def features(encoder: ImageEncoder, batches: tf.data.Dataset) -> Iterator[np.ndarray]:
     """Batches of pixels to batches of features (batch, regions, features), as they are kept."""
-    encode = tf.function(lambda batch: tf.cast(encoder(batch), KEPT_AS))
+    encode = tf.function(
+        lambda batch: tf.cast(encoder(batch), KEPT_AS), input_signature=[batches.element_spec]
+    )
     for batch in batches.prefetch(2):
         yield encode(batch).numpy()
 

@@ -150,21 +150,8 @@ def test_records_sum_up_the_seeds(benchmarks, task):
     assert "seed" not in accuracy["settings"]
 
 
-FIRST = {
-    "name": "first",
-    "dataset": "emoji",
-    "preset": "default",
-    "seeds": [1],
-    "description": "learns to write.",
-}
-SECOND = {
-    **FIRST,
-    "name": "second",
-    "start_from": "first",
-    "set": "model.objective=cider",
-    "seeds": [1, 2],
-    "description": "goes on from there.",
-}
+FIRST = {**RECIPE, "name": "first", "dataset": "emoji", "set": "", "seeds": [1]}
+SECOND = {**FIRST, "name": "second", "start_from": "first", "set": "model.objective=cider", "seeds": [1, 2]}
 
 
 @pytest.fixture

@@ -24,23 +24,25 @@ def efficientnet_lite0(dtype: Any = None) -> keras.Model:
     Against EfficientNet-B0 it lacks squeeze and excitation, and has ReLU6 for swish. Layers are named for
     the blocks of the published weights: `block3_dw_conv`, `block3_dw_bn`; see common/image_weights.py.
 
-    Input: (batch, height, width, 3), (colours - 127) / 128. Output: (batch, height / 32, width / 32, 1280),
-    rounded up.
+    Input: (batch, height, width, 3), (colours - 127) / 128. Outputs: the map of each stage,
+    (batch, height / s, width / s, width of the stage), s = 2, 4, 8, 16, 16, 32 and 32, rounded up; at the
+    end (batch, height / 32, width / 32, 1280).
 
     Source: Tan and Le, "EfficientNet: Rethinking model scaling for convolutional neural networks", 2019;
     Lite: https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
     """
     inputs = keras.Input((None, None, 3))
     outputs = _convolution(inputs, "stem", STEM_WIDTH, kernel=3, stride=2, dtype=dtype)
-    number = 0
+    maps, number = [], 0
     for repeats, kernel, stride, expansion, width in STAGES:
         for repeat in range(repeats):
             outputs = _block(
                 outputs, f"block{number}", kernel, stride if repeat == 0 else 1, expansion, width, dtype
             )
             number += 1
-    outputs = _convolution(outputs, "head", HEAD_WIDTH, kernel=1, dtype=dtype)
-    return keras.Model(inputs, outputs, name=NAME)
+        maps.append(outputs)
+    maps.append(_convolution(outputs, "head", HEAD_WIDTH, kernel=1, dtype=dtype))
+    return keras.Model(inputs, maps, name=NAME)
 
 
 def _block(inputs: Any, name: str, kernel: int, stride: int, expansion: int, width: int, dtype: Any) -> Any:

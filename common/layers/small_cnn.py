@@ -10,13 +10,13 @@ NAME = "small_cnn"
 
 
 def small_cnn(dtype: Any = None) -> keras.Model:
-    """Build four stages of two 3x3 convolutions, the first of each with stride 2.
+    """Build four stages of two 3x3 convolutions, the first of each with stride 2; each is an output.
 
-    Input: (batch, height, width, 3), colours between -1 and 1. Output: (batch, height / 16, width / 16, 256),
-    rounded up.
+    Input: (batch, height, width, 3), colours between -1 and 1. Outputs: (batch, height / 2, width / 2, 32),
+    ..., (batch, height / 16, width / 16, 256), rounded up.
     """
     inputs = keras.Input((None, None, 3))
-    outputs = inputs
+    outputs, maps = inputs, []
     for width in WIDTHS:
         for stride in (2, 1):
             outputs = keras.layers.Conv2D(width, 3, stride, padding="same", use_bias=False, dtype=dtype)(
@@ -25,4 +25,5 @@ def small_cnn(dtype: Any = None) -> keras.Model:
             # Statistics of few steps: the moving average of the weights must not run away from them.
             outputs = keras.layers.BatchNormalization(momentum=0.9, dtype=dtype)(outputs)
             outputs = keras.layers.ReLU(dtype=dtype)(outputs)
-    return keras.Model(inputs, outputs, name=NAME)
+        maps.append(outputs)
+    return keras.Model(inputs, maps, name=NAME)

@@ -44,6 +44,9 @@ class ModelSettings(Settings):
         "efficientnet_lite0",
         description="small_cnn (from scratch) | efficientnet_lite0 | a name of keras.applications",
     )
+    hypercolumns: bool = Field(
+        False, description="whether the decoder sees the encoder's maps of all stages, or the last one only"
+    )
     pretrained: bool = Field(True, description="whether the encoder starts with weights of ImageNet")
     frozen: bool = Field(
         True, description="whether the encoder stays as it is; its features are then computed once and kept"

@@ -160,7 +160,7 @@ def nearest_pictures(
     seen = pixels(preprocessing, files)
     train = source.dataset("train").map(lambda example: example["picture"])
     if settings.model.pretrained:
-        encoder = pretrained_encoder(settings.model.encoder)
+        encoder = pretrained_encoder(settings.model)
         table = keep_features(settings, source, preprocessing, "train", encoder)
         batches = (table[place : place + 512] for place in range(0, len(table), 512))
         known = np.concatenate([_means(batch) for batch in batches])

@@ -67,7 +67,8 @@ def keep_features(
     weights = hashlib.sha256()
     for array in encoder.get_weights():
         weights.update(array.tobytes())
-    seen = [encoder.kind, weights.hexdigest(), encoder.dtype_policy.name, settings.picture.model_dump()]
+    of_encoder = [encoder.kind, encoder.hypercolumns, weights.hexdigest(), encoder.dtype_policy.name]
+    seen = [*of_encoder, settings.picture.model_dump()]
     identity = [source.fingerprint, *seen, *(["mirrored"] if mirrored else [])]
     key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:24]
     path = data_directory() / "features" / f"{source.name.replace('/', '_')}_{split}_{key}.npy"

@@ -58,7 +58,11 @@ class Captioner(keras.Model):
         self.implementation = implementation
         self.options = options = ModelSettings(**model)
         self.encoder = ImageEncoder(
-            options.encoder, options.pretrained, trainable=not options.frozen, name="encoder"
+            options.encoder,
+            options.hypercolumns,
+            options.pretrained,
+            trainable=not options.frozen,
+            name="encoder",
         )
         self.memory_projection = keras.layers.Dense(options.memory_units, activation="relu", name="memory")
         self.memory_projection.build((None, None, self.encoder.features))
@@ -281,15 +285,15 @@ def frozen_encoder(settings: CaptioningSettings) -> ImageEncoder:
     """
     if settings.model.start_from:
         return first_stage(settings).encoder
-    return pretrained_encoder(settings.model.encoder)
+    return pretrained_encoder(settings.model)
 
 
-def pretrained_encoder(kind: str) -> ImageEncoder:
+def pretrained_encoder(options: ModelSettings) -> ImageEncoder:
     """Make a frozen encoder with the weights of ImageNet.
 
     Raises:
         UserError: the weights cannot be had.
     """
-    encoder = ImageEncoder(kind, trainable=False)
+    encoder = ImageEncoder(options.encoder, options.hypercolumns, trainable=False)
     encoder.load_pretrained()
     return encoder

@@ -15,6 +15,9 @@ STAGES = (
     (1, 3, 1, 6, 320),
 )
 STEM_WIDTH, HEAD_WIDTH = 32, 1280
+# Stages whose maps are outputs beside the head's: from an eighth of the picture on, where more than edges is
+# seen, to the last but one; what the last one shows is in the head.
+MAPS = range(2, 6)
 NAME = "efficientnet_lite0"
 
 
@@ -24,9 +27,8 @@ def efficientnet_lite0(dtype: Any = None) -> keras.Model:
     Against EfficientNet-B0 it lacks squeeze and excitation, and has ReLU6 for swish. Layers are named for
     the blocks of the published weights: `block3_dw_conv`, `block3_dw_bn`; see common/image_weights.py.
 
-    Input: (batch, height, width, 3), (colours - 127) / 128. Outputs: the map of each stage,
-    (batch, height / s, width / s, width of the stage), s = 2, 4, 8, 16, 16, 32 and 32, rounded up; at the
-    end (batch, height / 32, width / 32, 1280).
+    Input: (batch, height, width, 3), (colours - 127) / 128. Outputs: (batch, height / s, width / s, w)
+    with (s, w) = (8, 40), (16, 80), (16, 112), (32, 192) and (32, 1280), rounded up: see MAPS.
 
     Source: Tan and Le, "EfficientNet: Rethinking model scaling for convolutional neural networks", 2019;
     Lite: https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
@@ -34,13 +36,14 @@ def efficientnet_lite0(dtype: Any = None) -> keras.Model:
     inputs = keras.Input((None, None, 3))
     outputs = _convolution(inputs, "stem", STEM_WIDTH, kernel=3, stride=2, dtype=dtype)
     maps, number = [], 0
-    for repeats, kernel, stride, expansion, width in STAGES:
+    for stage, (repeats, kernel, stride, expansion, width) in enumerate(STAGES):
         for repeat in range(repeats):
             outputs = _block(
                 outputs, f"block{number}", kernel, stride if repeat == 0 else 1, expansion, width, dtype
             )
             number += 1
-        maps.append(outputs)
+        if stage in MAPS:
+            maps.append(outputs)
     maps.append(_convolution(outputs, "head", HEAD_WIDTH, kernel=1, dtype=dtype))
     return keras.Model(inputs, maps, name=NAME)
 

@@ -24,8 +24,8 @@ class ImageEncoder(keras.layers.Layer):
     of a function of keras.applications, such as `MobileNetV2`, with weights that Keras downloads.
 
     With `hypercolumns` a region also has what the maps before the last one show there, each shrunk to the
-    last one's grid: colours and fine shapes, which the last map hardly keeps. They are the maps of each
-    stage; of a network of keras.applications, the last map of each size between the picture's and the grid's.
+    last one's grid: colours and fine shapes, which the last map hardly keeps. They are maps of
+    an eighth of the picture's sides and less; of a network of keras.applications, the last one of each size.
 
     Input: (batch, height, width, 3), colours from 0 to 255. Output: (batch, regions, features); the regions
     are the cells of the last map, see `grid`.
@@ -146,13 +146,13 @@ def _shrunk(one: Any, grid: Any) -> Any:
 
 
 def _with_maps(network: keras.Model) -> keras.Model:
-    """Give a network of keras.applications the last map of each size as an output, the largest first."""
+    """Give a network of keras.applications the last map of each size as an output, from an eighth on."""
     picture = (None, 256, 256, 3)
     layers = [layer for layer in network.layers if _has_map(layer)]
     shapes = keras.Model(network.input, [layer.output for layer in layers]).compute_output_shape(picture)
     last = {shape[1]: layer.output for layer, shape in zip(layers, shapes, strict=True)}
-    smallest, largest = network.compute_output_shape(picture)[1], picture[1]
-    maps = [output for side, output in last.items() if smallest < side < largest]
+    smallest, largest = network.compute_output_shape(picture)[1], picture[1] // 8
+    maps = [output for side, output in last.items() if smallest < side <= largest]
     return keras.Model(network.input, [*maps, network.output])
 
 

@@ -10,10 +10,10 @@ NAME = "small_cnn"
 
 
 def small_cnn(dtype: Any = None) -> keras.Model:
-    """Build four stages of two 3x3 convolutions, the first of each with stride 2; each is an output.
+    """Build four stages of two 3x3 convolutions, the first of each with stride 2; the last two are outputs.
 
-    Input: (batch, height, width, 3), colours between -1 and 1. Outputs: (batch, height / 2, width / 2, 32),
-    ..., (batch, height / 16, width / 16, 256), rounded up.
+    Input: (batch, height, width, 3), colours between -1 and 1. Outputs: (batch, height / 8, width / 8, 128)
+    and (batch, height / 16, width / 16, 256), rounded up.
     """
     inputs = keras.Input((None, None, 3))
     outputs, maps = inputs, []
@@ -26,4 +26,4 @@ def small_cnn(dtype: Any = None) -> keras.Model:
             outputs = keras.layers.BatchNormalization(momentum=0.9, dtype=dtype)(outputs)
             outputs = keras.layers.ReLU(dtype=dtype)(outputs)
         maps.append(outputs)
-    return keras.Model(inputs, maps, name=NAME)
+    return keras.Model(inputs, maps[-2:], name=NAME)

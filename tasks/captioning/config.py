@@ -45,7 +45,7 @@ class ModelSettings(Settings):
         description="small_cnn (from scratch) | efficientnet_lite0 | a name of keras.applications",
     )
     hypercolumns: bool = Field(
-        False, description="whether the decoder sees the encoder's maps of all stages, or the last one only"
+        False, description="whether the decoder sees finer maps of the encoder, too, or its last one only"
     )
     pretrained: bool = Field(True, description="whether the encoder starts with weights of ImageNet")
     frozen: bool = Field(

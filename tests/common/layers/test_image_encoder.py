@@ -21,18 +21,18 @@ def test_shapes_and_grid(encoder):
     assert encoder.compute_output_shape((None, None, None, 3)) == (None, None, 256)
 
 
-def test_hypercolumns_are_the_maps_of_all_stages_on_the_last_grid(encoder):
+def test_hypercolumns_are_several_maps_on_the_last_grid(encoder):
     columns = ImageEncoder("small_cnn", hypercolumns=True)
     columns.set_weights(encoder.get_weights())
     found = columns(PICTURES)
-    assert found.shape == (2, 4 * 6, 32 + 64 + 128 + 256) == columns.compute_output_shape(PICTURES.shape)
+    assert found.shape == (2, 4 * 6, 128 + 256) == columns.compute_output_shape(PICTURES.shape)
     assert columns.grid(64) == (4, 4)
     np.testing.assert_allclose(found[..., -256:], encoder(PICTURES), rtol=1e-5, atol=1e-6)
     # Of a plain picture the inner regions of a map are all the same, and so are the means over them.
     plain = np.full((1, 128, 128, 3), 200.0, np.float32)
     maps = columns.network(plain / 127.5 - 1.0)
     middle = 3 * 8 + 3
-    for one, start, width in zip(maps, (0, 32, 96, 224), (32, 64, 128, 256), strict=True):
+    for one, start, width in zip(maps, (0, 128), (128, 256), strict=True):
         inner = one[0, one.shape[1] // 2 - 1, one.shape[1] // 2 - 1]
         seen = columns(plain)[0, middle, start : start + width]
         np.testing.assert_allclose(seen, inner, rtol=1e-4, atol=1e-5)
@@ -42,7 +42,7 @@ def test_hypercolumns_keep_the_place_of_what_is_fine():
     columns = ImageEncoder("small_cnn", hypercolumns=True)
     changed = PICTURES[:1].copy()
     changed[0, 20:28, 68:76] = 0.0  # Inside the fifth region of the second row.
-    difference = np.abs(columns(changed) - columns(PICTURES[:1]))[0, :, :32].sum(axis=-1)
+    difference = np.abs(columns(changed) - columns(PICTURES[:1]))[0, :, :128].sum(axis=-1)
     assert difference.argmax() == 1 * 6 + 4
 
 
@@ -100,7 +100,7 @@ def test_a_network_of_keras():
     assert encoder(PICTURES).shape == (2, 2 * 3, 1280)
     copy = ImageEncoder.from_config(encoder.get_config() | {"hypercolumns": True})
     copy.set_weights(encoder.get_weights())
-    # What widens each block before it halves the map: 1/2, 1/4, 1/8 and 1/16 of the picture.
+    # What widens the blocks that halve maps of 1/8 and 1/16 of the picture.
     found = copy(PICTURES)
-    assert found.shape == (2, 2 * 3, 96 + 144 + 192 + 576 + 1280)
+    assert found.shape == (2, 2 * 3, 192 + 576 + 1280)
     np.testing.assert_allclose(found[..., -1280:], encoder(PICTURES), rtol=1e-5, atol=1e-6)

@@ -114,8 +114,9 @@ def score_baselines(
 ) -> dict[str, dict[str, float]]:
     """Score the most frequent training caption, and the first caption of the nearest training picture.
 
-    Near are pictures whose features, the mean of the regions' by an encoder with weights of ImageNet, make
-    the smallest angle; if the encoder is trained from scratch, whose small thumbnails do.
+    Near are pictures whose features, the mean of the regions' by the encoder with weights of ImageNet, of
+    the same maps as the model sees, make the smallest angle; if the encoder is trained from scratch, whose
+    small thumbnails do.
     """
     train = [(example["captions"][0], example["captions"]) for example in _captions_of(source)]
     plain = Counter(

@@ -117,7 +117,7 @@ class SelfCritical:
 
         def step(tokens: Any, states: Any) -> StepResult:
             logits, states, _ = model.step(tokens, states, picture)
-            return StepResult(logits + self._never, states)
+            return StepResult(logits + self.excluded, states)
 
         places = tf.repeat(inputs["picture"], self.draws)
         start, lengths = tf.fill(tf.shape(places), BOUNDARY), tf.fill(tf.shape(places), self.maximum_length)
@@ -132,7 +132,7 @@ class SelfCritical:
         """Loss () of what `draw` gave, inside a gradient tape."""
         before = tf.concat([tf.fill([tf.shape(tokens)[0], 1], BOUNDARY), tokens[:, :-1]], axis=1)
         written = tf.where(counts, before, PADDING)
-        logits = model.write(*self._each_for_its_draws(model.encode(inputs)), written) + self._never
+        logits = model.write(*self._each_for_its_draws(model.encode(inputs)), written) + self.excluded
         gains = -tf.nn.sparse_softmax_cross_entropy_with_logits(tokens, logits)  # (batch * draws, time)
         weights = tf.cast(counts, gains.dtype)
         return -tf.reduce_sum(advantage[:, tf.newaxis] * gains * weights) / tf.reduce_sum(weights)
@@ -142,7 +142,7 @@ class SelfCritical:
         return [tf.repeat(part, self.draws, axis=0) for part in seen]
 
     @property
-    def _never(self) -> Any:
+    def excluded(self) -> Any:
         """What keeps padding and the unknown word from being drawn: (vocabulary size,)."""
         numbers = (PADDING, UNKNOWN)
         return sum(tf.one_hot(number, self.text.size, on_value=-1e9, off_value=0.0) for number in numbers)

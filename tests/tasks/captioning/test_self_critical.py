@@ -84,7 +84,7 @@ def test_the_loss_is_that_of_the_captions_drawn(learning):
         for token, counted in zip(tokens[row], counts[row], strict=True):
             if counted:
                 logits, states, _ = learning.step(last, states, picture)
-                chances = tf.nn.log_softmax(logits + critical._never)[0]
+                chances = tf.nn.log_softmax(logits + critical.excluded)[0]
                 gained, words, last = gained + advantage[row] * chances[int(token)], words + 1, token[None]
     loss = critical.loss(learning, PICTURES, tokens, counts, advantage)
     np.testing.assert_allclose(loss, -gained / words, rtol=1e-4)

@@ -6,6 +6,7 @@ that knows the four names such a file needs and refuses all others, so nothing i
 
 import pickle
 import struct
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -60,7 +61,7 @@ def _read_npz(path: Path) -> dict[str, list[np.ndarray]]:
                 elif part == "gamma":
                     parts = [file[f"{layer}.{part}"] for part in ("gamma", "beta", "mean", "var")]
                     weights[layer.replace(".", "_")] = parts
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} is damaged ({error}): place it again, or remove it.") from error
     return weights
 

@@ -26,7 +26,7 @@ def start(task: Task, settings: Any, name: str | None = None) -> Run:
     Nothing is written under runs/ before the data and the settings have proved good.
 
     Raises:
-        UserError: if the data is bad, or a run of that name exists.
+        UserError: if the data is bad, the model cannot be built, or a run of that name exists.
     """
     source = task.open_source(settings)
     name = name or new_run_name(task.name, source.name)
@@ -36,6 +36,7 @@ def start(task: Task, settings: Any, name: str | None = None) -> Run:
             f"Run {name!r} of {task.name} exists; name another, or go on with it without other settings."
         )
     preprocessing = task.learn_preprocessing(settings, source)
+    task.check_start(settings, source, preprocessing)
     data = {
         "name": source.name,
         "fingerprint": source.fingerprint,

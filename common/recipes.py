@@ -86,6 +86,12 @@ def read_recipes(task: str) -> list[Recipe]:
                 f"{path}: {recipe.name} starts from {recipe.start_from!r}, which is no recipe above it; name "
                 "one, or move it."
             )
+        for earlier in recipes[:number]:
+            if earlier.name == recipe.start_from and earlier.data != recipe.data:
+                raise UserError(
+                    f"{path}: {recipe.name} is of {recipe.data}, but starts from {earlier.name}, which is of "
+                    f"{earlier.data}; name one of the same data."
+                )
     return recipes
 
 

@@ -129,6 +129,10 @@ class Task(abc.ABC):
     def learn_preprocessing(self, settings: Any, source: "ExampleSource") -> Preprocessing:
         """Learn vocabularies, labels and scalers from the training split alone."""
 
+    def check_start(self, settings: Any, source: "ExampleSource", preprocessing: Any) -> None:
+        """See whether the model can be built, before a run is made; raise a UserError if it cannot."""
+        return
+
     @abc.abstractmethod
     def load_preprocessing(self, settings: Any, directory: Path) -> Preprocessing:
         """Read what `Preprocessing.save` wrote."""

@@ -4,6 +4,7 @@ import sys
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from common.errors import UserError, unknown_name
@@ -24,8 +25,9 @@ class ImageEncoder(keras.layers.Layer):
     of a function of keras.applications, such as `MobileNetV2`, with weights that Keras downloads.
 
     With `hypercolumns` a region also has what the maps before the last one show there, each shrunk to the
-    last one's grid: colours and fine shapes, which the last map hardly keeps. They are maps of
-    an eighth of the picture's sides and less; of a network of keras.applications, the last one of each size.
+    last one's grid: colours and fine shapes, which the last map hardly keeps. They are maps of an eighth of
+    the picture's sides and less; of a network of keras.applications, the last one of each size. The size of
+    the pictures must then be known when a graph is made.
 
     Input: (batch, height, width, 3), colours from 0 to 255. Output: (batch, regions, features); the regions
     are the cells of the last map, see `grid`.
@@ -65,20 +67,35 @@ class ImageEncoder(keras.layers.Layer):
         if kind in NETWORKS:
             self.network = NETWORKS[kind](dtype=self.dtype_policy)
         else:
-            self.network = _with_maps(_application(kind)(include_top=False, weights=None))
+            self.network = _application(kind)(include_top=False, weights=None)
+            if hypercolumns:
+                self.network = _with_maps(self.network)
         self.network.trainable = self.trainable
         self.built = True
 
     @property
     def features(self) -> int:
         """Numbers of each region."""
-        widths = [shape[-1] for shape in self.network.output_shape]
+        widths = [shape[-1] for shape in _listed(self.network.output_shape)]
         return sum(widths) if self.hypercolumns else widths[-1]
 
     def grid(self, size: int) -> tuple[int, int]:
-        """Rows and columns of regions of a picture of `size` by `size` pixels."""
-        _, rows, columns, _ = self.network.compute_output_shape((None, size, size, 3))[-1]
+        """Rows and columns of regions of a picture of `size` by `size` pixels.
+
+        Raises:
+            UserError: if the network cannot see pictures of that size.
+        """
+        try:
+            _, rows, columns, _ = self._last_shape((None, size, size, 3))
+        except ValueError as error:
+            raise UserError(
+                f"{self.kind} cannot see pictures of {size} by {size} pixels: change picture.size; some "
+                "networks need 75 at least, some one size alone."
+            ) from error
         return rows, columns
+
+    def _last_shape(self, images_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return _listed(self.network.compute_output_shape(images_shape))[-1]
 
     def load_pretrained(self) -> None:
         """Take over the weights of ImageNet.
@@ -87,8 +104,7 @@ class ImageEncoder(keras.layers.Layer):
             UserError: if there are none of this kind, or they cannot be had.
         """
         if self.kind == efficientnet_lite.NAME:
-            for name, values in efficientnet_lite0_weights().items():
-                self.network.get_layer(name).set_weights(values)
+            self._take_over(efficientnet_lite0_weights())
             return
         if self.kind == small_cnn.NAME:
             raise UserError(f"There are no weights of ImageNet for {self.kind}; train it from scratch.")
@@ -100,16 +116,32 @@ class ImageEncoder(keras.layers.Layer):
                 f"The weights of {self.kind} could not be fetched ({reason}): check the network, or use "
                 f"{efficientnet_lite.NAME}, whose weights are in a package of the Python registry."
             ) from error
-        self.network.set_weights(_with_maps(pretrained).get_weights())
+        if self.hypercolumns:
+            pretrained = _with_maps(pretrained)
+        self.network.set_weights(pretrained.get_weights())
+
+    def _take_over(self, weights: dict[str, list[Any]]) -> None:
+        """Set the weights of each layer, by its name."""
+        for layer in self.network.layers:
+            if not layer.weights:
+                continue
+            shapes = [tuple(weight.shape) for weight in layer.weights]
+            if [values.shape for values in weights.get(layer.name, [])] != shapes:
+                raise UserError(
+                    f"The weights of {self.kind} have none of the shapes {shapes} for {layer.name}: fetch or "
+                    "place their file again."
+                )
+            layer.set_weights(weights[layer.name])
 
     def call(self, images: Any, training: bool = False) -> Any:
         """Colours (batch, height, width, 3) to features (batch, regions, features)."""
         images = self._scaled(ops.cast(images, self.compute_dtype))
-        maps = self.network(images, training=training and not self.keep_statistics)
+        maps = _listed(self.network(images, training=training and not self.keep_statistics))
         features = maps[-1]  # (batch, rows, columns, width)
         if self.hypercolumns:
-            grid = ops.shape(features)[1:3]
-            features = ops.concatenate([*(_shrunk(one, grid) for one in maps[:-1]), features], axis=-1)
+            rows, columns = features.shape[1:3]
+            finer = [_means_of_cells(one, rows, columns) for one in maps[:-1]]
+            features = ops.concatenate([*finer, features], axis=-1)
         return ops.reshape(features, (ops.shape(features)[0], -1, self.features))
 
     def _scaled(self, images: Any) -> Any:
@@ -122,7 +154,7 @@ class ImageEncoder(keras.layers.Layer):
 
     def compute_output_shape(self, images_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """(batch, regions, features)."""
-        _, rows, columns, _ = self.network.compute_output_shape(tuple(images_shape))[-1]
+        _, rows, columns, _ = self._last_shape(tuple(images_shape))
         return (images_shape[0], None if None in (rows, columns) else rows * columns, self.features)
 
     def get_config(self) -> dict[str, Any]:
@@ -139,10 +171,25 @@ def encoder_names() -> list[str]:
     return [*NETWORKS, *(name for name in dir(keras.applications) if name[0].isupper())]
 
 
-def _shrunk(one: Any, grid: Any) -> Any:
-    """A map (batch, height, width, width of a cell), shrunk to a grid (rows, columns): each cell a mean."""
-    # Shrinking is not made for half precision.
-    return ops.cast(ops.image.resize(ops.cast(one, "float32"), grid, antialias=True), one.dtype)
+def _listed(outputs: Any) -> list[Any]:
+    """What a network gives, or its shape: a list, though of one map Keras gives the map itself."""
+    return outputs if isinstance(outputs, list) else [outputs]
+
+
+def _means_of_cells(one: Any, rows: int, columns: int) -> Any:
+    """Means of a map (batch, height, width, n) over the cells of a grid: (batch, rows, columns, n)."""
+    down, across = _shares(one.shape[1], rows), _shares(one.shape[2], columns)
+    narrower = ops.einsum("cw,bhwn->bhcn", ops.cast(across, one.dtype), one)
+    return ops.einsum("rh,bhcn->brcn", ops.cast(down, one.dtype), narrower)
+
+
+def _shares(size: int, cells: int) -> np.ndarray:
+    """Share of each place of a side in the mean of each cell, by how much of it lies there: (cells, size)."""
+    edges = np.linspace(0.0, size, cells + 1)
+    places = np.arange(size)
+    ends = np.minimum(edges[1:, np.newaxis], places + 1)
+    starts = np.maximum(edges[:-1, np.newaxis], places)
+    return np.maximum(ends - starts, 0.0) * cells / size
 
 
 def _with_maps(network: keras.Model) -> keras.Model:

@@ -121,6 +121,14 @@ class CaptioningSettings(TaskSettings):
     search: SearchSettings
 
     @pydantic.model_validator(mode="after")
+    def _captions_are_not_drawn_in_compiled_steps(self) -> "CaptioningSettings":
+        if self.model.objective == "cider" and self.train.xla:
+            raise ValueError(
+                "model.objective=cider scores texts in training, which XLA cannot: train.xla=false"
+            )
+        return self
+
+    @pydantic.model_validator(mode="after")
     def _a_frozen_encoder_sees_each_picture_once(self) -> "CaptioningSettings":
         for name in ("shift", "brightness", "contrast"):
             if self.model.frozen and getattr(self.augmentation, name) > 0:

@@ -19,6 +19,8 @@ from tasks.captioning.preprocessing import CaptioningPreprocessing
 PICTURES_AT_ONCE = 64
 # Features are kept in half precision: the noise is below that of the JPEG.
 KEPT_AS = np.float16
+# To be raised when the same encoder comes to give other features: those that were kept are then made again.
+FEATURES_VERSION = 1
 
 
 def pixels(preprocessing: CaptioningPreprocessing, pictures: tf.data.Dataset) -> tf.data.Dataset:
@@ -67,13 +69,13 @@ def keep_features(
     weights = hashlib.sha256()
     for array in encoder.get_weights():
         weights.update(array.tobytes())
+    rows, columns = encoder.grid(settings.picture.size)
+    shape = (source.counts[split], rows * columns, encoder.features)
     of_encoder = [encoder.kind, encoder.hypercolumns, weights.hexdigest(), encoder.dtype_policy.name]
-    seen = [*of_encoder, settings.picture.model_dump()]
+    seen = [FEATURES_VERSION, shape, *of_encoder, settings.picture.model_dump()]
     identity = [source.fingerprint, *seen, *(["mirrored"] if mirrored else [])]
     key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:24]
     path = data_directory() / "features" / f"{source.name.replace('/', '_')}_{split}_{key}.npy"
-    rows, columns = encoder.grid(settings.picture.size)
-    shape = (source.counts[split], rows * columns, encoder.features)
     if not path.is_file():
         what = f"{split}, mirrored" if mirrored else split
         announce(f"Computing the features of {shape[0]:,} pictures ({what}); kept in {path.parent}")

@@ -131,15 +131,24 @@ def read_captions(
             reject(BadRow(f"{origin}: the picture (column {picture_column!r}) is not named: fill it in."))
         elif not caption:
             reject(BadRow(f"{origin}: {name} has an empty caption: fill it in."))
-        elif not (folder / name).is_file():
+        elif not _is_file(folder / name):
             reject(BadRow(f"{origin}: there is no picture {name} in {folder}: add it, or drop its caption."))
         else:
             pictures.setdefault(name, CaptionedPicture(folder / name, name, origin)).captions.append(caption)
-    named = {picture.path.resolve() for picture in pictures.values()}
-    for picture in picture_files(folder):
-        if picture.resolve() not in named:
-            reject(BadRow(f"{picture} has no caption in {file.name}: add one, or take the picture out."))
+    if Path(path).expanduser().is_dir():
+        # Beside a captions file that was given itself, there may be pictures of another one.
+        named = {picture.path.resolve() for picture in pictures.values()}
+        for picture in picture_files(folder):
+            if picture.resolve() not in named:
+                reject(BadRow(f"{picture} has no caption in {file.name}: add one, or take the picture out."))
     yield from pictures.values()
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # A caption where the name should stand is longer than a name may be.
+        return False
 
 
 def unreadable_picture(origin: str, name: str, problem: str) -> UserError:

@@ -9,10 +9,10 @@ from keras import ops
 from common.errors import UserError
 from common.layers.attention_decoder import AttentionDecoder
 from common.layers.image_encoder import ImageEncoder
-from common.runs import find_run
 from common.serving import load_model
 from common.text import PADDING
 from tasks.captioning.config import CaptioningSettings, ModelSettings
+from tasks.captioning.first_stage import first_run
 from tasks.captioning.self_critical import SelfCritical
 
 
@@ -212,8 +212,10 @@ class Captioner(keras.Model):
         drawn = self.self_critical.draw(self, data[0])
         with tf.GradientTape() as tape:
             loss = self.self_critical.loss(self, data[0], *drawn)
+            # In float16 small gradients would vanish.
+            scaled = self.optimizer.scale_loss(loss)
         self._loss_tracker.update_state(loss)
-        gradients = tape.gradient(loss, [weight.value for weight in self.trainable_weights])
+        gradients = tape.gradient(scaled, [weight.value for weight in self.trainable_weights])
         self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
         return {"loss": self._loss_tracker.result()}
 
@@ -253,28 +255,16 @@ def build_model(settings: CaptioningSettings, vocabulary_size: int) -> Captioner
     implementation = "loop" if settings.train.xla else "auto"
     model = Captioner(settings.model.model_dump(), vocabulary_size, implementation, name="captioner")
     if settings.model.start_from:
-        first = first_stage(settings)
-        weights, others = first.get_weights(), model.get_weights()
+        weights, others = load_model(first_run(settings)).get_weights(), model.get_weights()
         if [array.shape for array in weights] != [array.shape for array in others]:
             raise UserError(
-                f"model.start_from={settings.model.start_from}: the run's weights do not fit; give the same "
-                "data, text and model settings."
+                f"model.start_from={settings.model.start_from}: that run's weights do not fit; give the same "
+                "model settings."
             )
         model.set_weights(weights)
     elif settings.model.pretrained:
         model.encoder.load_pretrained()
     return model
-
-
-def first_stage(settings: CaptioningSettings) -> Captioner:
-    """Load the model of the run that this one starts from.
-
-    Raises:
-        UserError: there is no such run, or it has not ended.
-    """
-    run = find_run(settings.model.start_from, "captioning")
-    run.check_finished()
-    return load_model(run)
 
 
 def frozen_encoder(settings: CaptioningSettings) -> ImageEncoder:
@@ -284,7 +274,7 @@ def frozen_encoder(settings: CaptioningSettings) -> ImageEncoder:
         UserError: its weights cannot be had.
     """
     if settings.model.start_from:
-        return first_stage(settings).encoder
+        return load_model(first_run(settings)).encoder
     return pretrained_encoder(settings.model)
 
 

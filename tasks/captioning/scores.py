@@ -1,13 +1,21 @@
 """Scores of captions against references, by pycocoevalcap, and how varied they are."""
 
 import re
+import sys
+import unicodedata
 from collections import Counter
 
 from pycocoevalcap.bleu.bleu import Bleu
 from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge
 
-_SIGNS = re.compile(r"[^\w\s'-]|_")
+# Vowel signs, accents of their own: they are no letters to Python's \\w, but parts of words.
+_MARKS = "".join(
+    character
+    for character in map(chr, range(sys.maxunicode + 1))
+    if unicodedata.category(character)[0] == "M"
+)
+_SIGNS = re.compile(rf"[^\w\s'{_MARKS}-]|_")
 _LOOSE_SIGNS = re.compile(r"(^|(?<=\s))['-]+|['-]+($|(?=\s))")
 _CONTRACTIONS = re.compile(r"(n't|'(?:s|re|ve|ll|d|m))\b")
 # A word, or a character of a script without blanks.
@@ -21,6 +29,7 @@ def caption_words(caption: str) -> list[str]:
 
     Source: Chen et al., "Microsoft COCO captions: data collection and evaluation server", 2015.
     """
+    caption = unicodedata.normalize("NFC", caption)
     text = _SIGNS.sub(" ", caption.lower().replace("\u2019", "'"))
     return _WORD.findall(_CONTRACTIONS.sub(r" \1", _LOOSE_SIGNS.sub(" ", text)))
 

@@ -20,6 +20,7 @@ from tasks.captioning.config import CaptioningSettings
 from tasks.captioning.data import SOURCES, open_captioning_source
 from tasks.captioning.evaluation import ValidationScores, evaluate_answers, score_baselines
 from tasks.captioning.features import CaptionBatches, keep_features, keep_pixels
+from tasks.captioning.first_stage import check_first_run
 from tasks.captioning.folder import read_captions, unreadable_picture
 from tasks.captioning.model import Captioner, build_model, frozen_encoder
 from tasks.captioning.plots import CaptionedPixels, attention_maps, contact_sheet
@@ -73,6 +74,14 @@ class CaptioningTask(Task):
     def learn_preprocessing(self, settings: CaptioningSettings, source: Source) -> CaptioningPreprocessing:
         """Learn the pieces of the captions."""
         return CaptioningPreprocessing.learn(settings, source)
+
+    def check_start(
+        self, settings: CaptioningSettings, source: Source, preprocessing: CaptioningPreprocessing
+    ) -> None:
+        """See whether the encoder can be had and sees the pictures, and whether a first run fits."""
+        if settings.model.start_from:
+            check_first_run(settings, source, preprocessing)
+        build_model(settings, preprocessing.text.size).encoder.grid(settings.picture.size)
 
     def load_preprocessing(self, settings: CaptioningSettings, directory: Path) -> CaptioningPreprocessing:
         """Read the pieces of the captions."""

@@ -9,7 +9,7 @@ import yaml
 
 from common import benchmark, recipes, runs
 from common.benchmark import make_records, recipe_settings, run_recipes, save_records
-from common.config import save_settings
+from common.config import save_settings, setting_fields, setting_value
 from common.errors import UserError
 from common.recipes import Recipe, choose_recipes, read_recipes, read_records, recipe_tasks
 from common.runs import Run, runs_folder
@@ -201,6 +201,33 @@ def test_a_second_stage_names_a_recipe_above_it(stages, benchmarks):
     with pytest.raises(UserError, match="second starts from 'first', which is no recipe above it"):
         run_recipes(find_task("captioning"), None, "second")
     assert stages == []
+
+
+def test_a_second_stage_is_of_the_same_data(stages, benchmarks):
+    other = {**SECOND, "dataset": "flickr8k"}
+    (benchmarks / "recipes" / "captioning.yaml").write_text(yaml.safe_dump([FIRST, other]))
+    with pytest.raises(UserError, match="second is of flickr8k, but starts from first, which is of emoji"):
+        run_recipes(find_task("captioning"), None, "second")
+    assert stages == []
+
+
+@pytest.mark.parametrize("name", recipe_tasks())
+def test_recipes_say_what_was_recorded(name):
+    """A recipe trains what its records were trained with; settings that came later have no effect."""
+    task = find_task(name)
+    recorded = {record["recipe"]: record["settings"] for record in read_records(name)}
+    usual = {key: field.default for key, field in setting_fields(task.settings_class)}
+    for recipe in read_recipes(name):
+        if recipe.name not in recorded:
+            continue
+        settings = recipe_settings(task, recipe, recipe.seeds[0])
+        for key in usual:
+            if key in ("seed", "model.start_from"):
+                continue
+            then = recorded[recipe.name]
+            for part in key.split("."):
+                then = then.get(part, usual[key]) if isinstance(then, dict) else then
+            assert setting_value(settings, key) == then, f"{name} {recipe.name} {key}"
 
 
 def test_one_seed_has_no_spread(benchmarks, task):

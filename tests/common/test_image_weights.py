@@ -108,10 +108,17 @@ def test_placed_weights_fit_every_layer():
 
 def test_placed_file_that_is_damaged(tmp_path, monkeypatch):
     (tmp_path / MANUAL_FILE).parent.mkdir()
-    (tmp_path / MANUAL_FILE).write_bytes(b"no archive")
     monkeypatch.setenv("TFDS_MANUAL_DIR", str(tmp_path))
-    with pytest.raises(UserError, match=r"efficientnet_lite0_imagenet\.npz is damaged"):
-        efficientnet_lite0_weights()
+    np.savez(tmp_path / MANUAL_FILE, **{"stem.conv": np.zeros((3, 3, 3, 32), np.float32)})
+    with pytest.raises(
+        UserError, match=r"weights of efficientnet_lite0 have none of the shapes .* for stem_bn"
+    ):
+        ImageEncoder("efficientnet_lite0").load_pretrained()
+    archive = (tmp_path / MANUAL_FILE).read_bytes()
+    for content in (b"no archive", b"", archive[: len(archive) // 2]):
+        (tmp_path / MANUAL_FILE).write_bytes(content)
+        with pytest.raises(UserError, match=r"efficientnet_lite0_imagenet\.npz is damaged"):
+            efficientnet_lite0_weights()
 
 
 @placed()

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from common.errors import UserError
 from common.layers.image_encoder import ImageEncoder, encoder_names
@@ -28,14 +29,36 @@ def test_hypercolumns_are_several_maps_on_the_last_grid(encoder):
     assert found.shape == (2, 4 * 6, 128 + 256) == columns.compute_output_shape(PICTURES.shape)
     assert columns.grid(64) == (4, 4)
     np.testing.assert_allclose(found[..., -256:], encoder(PICTURES), rtol=1e-5, atol=1e-6)
-    # Of a plain picture the inner regions of a map are all the same, and so are the means over them.
-    plain = np.full((1, 128, 128, 3), 200.0, np.float32)
-    maps = columns.network(plain / 127.5 - 1.0)
-    middle = 3 * 8 + 3
-    for one, start, width in zip(maps, (0, 128), (128, 256), strict=True):
-        inner = one[0, one.shape[1] // 2 - 1, one.shape[1] // 2 - 1]
-        seen = columns(plain)[0, middle, start : start + width]
-        np.testing.assert_allclose(seen, inner, rtol=1e-4, atol=1e-5)
+    finer = columns.network(PICTURES / 127.5 - 1.0)[0].numpy()  # (2, 8, 12, 128)
+    means = finer.reshape(2, 4, 2, 6, 2, 128).mean(axis=(2, 4)).reshape(2, 24, 128)
+    np.testing.assert_allclose(found[..., :128], means, rtol=1e-5, atol=1e-6)
+
+
+def test_cells_that_end_inside_a_place_share_it():
+    """Of 7 by 7 places in 4 by 4 cells: each place counts as much as the others in the mean over all."""
+    columns = ImageEncoder("small_cnn", hypercolumns=True)
+    pictures = PICTURES[:, :50, :50]
+    finer = columns.network(pictures / 127.5 - 1.0)[0]
+    assert finer.shape == (2, 7, 7, 128)
+    found = columns(pictures)[..., :128]
+    np.testing.assert_allclose(np.mean(found, axis=1), np.mean(finer, axis=(1, 2)), rtol=1e-4, atol=1e-5)
+
+
+def test_xla_compiles_hypercolumns():
+    columns = ImageEncoder("small_cnn", hypercolumns=True)
+    compiled = tf.function(columns, jit_compile=True)(tf.constant(PICTURES))
+    np.testing.assert_allclose(compiled, columns(PICTURES), rtol=1e-4, atol=1e-4)
+
+
+def test_maps_of_efficientnet():
+    encoder = ImageEncoder("efficientnet_lite0", hypercolumns=True)
+    assert encoder.grid(96) == (3, 3)
+    found, maps = encoder(PICTURES), encoder.network((PICTURES - 127.0) / 128.0)
+    assert [one.shape[1:] for one in maps] == [
+        (8, 12, 40), (4, 6, 80), (4, 6, 112), (2, 3, 192), (2, 3, 1280),
+    ]  # fmt: skip
+    assert found.shape == (2, 6, 1704) == encoder.compute_output_shape(PICTURES.shape)
+    np.testing.assert_allclose(found[:, :, 232:424], np.reshape(maps[3], (2, 6, 192)), rtol=1e-4, atol=1e-4)
 
 
 def test_hypercolumns_keep_the_place_of_what_is_fine():
@@ -104,3 +127,11 @@ def test_a_network_of_keras():
     found = copy(PICTURES)
     assert found.shape == (2, 2 * 3, 192 + 576 + 1280)
     np.testing.assert_allclose(found[..., -1280:], encoder(PICTURES), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_sizes_that_a_network_cannot_see():
+    for kind, size in (("InceptionV3", 64), ("NASNetMobile", 192)):
+        with pytest.raises(UserError, match=f"{kind} cannot see pictures of {size} by {size} pixels"):
+            ImageEncoder(kind).grid(size)
+    assert ImageEncoder("NASNetMobile").grid(224) == (7, 7)

@@ -156,6 +156,11 @@ def test_captions_and_pictures_that_do_not_go_together(pictures):
     write_captions(pictures, rows)
     with pytest.raises(BadRow, match=r"lonely\.png has no caption in captions\.csv: add one"):
         open_with(file=pictures)
+    # A file that is given itself says what is wanted: the others beside it may be of another one.
+    assert len(list(read_captions(pictures / "captions.csv", "picture", "caption"))) == 30
+    write_captions(pictures, [*rows, ("a caption where the name should stand " * 9, "lonely.png")])
+    with pytest.raises(BadRow, match=r"captions\.csv:32: there is no picture a caption where"):
+        open_with(file=pictures)
     write_captions(pictures, [*rows, ("lonely.png", " ")])
     with pytest.raises(BadRow, match=r"captions\.csv:32: lonely\.png has an empty caption: fill it in"):
         open_with(file=pictures)

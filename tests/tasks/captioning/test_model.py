@@ -128,6 +128,8 @@ def test_settings_that_do_not_go_together():
         settings_with(model__frozen=True, model__start_from="first", augmentation__shift=0.1)
     with pytest.raises(UserError, match=r"model\.frozen=true needs model\.pretrained=true"):
         settings_with(model__frozen=True)
+    with pytest.raises(UserError, match=r"model\.objective=cider scores texts in training, which XLA cannot"):
+        settings_with(model__objective="cider", model__start_from="first", train__xla=True)
     with pytest.raises(UserError, match="Unknown image encoder 'resnet50'"):
         model_with(model__encoder="resnet50")
     with pytest.raises(UserError, match="Unknown run 'none'"):
@@ -268,6 +270,9 @@ def test_words_that_are_scored():
     )
     assert caption_words("黒い鳥") == ["黒", "い", "鳥"]
     assert caption_words("...") == []
+    # Vowel signs are no letters, but parts of words; an accent of its own is one with its letter.
+    assert caption_words("हिन्दी में") == ["हिन्दी", "में"]
+    assert caption_words("cafe\u0301") == ["café"]
 
 
 def test_scores_from_0_to_100():
@@ -277,7 +282,7 @@ def test_scores_from_0_to_100():
     assert perfect["rouge_l"] == pytest.approx(100)
     worse = caption_metrics(["a cat runs on the grass", "a car"], references)
     for name in ("bleu_4", "cider_d", "rouge_l"):
-        assert 0 < worse[name] < perfect[name] + (name == "rouge_l")
+        assert 0 < worse[name] < perfect[name]
     # No caption at all is no crash.
     assert caption_metrics(["", ""], references)["bleu_1"] == pytest.approx(0, abs=1e-3)
 

@@ -90,6 +90,23 @@ def test_the_loss_is_that_of_the_captions_drawn(learning):
     np.testing.assert_allclose(loss, -gained / words, rtol=1e-4)
 
 
+def test_gradients_are_scaled_in_float16(learning):
+    """The optimizer divides by the scale; steps would be as small as nothing if the loss were not scaled."""
+    plain = keras.optimizers.SGD(1.0)
+    learning.compile(optimizer=keras.optimizers.LossScaleOptimizer(plain, initial_scale=1024.0))
+    batch = tf.data.Dataset.from_tensors((PICTURES | {"written": INPUTS["written"]}, INPUTS["written"]))
+    (data,) = batch
+    critical = learning.self_critical
+    drawn = critical.draw(learning, data[0])
+    learning.self_critical.draw = lambda *arguments: drawn
+    before = learning.output_bias.numpy()
+    with tf.GradientTape() as tape:
+        loss = critical.loss(learning, data[0], *drawn)
+    gradient = tape.gradient(loss, learning.output_bias.value)
+    learning.train_step(data)
+    np.testing.assert_allclose(before - learning.output_bias.numpy(), gradient, rtol=1e-3, atol=1e-6)
+
+
 @pytest.mark.slow
 def test_better_captions_become_likelier(learning):
     """The mean reward of what is drawn rises."""

@@ -222,7 +222,29 @@ def test_a_second_stage_starts_where_the_first_ended(folder):
         "train", "--task", "captioning", "--data", folder / "pictures", "--run", "third", "--set",
         f"{SMALL_MODEL} model.start_from=small model.decoder_units=16",
     )  # fmt: skip
-    assert (result.exit_code, "the run's weights do not fit" in result.stderr) == (2, True)
+    assert (result.exit_code, "that run's weights do not fit" in result.stderr) == (2, True)
+    assert not (folder / "runs" / "captioning" / "third").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("model.start_from=smal", "Unknown run 'smal'. Did you mean 'small'"),
+        (
+            "model.start_from=small data.split_seed=2",
+            "model.start_from=small: that run learned from other data",
+        ),
+        ("model.start_from=small text.lowercase=false", "model.start_from=small: that run has other words"),
+        ("model.encoder=small_cn", "Unknown image encoder 'small_cn'"),
+    ],
+)
+def test_a_run_that_cannot_start_is_not_made(folder, options, said):
+    result = invoke(
+        "train", "--task", "captioning", "--data", folder / "pictures", "--run", "unmade", "--set",
+        f"{SMALL_MODEL} {options}",
+    )  # fmt: skip
+    assert (result.exit_code, said in result.stderr) == (2, True), result.stderr
+    assert not (folder / "runs" / "captioning" / "unmade").exists()
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def export_run(task: Task, run: Run, folder: Path | None = None) -> Path:
         raise UserError(f"{run.examples_file} is damaged: it holds no example; train the run again.")
     settings = run.settings(task.settings_class)
     preprocessing = task.load_preprocessing(settings, run.preprocessing_folder)
-    module = task.build_serving(settings, preprocessing, load_model(run))
+    module = task.build_serving(settings, preprocessing, load_model(run, settings))
     versions = (folder or exports_folder()) / task.name
     busy = f"Another process is writing an export to {versions}; wait for its end, then run this again."
     with locked(versions, busy):

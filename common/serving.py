@@ -14,6 +14,7 @@ from common.config import check_settings
 from common.data.batching import ordered_answers
 from common.errors import UserError
 from common.files import read_json
+from common.precision import precision
 from common.runs import Run
 from common.task import Answer, Example, Task
 
@@ -77,7 +78,7 @@ def run_predictor(task: Task, run: Run) -> Predictor:
     run.check_finished()
     settings = run.settings(task.settings_class)
     preprocessing = task.load_preprocessing(settings, run.preprocessing_folder)
-    module = task.build_serving(settings, preprocessing, load_model(run))
+    module = task.build_serving(settings, preprocessing, load_model(run, settings))
     settings = preprocessing.complete(settings)
     return Predictor(task, settings, preprocessing.labels, _functions(module), f"run {run.name}")
 
@@ -95,7 +96,8 @@ def ensemble_predictor(task: Task, runs: list[Run]) -> Predictor:
         task.load_preprocessing(settings, run.preprocessing_folder)
         for settings, run in zip(every, runs, strict=True)
     ]
-    module = task.build_ensemble(every[0], preprocessings, [load_model(run) for run in runs])
+    models = [load_model(run, settings) for run, settings in zip(runs, every, strict=True)]
+    module = task.build_ensemble(every[0], preprocessings, models)
     names = ", ".join(run.name for run in runs)
     settings = preprocessings[0].complete(every[0])
     return Predictor(task, settings, preprocessings[0].labels, _functions(module), f"runs {names}")
@@ -108,14 +110,15 @@ def _functions(module: ServingModule) -> dict[str, Callable[..., dict[str, tf.Te
     }
 
 
-def load_model(run: Run) -> keras.Model:
-    """Load the model that a run ended with.
+def load_model(run: Run, settings: Any) -> keras.Model:
+    """Load the model that a run with these settings ended with, in the precision that it was trained in.
 
     Raises:
         UserError: if model.keras is damaged.
     """
     try:
-        return keras.models.load_model(run.model_file, compile=False)
+        with precision(settings):
+            return keras.models.load_model(run.model_file, compile=False)
     except Exception as error:
         # Keras, h5py and zipfile each raise their own errors for a broken file, some of them misleading.
         raise UserError(f"{run.model_file} is damaged or missing; train the run again.") from error

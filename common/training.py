@@ -23,10 +23,9 @@ from common.errors import UserError
 from common.files import whole_file, write_json, write_text
 from common.optimizers import build_optimizer
 from common.plots import learning_curves
+from common.precision import set_precision
 from common.runs import Run
 from common.task import Task
-
-MIXED_PRECISION_POLICIES = {"none": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
 SECONDS_BETWEEN_PICTURES = 10
 
@@ -109,7 +108,7 @@ def seed_everything(settings: Any) -> None:
     keras.utils.set_random_seed(settings.seed)
     if settings.deterministic and tf.config.list_physical_devices("GPU"):
         tf.config.experimental.enable_op_determinism()
-    keras.config.set_dtype_policy(MIXED_PRECISION_POLICIES[settings.train.mixed_precision])
+    set_precision(settings)
 
 
 class FiniteLoss(keras.callbacks.Callback):

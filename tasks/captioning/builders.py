@@ -174,6 +174,7 @@ class Flickr8k(Pictures):
 
     information = SOURCES["flickr8k"]
     SPLITS: Mapping[str, str] = {"train": "train", "validation": "dev", "test": "test"}
+    # The first that is there: the photos made 192 by 192 pixels, or as they are published.
     ARCHIVES = ("images_192.zip", "Flickr8k_Dataset.zip")
 
     def pictures(self, download_manager: tfds.download.DownloadManager) -> Iterator[RawExample]:
@@ -216,7 +217,7 @@ class Flickr8k(Pictures):
 
     def _open_archive(self) -> zipfile.ZipFile:
         folder = manual_directory() / "flickr8k"
-        name = next((name for name in self.ARCHIVES if (folder / name).is_file()), self.ARCHIVES[0])
+        name = next((name for name in self.ARCHIVES if (folder / name).is_file()), self.ARCHIVES[-1])
         path = self.manual_file(f"flickr8k/{name}")
         try:
             return zipfile.ZipFile(path)

@@ -53,7 +53,7 @@ SOURCES: dict[str, SourceInformation] = {
             manual_files=(
                 "flickr8k/Flickr8k.token.txt or Flickr8k.token.txt.gz, Flickr_8k.trainImages.txt, "
                 "Flickr_8k.devImages.txt, Flickr_8k.testImages.txt",
-                "flickr8k/images_192.zip or Flickr8k_Dataset.zip",
+                "flickr8k/Flickr8k_Dataset.zip, or images_192.zip with the photos made 192 by 192 pixels",
             ),
         ),
         SourceInformation(

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from common.data.source import Source
 from common.pictures import PicturePreprocessor
+from common.precision import precision
 from common.task import Answer, Evaluation, Example
 from tasks.captioning.config import CaptioningSettings
 from tasks.captioning.features import PICTURES_AT_ONCE, features, input_name, keep_features, pixels
@@ -161,7 +162,8 @@ def nearest_pictures(
     seen = pixels(preprocessing, files)
     train = source.dataset("train").map(lambda example: example["picture"])
     if settings.model.pretrained:
-        encoder = pretrained_encoder(settings.model)
+        with precision(settings):
+            encoder = pretrained_encoder(settings.model)
         table = keep_features(settings, source, preprocessing, "train", encoder)
         batches = (table[place : place + 512] for place in range(0, len(table), 512))
         known = np.concatenate([_means(batch) for batch in batches])

@@ -255,7 +255,7 @@ def build_model(settings: CaptioningSettings, vocabulary_size: int) -> Captioner
     implementation = "loop" if settings.train.xla else "auto"
     model = Captioner(settings.model.model_dump(), vocabulary_size, implementation, name="captioner")
     if settings.model.start_from:
-        weights, others = load_model(first_run(settings)).get_weights(), model.get_weights()
+        weights, others = load_model(first_run(settings), settings).get_weights(), model.get_weights()
         if [array.shape for array in weights] != [array.shape for array in others]:
             raise UserError(
                 f"model.start_from={settings.model.start_from}: that run's weights do not fit; give the same "
@@ -274,7 +274,7 @@ def frozen_encoder(settings: CaptioningSettings) -> ImageEncoder:
         UserError: its weights cannot be had.
     """
     if settings.model.start_from:
-        return load_model(first_run(settings)).encoder
+        return load_model(first_run(settings), settings).encoder
     return pretrained_encoder(settings.model)
 
 

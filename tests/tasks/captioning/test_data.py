@@ -336,6 +336,8 @@ def test_flickr8k_that_is_not_there_or_damaged(own_data, monkeypatch):
         open_with(dataset="flickr8k")
     (own_data / "manual" / "flickr8k").mkdir(parents=True)
     (own_data / "manual" / "flickr8k" / "Flickr8k.token.txt").write_text("a.jpg#0\tA dog .\n")
+    with pytest.raises(UserError, match=r"'flickr8k' needs flickr8k/Flickr8k_Dataset\.zip, which is not in"):
+        open_with(dataset="flickr8k")
     (own_data / "manual" / "flickr8k" / "images_192.zip").write_bytes(b"no archive")
     with pytest.raises(UserError, match=r"images_192\.zip is damaged"):
         open_with(dataset="flickr8k")

@@ -12,7 +12,9 @@ from picture_case import encoded, noise
 from common.errors import UserError
 from common.losses import SequenceCrossEntropy
 from common.pictures import BROKEN, PicturePreprocessor, PictureSettings
-from common.serving import Predictor
+from common.precision import precision
+from common.runs import Run
+from common.serving import Predictor, load_model
 from common.subwords import BOUNDARY, SubwordText
 from common.task import find_task
 from tasks.captioning.config import (
@@ -68,6 +70,24 @@ def test_saved_and_read_again(overrides, tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(again(INPUTS), expected)
+
+
+def test_a_loaded_model_computes_in_the_precision_of_its_run(tmp_path):
+    settings = settings_with(train__mixed_precision="bfloat16")
+    with precision(settings):
+        model = model_with(train__mixed_precision="bfloat16")
+    run = Run(tmp_path / "runs" / "captioning" / "half")
+    run.model_file.parent.mkdir(parents=True)
+    model.save(run.model_file)
+    again = load_model(run, settings)
+    layers = [model.decoder, model.encoder.network.layers[1], model.memory_projection]
+    others = [again.decoder, again.encoder.network.layers[1], again.memory_projection]
+    policies = [
+        (one.dtype_policy.name, other.dtype_policy.name) for one, other in zip(layers, others, strict=True)
+    ]
+    assert policies == [("mixed_bfloat16", "mixed_bfloat16")] * 3
+    np.testing.assert_array_equal(again(INPUTS), model(INPUTS))
+    assert keras.config.dtype_policy().name == "float32"
 
 
 def test_where_the_picture_enters():

@@ -214,7 +214,7 @@ def test_a_second_stage_starts_where_the_first_ended(folder):
     assert scores_of(folder, "frozen")["metrics"]["bleu_4"] > 50
     train(
         folder / "pictures", "rewarded", "model.start_from=small model.objective=cider train.epochs=2 "
-        "train.learning_rate=0.0005",
+        "train.learning_rate=0.0002",
     )  # fmt: skip
     first, rewarded = (scores_of(folder, run)["metrics"]["cider_d"] for run in ("small", "rewarded"))
     assert rewarded > 0.95 * first

@@ -15,7 +15,8 @@ quote = '$(subst ','\'',$(subst $(newline), ,$(1)))'
 # --option VALUE, if the variable is given.
 option = $(if $(value $(2)),--$(1) $(call quote,$(value $(2))))
 # DATA_TEXT=review becomes --column text=review, for whatever columns a task has.
-column_variables = $(filter-out DATA_VALIDATION DATA_TEST,$(filter DATA_%,$(.VARIABLES)))
+# Of the command line alone: a DATA_DIR of the user's environment is no column.
+column_variables = $(filter-out DATA_VALIDATION DATA_TEST,$(filter DATA_%,$(given)))
 columns = $(foreach variable,$(column_variables),--column $(call quote,$(shell echo $(variable:DATA_%=%) | tr A-Z a-z)=$(value $(variable))))
 # PAIR=en-de is SET="data.pair=en-de", HORIZON=28 is SET="data.horizon=28".
 changes = $(strip $(value SET)$(if $(value PAIR), data.pair=$(value PAIR))$(if $(value HORIZON), data.horizon=$(value HORIZON)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from common.errors import UserError, unknown_name
-from common.files import check_plot
+from common.files import check_plot, shown_path
 from common.memory_allocation import keep_freed_memory
 from common.one_line_errors import OneLineGroup, check_task_name, one_line_errors
 from common.quiet_tensorflow import import_tensorflow_quietly
@@ -104,6 +104,7 @@ def evaluate(
     output: Annotated[str, typer.Option(help="folder for metrics.json, predictions.csv and figures")] = "",
 ) -> None:
     """Score a run on its test split, or a run or an export on any labelled file."""
+    output = output and str(Path(output).expanduser())
     found, predictor, trained = _predictor(task, run, model)
     from common.evaluation import evaluate_file, evaluate_split
 
@@ -112,7 +113,7 @@ def evaluate(
         folder = Path(output) if output else trained and trained.evaluation_folder(Path(data))
         evaluate_file(found, predictor, Path(data), settings, folder)
         if folder:
-            typer.echo(f"Written: {_relative(folder)}")
+            typer.echo(f"Written: {shown_path(folder)}")
     elif column or set_:
         raise UserError("Columns and SET say how a file is read; name it with DATA.")
     elif trained is not None:
@@ -132,10 +133,10 @@ def export(task: TaskOption = "", run: RunOption = "") -> None:
 
     folder = export_run(found, trained)
     typer.echo(
-        f"Exported run {trained.name} to {_relative(folder)}; it answers as the run does, "
+        f"Exported run {trained.name} to {shown_path(folder)}; it answers as the run does, "
         "without this project."
     )
-    typer.echo(f"How to call it: {_relative(folder / 'README.md')}")
+    typer.echo(f"How to call it: {shown_path(folder / 'README.md')}")
 
 
 @app.command()
@@ -163,8 +164,8 @@ def predict(
         raise UserError("TEXT and INPUT are both given; which of them is to be answered? Give one.")
     if input_ and format_ != "text":
         raise UserError("FORMAT is for texts; a table's format is that of its OUTPUT: .csv, .tsv or .jsonl.")
-    if set_ and not input_:
-        raise UserError("SET says how a file is read; name it with INPUT.")
+    if (set_ or column or output) and not input_:
+        raise UserError("SET, columns and OUTPUT are for a file that is answered; name it with INPUT.")
     if plot and text is None and not input_:
         raise UserError("PLOT is given without TEXT or INPUT; give what is to be answered and drawn.")
     # The shell leaves ~ alone behind an equals sign in quotes.
@@ -221,7 +222,7 @@ def results_page() -> None:
     """Write the results page again from the recorded results."""
     from common.results_page import write_results_page
 
-    typer.echo(f"Written: {_relative(write_results_page())}")
+    typer.echo(f"Written: {shown_path(write_results_page())}")
 
 
 @app.command(name="gradient-flow")
@@ -244,7 +245,7 @@ def gradient_flow(
     study.check()
     import_tensorflow_quietly()
     for path in run_study(study, Path(output)):
-        typer.echo(f"Written: {_relative(path)}")
+        typer.echo(f"Written: {shown_path(path)}")
 
 
 @app.command()
@@ -289,7 +290,7 @@ def new_task(
     from common.new_task import write_task
 
     folder = write_task(name)
-    typer.echo(f"Written: {_relative(folder)}. Try it: make train TASK={name}")
+    typer.echo(f"Written: {shown_path(folder)}. Try it: make train TASK={name}")
 
 
 def _find_task(name: str) -> "Task":
@@ -375,6 +376,8 @@ def _ensemble(task: str, names: list[str]) -> tuple["Task", "Predictor", Any]:
     from common.runs import find_run
 
     runs = [find_run(name, task or None) for name in names]
+    if not runs:
+        raise UserError("MODEL names no run; give names with commas between them.")
     found = _find_task(runs[0].task)
     if {run.task for run in runs} != {found.name}:
         raise UserError(f"MODEL={','.join(names)} are runs of several tasks; name runs of one.")
@@ -388,11 +391,7 @@ def _evaluate_run(task: "Task", run: Any, baselines: bool = True) -> None:
     from common.serving import run_predictor
 
     evaluate_run(task, run, run_predictor(task, run), baselines)
-    typer.echo(f"Run: {_relative(run.folder)}")
-
-
-def _relative(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    typer.echo(f"Run: {shown_path(run.folder)}")
 
 
 if __name__ == "__main__":

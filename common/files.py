@@ -182,3 +182,8 @@ def read_record(path: Path, *keys: str) -> dict[str, Any]:
             f"{path} is damaged: {', '.join(map(repr, missing))} is missing; train the run again."
         )
     return record
+
+
+def shown_path(path: Path) -> Path:
+    """A path as a message names it: short, if it is below the folder that the user is in."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -103,7 +103,7 @@ def render_results_page() -> str:
 
 
 def results_table_for_readme() -> str:
-    """Write one row a data set: the best recipe's score, the best baseline's, and the training time."""
+    """Write one row a data set: the score of the recipe best on validation, the best baseline's, the time."""
     rows = []
     for task in recipe_tasks():
         recipes, records = read_recipes(task), read_records(task)
@@ -251,11 +251,18 @@ def _conditions(records: list[dict[str, Any]]) -> list[str]:
     return list(conditions.values())
 
 
+def _chosen(judged: list[dict[str, Any]]) -> dict[str, Any]:
+    """The record of the recipe with the best validation score: the test score chooses nothing."""
+    if any(record.get("validation_value") is None for record in judged):
+        return judged[0]
+    best_of = max if judged[0]["metric_mode"] == "max" else min
+    return best_of(judged, key=lambda record: record["validation_value"])
+
+
 def _best_result(judged: list[dict[str, Any]]) -> list[str]:
     if not judged:
         return [NOT_MEASURED, "", ""]
-    best_of = max if judged[0]["metric_mode"] == "max" else min
-    best = best_of(judged, key=lambda record: record["value"])
+    best = _chosen(judged)
     seeds = len(best["seeds"])
     score = f"{best['metric']} {_mean_and_spread(best)} ({seeds} seed{'s' if seeds > 1 else ''})"
     found = best_baseline(best)

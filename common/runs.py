@@ -20,12 +20,9 @@ from common.errors import UserError, unknown_name
 from common.files import locked, read_record, write_json
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
-# Recording a result changes these; the code that makes the next one is the same. What a preset says stands in
-# the settings of each run.
-_NOT_CODE = tuple(
-    f":(exclude){path}"
-    for path in ("benchmarks/results", "benchmarks/README.md", "README.md", "tasks/*/presets/*")
-)
+# What makes a result. Recording one changes presets; what they say stands in the settings of each run.
+_CODE = ("common", "tasks", "benchmarks/recipes", "requirements.txt")
+_NOT_CODE = (":(exclude)tasks/*/presets/*",)
 _RECORDED_PACKAGES = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "pandas", "scikit-learn")
 
 
@@ -211,7 +208,8 @@ def create_run(
 
 def new_run_name(task: str, dataset: str) -> str:
     """Name a run by the second it was started in and its data; a number tells those of one second apart."""
-    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{dataset.replace('/', '_')}"
+    plain = re.sub(r"[^\w.-]+", "_", dataset)
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{plain}"
     number = 2
     while (runs_folder() / task / name).exists():
         name, number = f"{name.partition('.')[0]}.{number}", number + 1
@@ -287,7 +285,8 @@ def check_new_name(name: str, task: str | None) -> None:
 def _runs_named(name: str, task: str | None) -> list[Run]:
     if Path(name).is_dir() and (Path(name).resolve().parent.parent == runs_folder().resolve()):
         name, task = Path(name).resolve().name, Path(name).resolve().parent.name
-    return [Run(folder) for folder in sorted(runs_folder().glob(f"{task or '*'}/{name}")) if folder.is_dir()]
+    folders = sorted(runs_folder().glob(f"{task or '*'}/*"))
+    return [Run(folder) for folder in folders if folder.name == name and folder.is_dir()]
 
 
 def newest_run(task: str) -> Run:
@@ -346,7 +345,7 @@ def _commit() -> str | None:
             ["git", "rev-parse", "HEAD"], cwd=PROJECT_FOLDER, capture_output=True, text=True, check=True
         ).stdout.strip()
         changes = subprocess.run(
-            ["git", "status", "--porcelain", "--untracked-files=no", "--", ".", *_NOT_CODE],
+            ["git", "status", "--porcelain", "--", *_CODE, *_NOT_CODE],
             cwd=PROJECT_FOLDER,
             capture_output=True,
             text=True,

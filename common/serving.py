@@ -135,6 +135,8 @@ def saved_model_predictor(find_task: Callable[[str], Task], folder: Path) -> Pre
             f"{folder} is no export: saved_model.pb is missing; make one with: make export TASK=..."
         )
     description = read_json(folder / "task.json")
+    if not isinstance(description, dict) or not {"task", "settings", "labels"} <= description.keys():
+        raise UserError(f"{folder / 'task.json'} is damaged; export the run again.")
     task = find_task(description["task"])
     settings = check_settings(task.settings_class, description["settings"], where=str(folder / "task.json"))
     try:

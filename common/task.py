@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TextIO
 
-from common.config import TaskSettings
+from common.config import TaskSettings, setting_fields, setting_value
 from common.errors import UserError, unknown_name
 
 if TYPE_CHECKING:
@@ -247,9 +247,13 @@ class Task(abc.ABC):
             settings: those with what the user changed.
 
         Raises:
-            UserError: if it cannot.
+            UserError: if it cannot: something else than the reading was changed.
         """
-        return
+        for key, _ in setting_fields(type(settings)):
+            if not key.startswith("data.") and setting_value(settings, key) != setting_value(trained, key):
+                raise UserError(
+                    f"SET changes {key}, but the model is trained: SET says how a file is read (data....)."
+                )
 
     def signature_notes(self, settings: Any, labels: list[str]) -> list[str]:
         """Say in sentences what the signature's inputs and outputs hold, for the card of an export."""

@@ -209,7 +209,7 @@ class Flickr8k(Pictures):
             for line in text.splitlines():
                 picture, _, caption = line.partition("\t")
                 captions[picture.partition("#")[0]].append(caption.strip())
-        except (OSError, EOFError, UnicodeDecodeError) as error:
+        except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
             raise UserError(
                 f"{path} is damaged ({error}): fetch it again from {self.information.homepage}."
             ) from error

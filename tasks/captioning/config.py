@@ -91,11 +91,20 @@ class ModelSettings(Settings):
     )
 
     @pydantic.model_validator(mode="after")
-    def _an_untrained_encoder_learns(self) -> "ModelSettings":
+    def _settings_go_together(self) -> "ModelSettings":
         if self.encoder == "small_cnn" and self.pretrained:
             raise ValueError("model.encoder=small_cnn needs model.pretrained=false: there are no weights")
         if self.frozen and not self.pretrained and not self.start_from:
             raise ValueError("model.frozen=true needs model.pretrained=true: a random encoder sees nothing")
+        if (
+            self.decoder == "attend"
+            and self.attention in ("dot", "scaled")
+            and self.decoder_units != self.memory_units
+        ):
+            raise ValueError(
+                f"model.attention={self.attention} needs model.decoder_units={self.memory_units}, as many as "
+                "model.memory_units; or use general"
+            )
         if self.objective == "cider" and not self.start_from:
             raise ValueError("model.objective=cider needs model.start_from, a run that has learned to write")
         return self

@@ -193,8 +193,6 @@ def check_reading(trained: Any, settings: Any) -> None:
     Raises:
         UserError: windows or columns are not as many as the model's.
     """
-    if settings.model != trained.model:
-        raise UserError("SET changes model...., but the model is trained: SET says how a file is read.")
     for name in ("look_back", "horizon", "frequency"):
         before, now = getattr(trained.data, name), getattr(settings.data, name)
         if before != now:

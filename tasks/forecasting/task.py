@@ -80,6 +80,7 @@ class ForecastingTask(Task):
 
     def check_reading(self, trained: ForecastingSettings, settings: ForecastingSettings) -> None:
         """The table of a model has the columns and the steps that it learned from."""
+        super().check_reading(trained, settings)
         check_reading(trained, settings)
 
     def learn_preprocessing(

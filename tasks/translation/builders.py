@@ -4,6 +4,7 @@ import abc
 import gzip
 import json
 import sqlite3
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ class Pairs(SequenceBuilder):
         """Yield every pair of the source."""
 
     def raw_examples(self, download_manager: tfds.download.DownloadManager) -> Iterator[RawExample]:
-        """Yield the pairs that are worth learning from, and all of official validation and test splits."""
+        """Yield the pairs that are worth learning from, and all of official splits but training."""
         for example in self.pairs():
             reason = None
             if example.split in (None, "train"):
@@ -157,7 +158,7 @@ class Multi30k(Pairs):
         path = self.manual_file(relative)
         try:
             return [line.strip() for line in gzip.decompress(path.read_bytes()).decode().split("\n")[:-1]]
-        except (OSError, EOFError, UnicodeDecodeError) as error:
+        except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
             raise UserError(
                 f"{path} is damaged ({error}): fetch it again from {self.information.homepage}."
             ) from error

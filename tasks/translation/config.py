@@ -101,6 +101,16 @@ class TranslationSettings(TaskSettings):
         return self
 
     @pydantic.model_validator(mode="after")
+    def _products_need_like_widths(self) -> "TranslationSettings":
+        model = self.model
+        if model.attention in ("dot", "scaled") and model.decoder_units != 2 * model.encoder_units:
+            raise ValueError(
+                f"model.attention={model.attention} needs model.decoder_units={2 * model.encoder_units}: "
+                "twice model.encoder_units, as the encoder reads both ways; or use general"
+            )
+        return self
+
+    @pydantic.model_validator(mode="after")
     def _a_shared_vocabulary_needs_like_texts(self) -> "TranslationSettings":
         for name in ("units", "lowercase"):
             values = [getattr(side, name) for side in (self.text.source, self.text.target)]

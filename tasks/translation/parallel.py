@@ -1,6 +1,7 @@
 """Pairs of sentences read from a user's files, and which of them are worth learning from."""
 
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from pathlib import Path
@@ -67,7 +68,7 @@ def read_pairs(
     paths = file_names(file)
     if len(paths) == 2:
         pairs = _aligned(*paths, reject)
-    elif ".tsv" in paths[0].suffixes:
+    elif _is_tab_separated(paths[0]):
         pairs = _tab_separated(paths[0], source_column, target_column, reject)
     else:
         rows = read_rows(paths[0], dict.fromkeys((source_column, target_column)), reject)
@@ -78,6 +79,12 @@ def read_pairs(
             reject(BadRow(f"{origin}: the {side} is empty: fill it in."))
         else:
             yield {"source": source.strip(), "target": target.strip(), "origin": origin}
+
+
+def _is_tab_separated(path: Path) -> bool:
+    """Whether a file is a TSV by its name, compressed or not."""
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in COMPRESSIONS]
+    return suffixes[-1:] == [".tsv"]
 
 
 def _aligned(
@@ -135,7 +142,7 @@ def _lines(path: Path) -> Iterator[str | BadRow]:
                     yield line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
                 except UnicodeDecodeError:
                     yield BadRow(f"{path}:{number}: is not UTF-8 text: save the file with that encoding.")
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}:{number + 1}: the file is damaged ({error}): fetch it again.") from error
 
 

@@ -63,8 +63,8 @@ class TranslationServing(ServingModule):
 
         Returns:
             `translation` (batch,); `source_pieces` (batch, pieces) and `pieces` (batch, steps), empty strings
-            behind the last one; `attention` (batch, steps, pieces), whose rows sum to 1. The step after the
-            last piece wrote the end.
+            behind the last one; `attention` (batch, steps, pieces), whose rows sum to 1, and are zeros
+            behind a sentence's end. The step after the last piece wrote the end, if it came in time.
         """
         pieces = self._read_pieces(sentence)
         decoded = self._search(pieces, tf.constant(self.search_settings.beam), tf.constant(1))
@@ -73,7 +73,7 @@ class TranslationServing(ServingModule):
             "translation": self.target.texts(written)[:, 0],
             "source_pieces": pieces.to_tensor(""),
             "pieces": written[:, 0],
-            "attention": tf.cast(decoded.record[:, 0], tf.float32),
+            "attention": decoded.record[:, 0],
         }
 
     def tokens(self, sentence: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -124,7 +124,9 @@ class TranslationServing(ServingModule):
                 for model, state, memory in zip(self.models, states, memories, strict=True)
             ]
             logits, states, weights = zip(*results, strict=True)
-            return StepResult(agreed_logits(logits) + never, list(states), sum(weights) / len(weights))
+            # The models of an ensemble may compute in different precision.
+            looked = sum(tf.cast(one, tf.float32) for one in weights) / len(weights)
+            return StepResult(agreed_logits(logits) + never, list(states), looked)
 
         settings = self.search_settings
         lengths = tf.math.count_nonzero(source, axis=1, dtype=tf.int32)  # (batch,)

@@ -295,6 +295,12 @@ def test_what_recording_writes_is_no_other_code(tmp_path, monkeypatch):
     assert runs.environment(1)["commit"] == commit
     (tmp_path / "tasks/a/model.py").write_text("second")
     assert runs.environment(1)["commit"] == f"{commit}+changes"
+    (tmp_path / "tasks/a/model.py").write_text("first")
+    assert runs.environment(1)["commit"] == commit
+    # A task that git does not know yet.
+    (tmp_path / "tasks/new").mkdir()
+    (tmp_path / "tasks/new/model.py").write_text("first")
+    assert runs.environment(1)["commit"] == f"{commit}+changes"
 
 
 def test_other_settings_are_trained_again(benchmarks, task, trainings):

@@ -71,6 +71,9 @@ def test_help_starts_in_under_two_seconds_without_tensorflow():
         (["evaluate", "--task", "sentiment", "--run", "x"], "Unknown run 'x'"),
         (["export", "--task", "sentiment", "--run", "x"], "Unknown run 'x'"),
         (["predict", "--task", "sentiment", "--text", " "], "TEXT is empty"),
+        (["predict", "--text", "good", "--output", "a.csv"], "OUTPUT are for a file that is answered"),
+        (["predict", "--text", "good", "--column", "text=a"], "columns and OUTPUT are for a file"),
+        (["predict", "--model", ",", "--text", "good"], "MODEL names no run"),
         (["predict", "--task", "sentiment", "--input", "a.csv"], "INPUT is given without OUTPUT"),
         (
             ["predict", "--task", "captioning", "--input", "~/none.png"],
@@ -243,6 +246,8 @@ def test_makefile_passes_variables_as_they_are():
     assert "--data-test 't.csv'" in command
     assert "--column 'text=review body'" in command
     assert """--set 'a.b="x y"'""" in command
+    # What the user's environment holds is none of these.
+    assert "--column" not in make("train", "TASK=sentiment", DATA_DIR="/data").stdout
 
 
 def test_make_help_names_every_target():

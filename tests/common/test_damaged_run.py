@@ -1,5 +1,6 @@
 """A run whose files were damaged: one line that names the file, and no traceback."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from typer.testing import CliRunner
 from common.cli import app
 from common.errors import UserError
 from common.files import locked
-from common.runs import Run, check_new_name, check_run_name, create_run, new_run_name
+from common.runs import Run, check_new_name, check_run_name, create_run, existing_run, new_run_name
 
 
 def invoke(*arguments):
@@ -22,6 +23,18 @@ def damaged(trained, workspace):
     folder = workspace / "runs" / "sentiment" / "small"
     shutil.copytree(trained / "runs" / "sentiment" / "small", folder)
     return folder
+
+
+def test_scores_are_not_those_of_other_data(damaged):
+    """What was a test split when the run was trained may not be one any more."""
+    written = (damaged / "metrics.json").read_bytes()
+    data = json.loads((damaged / "data.json").read_text())
+    (damaged / "data.json").write_text(json.dumps(data | {"fingerprint": "0" * 32}))
+    result = invoke("evaluate", "--run", "small")
+    assert (result.exit_code, "The data of run small has changed" in result.stderr) == (2, True), (
+        result.stderr
+    )
+    assert (damaged / "metrics.json").read_bytes() == written
 
 
 @pytest.mark.parametrize(
@@ -135,6 +148,20 @@ def test_two_runs_of_one_second_have_two_names(workspace):
         check_run_name(name)
         names.add(name)
     assert len(names) == 3
+
+
+@pytest.mark.parametrize(
+    "data", ["my reviews.csv", "reviews (1).csv", "sales,2020.csv", "a+b.csv", "\u6587.csv"]
+)
+def test_any_name_of_a_file_makes_a_run(workspace, data):
+    check_run_name(new_run_name("sentiment", data))
+
+
+def test_signs_of_patterns_find_no_other_run(workspace):
+    (workspace / "runs" / "sentiment" / "abc").mkdir(parents=True)
+    for name in ("a*", "**a", "[a]bc", "?bc"):
+        assert existing_run(name, None) is None
+    assert existing_run("abc", None).name == "abc"
 
 
 @pytest.mark.parametrize("name", ["../escaped", ".hidden", "a/b", ""])

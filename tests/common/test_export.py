@@ -150,7 +150,9 @@ def test_failed_export_leaves_nothing(trained_workspace, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("file", "content"), [("saved_model.pb", b"rubbish"), ("task.json", b"{")], ids=["graph", "description"]
+    ("file", "content"),
+    [("saved_model.pb", b"rubbish"), ("task.json", b"{"), ("task.json", b"{}")],
+    ids=["graph", "cut", "empty"],
 )
 def test_damaged_export_is_one_line(exported, tmp_path, file, content):
     folder = tmp_path / "1"
@@ -254,6 +256,14 @@ def test_files_of_one_name_have_scores_of_their_own(trained_workspace, tmp_path)
         assert record["dataset"] == str(tmp_path / folder / "x.csv")
         assert record["metrics"]["accuracy"] == (1.0 if folder == "a" else 0.0)
     assert len(list(written.parent.glob("x-*"))) == 2
+
+
+@pytest.mark.parametrize("set_", ["text.maximum_length=1", "data.skip_bad_rows=true model.units=3", "seed=2"])
+def test_what_was_learned_cannot_be_set_when_a_file_is_read(trained_workspace, tmp_path, set_):
+    (tmp_path / "o.csv").write_text("text,label\nlovely,good\n")
+    result = invoke("evaluate", "--run", "small", "--data", tmp_path / "o.csv", "--set", set_)
+    said = f"SET changes {set_.split()[-1].partition('=')[0]}, but the model is trained"
+    assert (result.exit_code, said in result.output) == (2, True), result.output
 
 
 def test_evaluate_on_a_file_with_a_label_unseen_in_training(trained_workspace, tmp_path):

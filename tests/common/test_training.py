@@ -22,7 +22,7 @@ from common.runs import Run
 # Every kind of state that a resumed run must get back: dropout generators, moving average, optimizer.
 FULL_STATE = (
     f"{SMALL_MODEL} model.word_dropout=0.2 model.embedding_dropout=0.2 "
-    "train.weight_average=0.9 train.epochs=3"
+    "train.weight_average=0.9 train.epochs=3 train.averaged_epochs=2"
 )
 
 

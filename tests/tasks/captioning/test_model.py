@@ -148,6 +148,8 @@ def test_settings_that_do_not_go_together():
         settings_with(model__frozen=True, model__start_from="first", augmentation__shift=0.1)
     with pytest.raises(UserError, match=r"model\.frozen=true needs model\.pretrained=true"):
         settings_with(model__frozen=True)
+    with pytest.raises(UserError, match=r"model\.attention=scaled needs model\.decoder_units=12"):
+        settings_with(model__attention="scaled")
     with pytest.raises(UserError, match=r"model\.objective=cider scores texts in training, which XLA cannot"):
         settings_with(model__objective="cider", model__start_from="first", train__xla=True)
     with pytest.raises(UserError, match="Unknown image encoder 'resnet50'"):

@@ -79,8 +79,9 @@ def kept_data(monkeypatch, tmp_path_factory):
 
 def test_table_without_a_header_is_split_and_survives_unchanged(own_data):
     odd = [('say "hi", she', "l'ami \u00ab dit \u00bb"), ('"', "\u201e\u201c"), ("emoji \U0001f600", "字")]
-    opened = open_with(file=write_tsv(own_data / "pairs.tsv", ROWS + odd))
-    assert opened.name == "pairs.tsv"
+    # In capitals, too: it is a TSV all the same.
+    opened = open_with(file=write_tsv(own_data / "pairs.TSV", ROWS + odd))
+    assert opened.name == "pairs.TSV"
     assert opened.counts == {"train": 35, "validation": 4, "test": 4}
     kept = [row for split in opened.counts for row in pairs_of(opened, split)]
     assert sorted(kept) == sorted(ROWS + odd)
@@ -150,6 +151,11 @@ def test_files_that_cannot_be_used(own_data):
         open_with(file=write_tsv(own_data / "pairs.tsv", ROWS), source_column="en")
     with pytest.raises(UserError, match="no pair is left for the validation split"):
         open_with(file=write_tsv(own_data / "few.tsv", ROWS[:2]))
+    content = bytearray(gzip.compress(b"".join(b"line %d\n" % number for number in range(999))))
+    content[len(content) // 2] ^= 255
+    (own_data / "a.en.gz").write_bytes(content)
+    with pytest.raises(UserError, match=r"a\.en\.gz:\d+: the file is damaged"):
+        open_with(file=Path(f"{own_data / 'a.en.gz'},{other}"))
     (own_data / "latin.tsv").write_bytes("Stra\xdfe\tstreet\n".encode("latin-1"))
     with pytest.raises(UserError, match=r"latin\.tsv:1: is not UTF-8 text"):
         open_with(file=own_data / "latin.tsv")

@@ -9,6 +9,7 @@ from sacrebleu.metrics import BLEU
 from common.config import load_settings
 from common.errors import UserError
 from common.losses import SequenceCrossEntropy
+from common.precision import precision
 from common.subwords import BOUNDARY, SubwordSettings, SubwordText
 from common.task import find_task
 from tasks.translation.config import SearchSettings, TranslationSettings
@@ -175,6 +176,26 @@ def test_an_ensemble_takes_the_mean_of_the_probabilities(serving):
     both = translate(serving["both"], ["a b c", "d"])
     others = [translate(serving[name], ["a b c", "d"])["scores"] for name in ("one", "two")]
     assert not any(np.allclose(both["scores"], scores) for scores in others)
+
+
+def test_an_ensemble_of_models_in_different_precision(serving):
+    """Both in graphs and without."""
+    with precision(settings_with(train__mixed_precision="bfloat16")):
+        half = model_with(serving["one"].target.size, serving["one"].target.size)
+    half.set_weights(serving["one"].models[0].get_weights())
+    preprocessing = TranslationPreprocessing(serving["one"].source, serving["one"].target)
+    for models in ([half, *serving["one"].models], [*serving["one"].models, half]):
+        both = TranslationServing(preprocessing, models, serving["one"].search_settings)
+        found, alone = (one.attention(tf.constant(["a b c"])) for one in (both, serving["one"]))
+        np.testing.assert_allclose(found["attention"][:, 0], alone["attention"][:, 0], atol=0.02)
+        tf.function(both.attention)(tf.constant(["a b c"]))
+
+
+@pytest.mark.parametrize("attention", ["dot", "scaled"])
+def test_products_need_vectors_of_one_width(attention):
+    with pytest.raises(UserError, match=rf"model\.attention={attention} needs model\.decoder_units=12"):
+        settings_with(model__attention=attention)
+    assert model_with(model__attention=attention, model__decoder_units=12)(INPUTS).shape[-1] == 9
 
 
 def test_models_of_other_pieces_make_no_ensemble(serving):

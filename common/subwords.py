@@ -1,8 +1,9 @@
 """Texts cut into pieces inside the graph, and put together again: text -> pieces -> numbers, and back.
 
-The pieces are learned by SentencePiece from the training texts; the graph cuts as that library does, but for what was never seen,
-with TensorFlow's own operations, so that an export needs nothing else. The mark of a blank belongs to the
-piece behind it: joining the pieces and writing blanks for the marks gives the text again.
+The pieces are learned by SentencePiece from the training texts; the graph cuts as that library does, but that
+each character that was never seen is a piece, with TensorFlow's own operations, so that an export needs
+nothing else. The mark of a blank belongs to the piece behind it: joining the pieces and writing blanks for
+the marks gives the text again.
 """
 
 import io

@@ -16,7 +16,7 @@ from common.plots import attention_matrix
 from common.serving import dataset_examples
 from common.subwords import BLANK_MARK
 from common.task import Answer, Evaluation, Example
-from common.text import PADDING, normalize, split_words
+from common.text import normalize, split_words
 from tasks.translation.parallel import WORD
 from tasks.translation.preprocessing import SENTENCES_AT_ONCE, TranslationPreprocessing
 from tasks.translation.serving import TranslationServing
@@ -107,24 +107,27 @@ class ValidationBleu:
         preprocessing: TranslationPreprocessing,
         validation: tf.data.Dataset,
     ) -> None:
-        self.greedy = tf.function(serving.greedy, input_signature=[tf.TensorSpec([None, None], tf.int32)])
+        greedy = tf.constant(1)
+        self.translate = tf.function(
+            lambda sentences: serving.translate(sentences, greedy, greedy)["translation"],
+            input_signature=[tf.TensorSpec([None], tf.string)],
+        )
         validation = validation.take(SENTENCES_VALIDATED)
-        numbers = [inputs["source"] for inputs, _ in preprocessing.examples(validation).as_numpy_iterator()]
-        references = [example["target"] for example in dataset_examples(validation)]
+        lengths = [
+            len(inputs["source"]) for inputs, _ in preprocessing.examples(validation).as_numpy_iterator()
+        ]
+        pairs = list(dataset_examples(validation))
         # Like lengths stand together: the longest of a batch keeps the others waiting.
-        order = sorted(range(len(numbers)), key=lambda place: len(numbers[place]))
-        self.numbers = [numbers[place] for place in order]
-        self.references = [references[place] for place in order]
+        order = sorted(range(len(pairs)), key=lambda place: lengths[place])
+        self.sentences = [pairs[place]["source"] for place in order]
+        self.references = [pairs[place]["target"] for place in order]
 
     def __call__(self) -> dict[str, float]:
         """Translate, and score."""
         translations: list[str] = []
-        for start in range(0, len(self.numbers), SENTENCES_AT_ONCE):
-            rows = tf.ragged.constant(
-                [row.tolist() for row in self.numbers[start : start + SENTENCES_AT_ONCE]], tf.int32
-            )
-            batch = rows.to_tensor(PADDING)
-            translations += [text.decode() for text in self.greedy(batch).numpy()]
+        for start in range(0, len(self.sentences), SENTENCES_AT_ONCE):
+            batch = tf.constant(self.sentences[start : start + SENTENCES_AT_ONCE])
+            translations += [text.decode() for text in self.translate(batch).numpy()]
         return {"bleu": translation_metrics(translations, self.references)["bleu"]}
 
 

@@ -86,19 +86,12 @@ class TranslationServing(ServingModule):
             "read": tf.minimum(pieces.row_lengths(), limit),
         }
 
-    def greedy(self, source: tf.Tensor) -> tf.Tensor:
-        """Numbers of sources (batch, pieces) to translations (batch,), by greedy search."""
-        decoded = self._search_numbers(source, tf.constant(1), tf.constant(1))
-        return self.target.texts(self.target.pieces_of(decoded.tokens[:, 0]))
-
     def _read_pieces(self, sentence: tf.Tensor) -> tf.RaggedTensor:
         return self.source.pieces(sentence)[:, : self.source.settings.maximum_length]
 
     def _search(self, pieces: tf.RaggedTensor, beam: tf.Tensor, n_best: tf.Tensor) -> Decoded:
-        return self._search_numbers(self.source.numbers(pieces).to_tensor(PADDING), beam, n_best)
-
-    def _search_numbers(self, source: tf.Tensor, beam: tf.Tensor, n_best: tf.Tensor) -> Decoded:
-        """Seek the best translations of numbers (batch, pieces)."""
+        """Seek the best translations of sentences cut into pieces (batch, pieces)."""
+        source = self.source.numbers(pieces).to_tensor(PADDING)
         beam = tf.maximum(beam, 1)
         n_best = tf.clip_by_value(n_best, 1, beam)
         # A sentence without pieces still has a step, all padding.

@@ -12,8 +12,10 @@ from common.losses import SequenceCrossEntropy
 from common.precision import precision
 from common.subwords import BOUNDARY, SubwordSettings, SubwordText
 from common.task import find_task
+from common.text import UNKNOWN
 from tasks.translation.config import SearchSettings, TranslationSettings
 from tasks.translation.evaluation import (
+    ValidationBleu,
     co_occurrence_dictionary,
     draw_attention,
     evaluate_answers,
@@ -220,6 +222,20 @@ def test_an_unknown_piece_is_copied_from_where_it_was_read(serving):
 
     written = module._written_pieces(Found, pieces)
     assert module.target.texts(written).numpy().tolist() == [[b"a zebra"]]
+
+
+def test_the_validation_score_is_that_of_what_is_served(serving):
+    """Of a model that writes pieces it does not know: they are copied, and count as what they are then."""
+    text = serving["one"].target
+    model = model_with(text.size, text.size)
+    model.output_bias.assign(10.0 * tf.one_hot(UNKNOWN, text.size))
+    preprocessing = TranslationPreprocessing(text, text)
+    module = TranslationServing(preprocessing, [model], serving["one"].search_settings)
+    sentences = ["a zebra b okapi c", "d e f a", "b c"]
+    served = [text.decode() for text in translate(module, sentences, beam=1, n_best=1)["translation"]]
+    assert served[0].split()[0] in sentences[0]
+    pairs = tf.data.Dataset.from_tensor_slices({"source": sentences, "target": served})
+    assert ValidationBleu(module, preprocessing, pairs)() == {"bleu": pytest.approx(100)}
 
 
 def test_attention_goes_with_its_pieces(serving):

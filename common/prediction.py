@@ -229,11 +229,12 @@ def _write_rows(
     if suffix != ".jsonl":
         writer.writeheader()
     for row, answer in rows:
-        values = {**row.values, **{names[name]: answer.get(name, "") for name in answer_columns}}
+        answers = {names[name]: answer.get(name, "") for name in answer_columns}
         if suffix == ".jsonl":
-            file.write(json.dumps(values, ensure_ascii=False) + "\n")
+            given = row.values if row.record is None else row.record
+            file.write(json.dumps({**given, **answers}, ensure_ascii=False) + "\n")
         else:
-            writer.writerow(values)
+            writer.writerow({**row.values, **answers})
 
 
 def _free_name(name: str, columns: list[str]) -> str:

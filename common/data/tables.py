@@ -39,10 +39,12 @@ class Row:
     Attributes:
         origin: where the record starts, e.g. "reviews.csv:12".
         values: text by column name; numbers of JSON files are given as they would be written.
+        record: the object of a JSON file, with its numbers and lists; None of other files.
     """
 
     origin: str
     values: dict[str, str]
+    record: dict[str, Any] | None = None
 
 
 def read_rows(
@@ -382,7 +384,7 @@ def _json_record(lines: _Lines, line: str, required: list[str]) -> Row | BadRow:
     joined = "".join(values.values())
     if "\0" in joined or any("\ud800" <= character <= "\udfff" for character in joined):
         return lines.bad_row(lines.number, "holds a NUL or half a surrogate pair: correct the text.")
-    return Row(f"{lines.path}:{lines.number}", values)
+    return Row(f"{lines.path}:{lines.number}", values, record)
 
 
 def _json_text(value: Any) -> str:

@@ -43,6 +43,19 @@ def test_keys_that_the_first_line_of_json_has_not_are_columns_too(trained_worksp
     assert [row["note"] for row in rows] == ["", "seen twice"]
 
 
+def test_values_of_json_come_out_as_they_went_in(trained_workspace, tmp_path):
+    rows = [
+        {"text": "a lovely film", "id": 3, "seen": True, "tags": ["a", None]},
+        {"text": "dull", "id": 0.5},
+    ]
+    (tmp_path / "table.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = predict("--input", tmp_path / "table.jsonl", "--output", tmp_path / "out.jsonl")
+    assert result.exit_code == 0, result.output
+    written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [{name: row[name] for name in given} for row, given in zip(written, rows, strict=True)] == rows
+    assert all(row["label"] in ("good", "bad") for row in written)
+
+
 def test_lines_that_are_not_utf8_are_named(trained_workspace):
     result = predict(input=b"a lovely film\na \xff film\n")
     assert result.exit_code == 2

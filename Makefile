@@ -30,6 +30,14 @@ ifneq ($(misspelt),)
 $(error $(misspelt) is no variable. Valid: $(variables) DATA_...)
 endif
 
+# What a target does not take, by its line of help, would be ignored without a word.
+makefile := $(firstword $(MAKEFILE_LIST))
+taken := $(foreach goal,$(MAKECMDGOALS),$(shell sed -n 's/^$(goal):.*[#][#] //p' $(makefile) | grep -oE '[A-Z_]+=' | tr -d =))
+ignored := $(filter-out PYTHON $(taken) $(if $(filter DATA_%,$(taken)),DATA_%),$(given))
+ifneq ($(ignored),)
+$(error make $(MAKECMDGOALS) takes no $(ignored), but $(or $(sort $(taken)),nothing); see make help)
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help train evaluate export predict benchmark results-page speed gradient-flow datasets runs config new-task test test-all lint format clean
 
@@ -78,7 +86,7 @@ datasets: $(VENV)/ready ## list the data sets, with licences: [TASK=]
 runs: $(VENV)/ready ## list the runs with their scores: [TASK=]
 	@$(CLI) runs $(call option,task,TASK)
 
-config: $(VENV)/ready ## print every setting and its meaning: TASK= [PRESET=] [DATASET=] [SET=]
+config: $(VENV)/ready ## print every setting and its meaning: TASK= [PRESET=] [DATASET=] [SET=] [PAIR=en-de] [HORIZON=steps]
 	@$(CLI) config $(what) $(call option,preset,PRESET) $(call option,dataset,DATASET)
 
 new-task: $(VENV)/ready ## write the skeleton of a task: NAME=

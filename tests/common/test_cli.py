@@ -250,6 +250,29 @@ def test_makefile_passes_variables_as_they_are():
     assert "--column" not in make("train", "TASK=sentiment", DATA_DIR="/data").stdout
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["evaluate", "TASK=sentiment", "DATASET=imdb"],
+            "make evaluate takes no DATASET, but DATA DATA_LABEL",
+        ),
+        (["predict", "TASK=sentiment", "DATA=new.csv"], "make predict takes no DATA, but"),
+        (["export", "TASK=sentiment", "SET=a=1"], "make export takes no SET, but RUN TASK; see make help"),
+        (["lint", "TASK=sentiment"], "make lint takes no TASK, but nothing"),
+    ],
+)
+def test_make_refuses_what_a_target_would_ignore(arguments, said):
+    result = make(*arguments)
+    assert (result.returncode, said in result.stderr) == (2, True), result.stderr
+
+
+def test_make_takes_what_one_of_its_targets_takes():
+    result = make("train", "export", "TASK=forecasting", "HORIZON=28", "DATA_TIME=date", "DATA=a.csv")
+    assert result.returncode == 0, result.stderr
+    assert "data.horizon=28" in result.stdout
+
+
 def test_make_help_names_every_target():
     result = subprocess.run(["make", "help"], capture_output=True, text=True, cwd=PROJECT, check=True)
     for target in (

@@ -194,11 +194,12 @@ def _shares(size: int, cells: int) -> np.ndarray:
 
 def _with_maps(network: keras.Model) -> keras.Model:
     """Give a network of keras.applications the last map of each size as an output, from an eighth on."""
-    picture = (None, 256, 256, 3)
+    side = network.input_shape[1] or 256  # Some networks see pictures of one size alone.
+    picture = (None, side, side, 3)
     layers = [layer for layer in network.layers if _has_map(layer)]
     shapes = keras.Model(network.input, [layer.output for layer in layers]).compute_output_shape(picture)
     last = {shape[1]: layer.output for layer, shape in zip(layers, shapes, strict=True)}
-    smallest, largest = network.compute_output_shape(picture)[1], picture[1] // 8
+    smallest, largest = network.compute_output_shape(picture)[1], side // 8
     maps = [output for side, output in last.items() if smallest < side <= largest]
     return keras.Model(network.input, [*maps, network.output])
 

@@ -134,4 +134,6 @@ def test_sizes_that_a_network_cannot_see():
     for kind, size in (("InceptionV3", 64), ("NASNetMobile", 192)):
         with pytest.raises(UserError, match=f"{kind} cannot see pictures of {size} by {size} pixels"):
             ImageEncoder(kind).grid(size)
-    assert ImageEncoder("NASNetMobile").grid(224) == (7, 7)
+    encoder = ImageEncoder("NASNetMobile", hypercolumns=True)
+    assert encoder.grid(224) == (7, 7)
+    assert encoder.features > 1056

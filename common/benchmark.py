@@ -42,6 +42,8 @@ def run_recipes(task: Task, dataset: str | None, recipe: str | None) -> None:
     for recipe_of_task in chosen:
         for seed in recipe_of_task.seeds:
             recipe_settings(task, recipe_of_task, seed)
+    if (environment(seed=0)["commit"] or "").endswith("+changes"):
+        console.print("The code has changes that are not committed: others cannot make these numbers again.")
     for recipe_of_task in chosen:
         stages = [
             # The baselines do not depend on the seed.

@@ -269,7 +269,7 @@ def test_goes_on_with_a_run_that_was_killed(benchmarks, task, trainings):
 
 
 @pytest.mark.parametrize("commit", ["abd", "abc+changes", None])
-def test_other_code_is_trained_again(benchmarks, task, trainings, monkeypatch, commit):
+def test_other_code_is_trained_again(benchmarks, task, trainings, monkeypatch, commit, capsys):
     run = write_run(task, Recipe(**RECIPE), 1, 0.8, commit=commit)
     monkeypatch.setattr(
         benchmark, "environment", lambda seed: {"commit": "abc" if commit == "abd" else commit}
@@ -277,6 +277,7 @@ def test_other_code_is_trained_again(benchmarks, task, trainings, monkeypatch, c
     run_recipes(task, None, "small")
     assert len(trainings) == 2
     assert trainings[0][0] != run.name
+    assert ("changes that are not committed" in capsys.readouterr().out) == (commit == "abc+changes")
 
 
 def test_what_recording_writes_is_no_other_code(tmp_path, monkeypatch):

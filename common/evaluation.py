@@ -38,7 +38,7 @@ def evaluate_run(task: Task, run: Run, predictor: Predictor, with_baselines: boo
     """
     settings = predictor.settings
     source = task.open_source(run.settings(task.settings_class))
-    if read_record(run.folder / "data.json", "fingerprint")["fingerprint"] != source.fingerprint:
+    if not run.learned_from(source.fingerprint):
         raise UserError(
             f"The data of run {run.name} has changed since it was trained, and its test split may hold what "
             "was learned from: train a new run, or score this one on a file: make evaluate DATA=..."

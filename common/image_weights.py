@@ -72,8 +72,8 @@ def _renamed(tensors: dict[str, np.ndarray]) -> dict[str, list[np.ndarray]]:
 
     def take(name: str, convolution: str, normalization: str) -> None:
         # In half precision, as the placed file has them: scores must not depend on which of both was there.
-        kernel = tensors[f"{convolution}.weight"].astype(np.float16).astype(np.float32)
-        # (out, in, height, width)
+        kernel = tensors[f"{convolution}.weight"].astype(np.float16)  # (out, in, height, width)
+        kernel = kernel.astype(np.float32)
         depthwise = "depthwise" in convolution
         # Of a depthwise kernel `in` is 1, and the channels come before it.
         weights[f"{name}_conv"] = [kernel.transpose((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))]

@@ -67,7 +67,7 @@ def resume(task: Task, run: Run) -> Run:
         run.check_preprocessing()
         remove_partial(run.folder)
         source = task.open_source(settings)
-        if read_record(run.folder / "data.json", "fingerprint")["fingerprint"] != source.fingerprint:
+        if not run.learned_from(source.fingerprint):
             raise UserError(f"The data of run {run.name} has changed since it was started; start a new run.")
         _train(task, settings, source, run, "Going on with run")
     return run

@@ -102,6 +102,14 @@ class Run:
         digest = hashlib.sha256(str(file.expanduser().resolve()).encode()).hexdigest()[:8]
         return self.folder / "evaluations" / f"{file.name.partition('.')[0]}-{digest}"
 
+    def learned_from(self, fingerprint: str) -> bool:
+        """Whether the run's data is that of this fingerprint.
+
+        Raises:
+            UserError: if the record of the run's data is missing or damaged.
+        """
+        return read_record(self.folder / "data.json", "fingerprint")["fingerprint"] == fingerprint
+
     def settings(self, settings_class: type[SettingsType]) -> SettingsType:
         """Read the run's settings.
 

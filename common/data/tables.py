@@ -74,7 +74,7 @@ def read_rows(
     """
     path = Path(path).expanduser()
     required = list(required_columns)
-    kind = _kind(path)
+    kind = table_kind(path)
     with _open(path) as binary:
         lines = _Lines(path, binary, encoding, "" if kind in DELIMITERS else "\n")
         if kind in DELIMITERS:
@@ -150,7 +150,7 @@ def table_columns(path: Path | str) -> list[str]:
         UserError: as `read_rows`.
     """
     path = Path(path).expanduser()
-    kind = _kind(path)
+    kind = table_kind(path)
     if kind not in DELIMITERS:
         return list(next(iter(read_rows(path))).values)
     with _open(path) as binary:
@@ -162,7 +162,7 @@ def table_columns(path: Path | str) -> list[str]:
 def is_table(path: Path | str) -> bool:
     """Whether a file's name is that of a table that can be read."""
     try:
-        return bool(_kind(Path(path)))
+        return bool(table_kind(Path(path)))
     except UserError:
         return False
 
@@ -174,7 +174,7 @@ def check_table(path: Path | str) -> Path:
         UserError: it is not.
     """
     path = Path(path).expanduser()
-    _kind(path)
+    table_kind(path)
     return check_file(path)
 
 
@@ -249,7 +249,12 @@ class _Lines:
         return problem
 
 
-def _kind(path: Path) -> str:
+def table_kind(path: Path) -> str:
+    """The ending of a table's name, in small letters and without that of its compression.
+
+    Raises:
+        UserError: if it is none of a table.
+    """
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in COMPRESSIONS:
         suffixes.pop()

@@ -2,7 +2,6 @@
 
 from common.data.source import Source
 from common.errors import UserError
-from common.files import read_record
 from common.runs import Run, find_run
 from tasks.captioning.config import CaptioningSettings
 from tasks.captioning.preprocessing import CaptioningPreprocessing
@@ -32,7 +31,7 @@ def check_first_run(
     """
     run = first_run(settings)
     where = f"model.start_from={run.name}"
-    if read_record(run.folder / "data.json", "fingerprint")["fingerprint"] != source.fingerprint:
+    if not run.learned_from(source.fingerprint):
         raise UserError(f"{where}: that run learned from other data; give the same data settings and files.")
     first = CaptioningPreprocessing.load(run.settings(CaptioningSettings), run.preprocessing_folder)
     if first.text.vocabulary != preprocessing.text.vocabulary:

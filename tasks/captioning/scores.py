@@ -1,21 +1,16 @@
 """Scores of captions against references, by pycocoevalcap, and how varied they are."""
 
 import re
-import sys
 import unicodedata
 from collections import Counter
 
+import regex
 from pycocoevalcap.bleu.bleu import Bleu
 from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge
 
-# Vowel signs, accents of their own: they are no letters to Python's \\w, but parts of words.
-_MARKS = "".join(
-    character
-    for character in map(chr, range(sys.maxunicode + 1))
-    if unicodedata.category(character)[0] == "M"
-)
-_SIGNS = re.compile(rf"[^\w\s'{_MARKS}-]|_")
+# Vowel signs and accents of their own (M) are parts of words.
+_SIGNS = regex.compile(r"[^\w\p{M}\s'-]|_")
 _LOOSE_SIGNS = re.compile(r"(^|(?<=\s))['-]+|['-]+($|(?=\s))")
 _CONTRACTIONS = re.compile(r"(n't|'(?:s|re|ve|ll|d|m))\b")
 # A word, or a character of a script without blanks.

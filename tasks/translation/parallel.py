@@ -7,7 +7,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from common.data.tables import COMPRESSIONS, BadRow, check_file, is_table, read_rows
+from common.data.tables import COMPRESSIONS, BadRow, check_file, is_table, read_rows, table_kind
 from common.errors import UserError
 
 # A word, or a character of a script without blanks.
@@ -68,7 +68,7 @@ def read_pairs(
     paths = file_names(file)
     if len(paths) == 2:
         pairs = _aligned(*paths, reject)
-    elif _is_tab_separated(paths[0]):
+    elif table_kind(paths[0]) == ".tsv":
         pairs = _tab_separated(paths[0], source_column, target_column, reject)
     else:
         rows = read_rows(paths[0], dict.fromkeys((source_column, target_column)), reject)
@@ -79,12 +79,6 @@ def read_pairs(
             reject(BadRow(f"{origin}: the {side} is empty: fill it in."))
         else:
             yield {"source": source.strip(), "target": target.strip(), "origin": origin}
-
-
-def _is_tab_separated(path: Path) -> bool:
-    """Whether a file is a TSV by its name, compressed or not."""
-    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in COMPRESSIONS]
-    return suffixes[-1:] == [".tsv"]
 
 
 def _aligned(

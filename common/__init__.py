@@ -1,1 +1,1 @@
-"""What tasks share; nothing here imports a task."""
+"""What tasks share, in chapters whose imports go one way; nothing here imports a task."""

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import DiskFullError, UserError
+
+PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 
 _DISK_IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # TensorFlow and pip say it in words alone.
@@ -187,3 +190,9 @@ def read_record(path: Path, *keys: str) -> dict[str, Any]:
 def shown_path(path: Path) -> Path:
     """A path as a message names it: short, if it is below the folder that the user is in."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def file_digest(path: Path) -> str:
+    """Hash a file's content without reading it whole into memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

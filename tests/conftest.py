@@ -66,7 +66,7 @@ def trained(tmp_path_factory):
         patch.setenv("TFDS_DATA_DIR", str(folder / "data"))
         from typer.testing import CliRunner
 
-        from common.cli import app
+        from common.cli.app import app
 
         table = write_reviews(folder / "reviews.csv")
         arguments = [

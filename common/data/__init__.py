@@ -1,1 +1,1 @@
-"""Sources of examples, their splits, and batches by length."""
+"""Data sets: what they are, how they are fetched and read, and batches of their examples."""

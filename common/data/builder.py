@@ -17,10 +17,10 @@ import tensorflow_datasets as tfds
 from absl import logging
 from tensorflow_datasets.core.constants import INCOMPLETE_PREFIX
 
-from common.data.source import SourceInformation, data_directory, file_digest, manual_directory, manual_file
+from common.data.information import SourceInformation, data_directory, manual_directory, manual_file
 from common.data.staging import SPLITS, STAGING, TRAIN, RawExample, StagingTable
 from common.errors import UserError
-from common.files import disk_is_full, is_disk_full, locked, remove_leftovers
+from common.files import disk_is_full, file_digest, is_disk_full, locked, remove_leftovers
 
 FRACTIONS = {"validation": 0.1, "test": 0.1}
 

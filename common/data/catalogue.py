@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from common.data.source import data_directory
+from common.data.information import data_directory
 from common.errors import UserError
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from common.data.builder import SequenceBuilder
-from common.data.source import SourceInformation, file_digest
+from common.data.information import SourceInformation
 from common.data.staging import RawExample, StagingTable, Stratum
 from common.data.tables import check_table, labelled_rows
 from common.errors import UserError
+from common.files import file_digest
 
 
 def labelled_features(name: str) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.data.source import SourceInformation, announce
+from common.console import announce
+from common.data.information import SourceInformation
 from common.errors import UserError
 from common.files import disk_is_full, locked, remove_leftovers, says_disk_is_full
 

@@ -1,1 +1,1 @@
-"""Search for output sequences inside the graph, one token at a time, over a step function of any model."""
+"""From scores to the best output sequence, inside the graph."""

@@ -7,9 +7,9 @@ import keras
 from keras import ops
 
 from common.layers.bahdanau_attention import BahdanauAttention
+from common.layers.engines.time_loop import run_over_time
 from common.layers.luong_attention import LuongAttention
 from common.layers.stacked_rnn import CELLS
-from common.layers.time_loop import run_over_time
 
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")

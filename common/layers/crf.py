@@ -7,8 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from common.linear_chain import FORBIDDEN_SCORE
-from common.tag_schemes import ForbiddenTransitions
+from common.decoding.linear_chain import FORBIDDEN_SCORE
+from common.inputs.tag_schemes import ForbiddenTransitions
 
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from common.layers.time_loop import run_over_time
+from common.layers.engines.time_loop import run_over_time
 
 # Of level and seasons, before anything was learned: a logistic function makes 0.12 and 0.27 of them.
 LEVEL_LOGIT, SEASON_LOGIT = -2.0, -1.0

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from common.layers.compiled_layer import CompiledLayer
+from common.layers.engines.compiled_layer import CompiledLayer
 from common.layers.recurrent_layer import States
 
 
@@ -102,7 +102,7 @@ class GRU(CompiledLayer):
         return activations == usual and self.reset_after and not self.mirrored
 
     def _run_compiled(self, projected: Any, mask: Any, states: States, reverse: bool) -> tuple[Any, States]:
-        from common.layers.compiled import gru_sequence
+        from common.layers.engines.compiled import gru_sequence
 
         if mask is None:
             mask = ops.ones(ops.shape(projected)[:2], dtype="bool")

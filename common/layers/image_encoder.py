@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from common.errors import UserError, unknown_name
-from common.image_weights import efficientnet_lite0_weights
+from common.inputs.image_weights import efficientnet_lite0_weights
 from common.layers import efficientnet_lite, small_cnn
 
 NETWORKS = {

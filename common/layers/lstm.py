@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from common.layers.compiled_layer import CompiledLayer
+from common.layers.engines.compiled_layer import CompiledLayer
 from common.layers.recurrent_layer import States
 
 
@@ -94,7 +94,7 @@ class LSTM(CompiledLayer):
 
         import tensorflow as tf
 
-        from common.layers.single_sequence import lstm_single_sequence
+        from common.layers.engines.single_sequence import lstm_single_sequence
 
         def one() -> tuple[Any, States]:
             weights = (self.kernel.value, self.recurrent_kernel.value, self._input_bias())
@@ -103,7 +103,7 @@ class LSTM(CompiledLayer):
         return one() if batch == 1 else tf.cond(tf.equal(tf.shape(inputs)[0], 1), one, several)
 
     def _run_compiled(self, projected: Any, mask: Any, states: States, reverse: bool) -> tuple[Any, States]:
-        from common.layers.compiled import lstm_sequence
+        from common.layers.engines.compiled import lstm_sequence
 
         if mask is None:
             mask = ops.ones(ops.shape(projected)[:2], dtype="bool")

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from common.layers.time_loop import run_over_time
+from common.layers.engines.time_loop import run_over_time
 
 States = list[Any]
 

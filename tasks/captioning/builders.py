@@ -20,11 +20,13 @@ from scipy.sparse.csgraph import connected_components
 
 from common.data.builder import SequenceBuilder
 from common.data.catalogue import catalogue_examples, open_catalogue
+from common.data.information import SourceInformation, data_directory, manual_directory
 from common.data.packages import fetch_package
-from common.data.source import SourceInformation, data_directory, file_digest, manual_directory
 from common.data.staging import STAGING, RawExample, StagingTable
 from common.errors import UserError
-from common.pictures import PicturePreprocessor, PictureSettings
+from common.files import file_digest
+from common.inputs.images import PicturePreprocessor
+from common.inputs.settings import PictureSettings
 from tasks.captioning.data import EMOJI_NAMES, SOURCES, TWEMOJI
 from tasks.captioning.folder import folder_digest, read_captions, unreadable_picture
 

@@ -6,8 +6,7 @@ import pydantic
 from pydantic import Field
 
 from common.config import DataSettings, Settings, TaskSettings
-from common.pictures import PictureSettings
-from common.subwords import SubwordSettings
+from common.inputs.settings import PictureSettings, SubwordSettings
 from tasks.captioning.data import LANGUAGES
 
 

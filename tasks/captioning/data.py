@@ -6,8 +6,9 @@ in the splits train, validation and test. Nothing here imports TensorFlow until 
 
 from typing import Any
 
+from common.data.information import SourceInformation
 from common.data.packages import PinnedPackage
-from common.data.source import Source, SourceInformation, open_source
+from common.data.source import Source, open_source
 from common.errors import UserError, unknown_name
 
 # The pictures, and their names.

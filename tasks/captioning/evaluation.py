@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from common.contract.evaluation import Evaluation
+from common.data.examples import Answer, Example
 from common.data.source import Source
-from common.pictures import PicturePreprocessor
-from common.precision import precision
-from common.task import Answer, Evaluation, Example
+from common.inputs.images import PicturePreprocessor
+from common.modelling.precision import precision
 from tasks.captioning.config import CaptioningSettings
 from tasks.captioning.features import PICTURES_AT_ONCE, features, input_name, keep_features, pixels
 from tasks.captioning.model import pretrained_encoder

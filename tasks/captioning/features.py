@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from common.console import announce
 from common.data.batching import LengthBuckets, SequenceBatches
-from common.data.source import Source, announce, data_directory
+from common.data.information import data_directory
+from common.data.source import Source
 from common.files import whole_file
 from common.layers.image_encoder import ImageEncoder
 from tasks.captioning.config import AugmentationSettings, CaptioningSettings

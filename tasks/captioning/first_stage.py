@@ -2,7 +2,7 @@
 
 from common.data.source import Source
 from common.errors import UserError
-from common.runs import Run, find_run
+from common.runs.run import Run, find_run
 from tasks.captioning.config import CaptioningSettings
 from tasks.captioning.preprocessing import CaptioningPreprocessing
 

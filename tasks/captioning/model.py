@@ -6,11 +6,11 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from common.answering.loading import load_model
 from common.errors import UserError
+from common.inputs.words import PADDING
 from common.layers.attention_decoder import AttentionDecoder
 from common.layers.image_encoder import ImageEncoder
-from common.serving import load_model
-from common.text import PADDING
 from tasks.captioning.config import CaptioningSettings, ModelSettings
 from tasks.captioning.first_stage import first_run
 from tasks.captioning.self_critical import SelfCritical

@@ -8,8 +8,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from common.plots import plain, text_fonts
-from common.subwords import BLANK_MARK
+from common.inputs.subwords import BLANK_MARK
+from common.scores.plots import plain, text_fonts
 
 COLUMNS = 4
 # Inches of a picture on the sheet, and of a line of text.

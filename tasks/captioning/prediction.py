@@ -10,13 +10,13 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 from rich.progress import track
 
+from common.answering.tables import check_table_output, notes
+from common.contract.predictor import Predictor
+from common.data.examples import Answer
 from common.errors import UserError
 from common.files import whole_file
-from common.pictures import BROKEN, PicturePreprocessor, read_picture
-from common.plots import save_figure
-from common.prediction import check_table_output, notes
-from common.serving import Predictor
-from common.task import Answer
+from common.inputs.images import BROKEN, PicturePreprocessor, read_picture
+from common.scores.plots import save_figure
 from tasks.captioning.evaluation import PICTURES_SHOWN
 from tasks.captioning.folder import picture_files
 from tasks.captioning.plots import CaptionedPixels, contact_sheet

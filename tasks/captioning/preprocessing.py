@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from common.contract.preprocessing import Preprocessing
 from common.data.source import Source
 from common.errors import UserError
 from common.files import whole_file
-from common.pictures import PicturePreprocessor
-from common.subwords import BOUNDARY, SubwordText
-from common.task import Preprocessing
+from common.inputs.images import PicturePreprocessor
+from common.inputs.subwords import BOUNDARY, SubwordText
 from tasks.captioning.config import CaptioningSettings, CaptionTextSettings
 
 # Pictures whose captions are cut at once: enough for the graph to be quick.

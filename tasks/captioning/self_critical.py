@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from common.decoding.sampling import sample
 from common.decoding.step import StepResult
-from common.subwords import BOUNDARY, SubwordText
-from common.text import PADDING, UNKNOWN
+from common.inputs.subwords import BOUNDARY, SubwordText
+from common.inputs.words import PADDING, UNKNOWN
 from tasks.captioning.scores import caption_words
 
 # Lengths of the runs of words that CIDEr-D counts, and how much a length that is off is forgiven.

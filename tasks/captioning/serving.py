@@ -4,11 +4,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from common.contract.serving import Endpoint, ServingModule
 from common.decoding.beam import beam_search
 from common.decoding.step import Decoded, StepResult, agreed_logits
-from common.serving import Endpoint, ServingModule
-from common.subwords import BOUNDARY
-from common.text import PADDING, UNKNOWN
+from common.inputs.subwords import BOUNDARY
+from common.inputs.words import PADDING, UNKNOWN
 from tasks.captioning.config import SearchSettings
 from tasks.captioning.model import Captioner
 from tasks.captioning.preprocessing import CaptioningPreprocessing

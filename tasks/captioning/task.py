@@ -9,13 +9,17 @@ import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
+from common.contract.evaluation import Evaluation
+from common.contract.predictor import STEPS_PER_BATCH, Predictor
+from common.contract.serving import ServingModule
+from common.contract.task import Task
 from common.data.batching import SequenceBatches
-from common.data.source import Source, SourceInformation
+from common.data.examples import Answer, Example
+from common.data.information import SourceInformation
+from common.data.source import Source
 from common.errors import UserError
-from common.losses import SequenceCrossEntropy
-from common.pictures import PicturePreprocessor, read_picture
-from common.serving import STEPS_PER_BATCH, Predictor, ServingModule
-from common.task import Answer, Evaluation, Example, Task
+from common.inputs.images import PicturePreprocessor, read_picture
+from common.modelling.losses import SequenceCrossEntropy
 from tasks.captioning.config import CaptioningSettings
 from tasks.captioning.data import SOURCES, open_captioning_source
 from tasks.captioning.evaluation import ValidationScores, evaluate_answers, score_baselines

@@ -9,9 +9,9 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from common.baselines import named_by_its_part
+from benchmarks.best_baseline import named_by_its_part
 from common.config import override_settings
-from common.task import Example
+from common.data.examples import Example
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.evaluation import ForecastScores, chosen_origins
 from tasks.forecasting.fitting import Forecaster

@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from common.data.information import SourceInformation, data_directory, manual_file
 from common.data.packages import fetch_package
-from common.data.source import SourceInformation, data_directory, file_digest, manual_file
 from common.data.tables import check_table
 from common.errors import UserError
-from common.forecast_metrics import naive2
+from common.files import file_digest
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.data import ETT, M4, M4_COLUMNS, PACKAGE, PACKAGED, SOURCES, columns_of
+from tasks.forecasting.metrics import naive2
 from tasks.forecasting.series import Series, SeriesSet, read_series
 from tasks.forecasting.windows import Borders, SeriesSource, check_ratios, cut_by_shares
 

@@ -6,8 +6,9 @@ Nothing here imports TensorFlow until a source is opened.
 from dataclasses import dataclass
 from typing import Any
 
+from common.data.information import SourceInformation
 from common.data.packages import PinnedPackage, packaged_source
-from common.data.source import ExampleSource, SourceInformation
+from common.data.source import ExampleSource
 from common.errors import UserError, unknown_name
 from tasks.forecasting.series import Columns
 

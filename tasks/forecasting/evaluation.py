@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from common.forecast_metrics import pinball_loss, symmetric_percentage_error
-from common.task import Answer, Evaluation, Example
+from common.contract.evaluation import Evaluation
+from common.data.examples import Answer, Example
 from tasks.forecasting.config import ForecastingSettings
+from tasks.forecasting.metrics import pinball_loss, symmetric_percentage_error
 from tasks.forecasting.plots import draw_errors_by_step, draw_forecasts
 
 # Windows drawn, and steps of their past.

@@ -7,10 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from common.data.batching import choose_buckets
-from common.losses import PinballLoss
-from common.optimizers import build_optimizer
-from common.task import Example
-from common.training import seed_everything
+from common.data.examples import Example
+from common.learning.training import seed_everything
+from common.modelling.losses import PinballLoss
+from common.modelling.optimizers import build_optimizer
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.model import ForecastingServing, build_model
 from tasks.forecasting.preprocessing import ForecastingPreprocessing, raw_windows

@@ -8,8 +8,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from common.contract.serving import Endpoint, ServingModule
 from common.layers.segment_rnn import SegmentRNN
-from common.serving import Endpoint, ServingModule
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.data import columns_of
 from tasks.forecasting.models.encoder_decoder import encoder_decoder

@@ -9,8 +9,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from common.plots import plain, text_fonts
-from common.task import Answer, Example
+from common.data.examples import Answer, Example
+from common.scores.plots import plain, text_fonts
 
 # Columns drawn of one window.
 MOST_COLUMNS = 3

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from common.answering.tables import check_table_output, notes
+from common.contract.predictor import Predictor
+from common.data.examples import Answer, Example
 from common.errors import UserError
 from common.files import whole_file
-from common.plots import save_figure
-from common.prediction import check_table_output, notes
-from common.serving import Predictor
-from common.task import Answer, Example
+from common.scores.plots import save_figure
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.data import columns_of
 from tasks.forecasting.plots import draw_forecast, draw_panels, name_lines, name_of

@@ -9,9 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from common.config import override_settings
+from common.contract.preprocessing import Preprocessing
+from common.data.examples import Example
 from common.errors import UserError
 from common.files import read_record, write_json
-from common.task import Example, Preprocessing
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.times import DAY, calendar_cycles
 from tasks.forecasting.windows import SeriesSource, check_ratios

@@ -8,10 +8,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from common.data.source import SourceInformation
+from common.contract.evaluation import Evaluation
+from common.contract.predictor import STEPS_PER_BATCH, Predictor
+from common.contract.serving import ServingModule
+from common.contract.task import Task
+from common.data.examples import Answer, Example
+from common.data.information import SourceInformation
 from common.errors import UserError
-from common.serving import STEPS_PER_BATCH, Predictor, ServingModule
-from common.task import Answer, Evaluation, Example, Task
 from tasks.forecasting.baselines import score_baselines
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.data import SOURCES, check_reading, open_series_source

@@ -14,10 +14,11 @@ import numpy as np
 import tensorflow as tf
 
 from common.data.batching import LengthBuckets, counted
-from common.data.source import ExampleSource, SourceInformation
+from common.data.information import SourceInformation
+from common.data.source import ExampleSource
 from common.errors import UserError
-from common.forecast_metrics import seasonal_naive_error
 from tasks.forecasting.config import ForecastingSettings
+from tasks.forecasting.metrics import seasonal_naive_error
 from tasks.forecasting.series import Series, SeriesSet
 from tasks.forecasting.times import calendar_cycles, seasons_of, step_seconds
 

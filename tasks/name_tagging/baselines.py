@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pycrfsuite
 
+from common.data.examples import Example
 from common.data.source import Source
-from common.tag_schemes import Span, spans_of, tags_of
-from common.task import Example
+from common.inputs.tag_schemes import Span, spans_of, tags_of
 from tasks.name_tagging.evaluation import tagging_metrics
 
 CRF_ITERATIONS = 100

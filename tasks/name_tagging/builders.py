@@ -11,11 +11,12 @@ import tensorflow_datasets as tfds
 
 from common.data.builder import SequenceBuilder
 from common.data.catalogue import catalogue_examples, open_catalogue
+from common.data.information import SourceInformation, data_directory, manual_directory
 from common.data.packages import fetch_package
-from common.data.source import SourceInformation, data_directory, file_digest, manual_directory
 from common.data.staging import RawExample, StagingTable
 from common.errors import UserError
-from common.tag_schemes import Span, spans_of
+from common.files import file_digest
+from common.inputs.tag_schemes import Span, spans_of
 from tasks.name_tagging.conll import Columns, Sentence, read_sentences
 from tasks.name_tagging.data import PACKAGES, SOURCES, raw_features, tagged_sentences
 

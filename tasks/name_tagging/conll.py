@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
-from common.tag_schemes import BrokenTags, Scheme, SchemeEvidence, Span, spans_of
+from common.inputs.tag_schemes import BrokenTags, Scheme, SchemeEvidence, Span, spans_of
 
 DOCUMENT_START = "-DOCSTART-"
 BLANKS = re.compile(r"[ \t]+")

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from common.data.information import SourceInformation
 from common.data.packages import PinnedPackage, packaged_source
-from common.data.source import Source, SourceInformation, open_source
+from common.data.source import Source, open_source
 from common.errors import UserError, unknown_name
-from common.tag_schemes import tags_of
+from common.inputs.tag_schemes import tags_of
 from tasks.name_tagging.conll import Columns, Sentence, read_sentences
 
 TJONG_KIM_SANG_2003 = "Tjong Kim Sang and De Meulder, Introduction to the CoNLL-2003 shared task, CoNLL 2003"

@@ -9,9 +9,10 @@ import tensorflow as tf
 from seqeval.metrics.v1 import precision_recall_fscore_support
 from seqeval.scheme import IOB2
 
-from common.plots import confusion_matrix
-from common.tag_schemes import Span, spans_of
-from common.task import Answer, Evaluation, Example
+from common.contract.evaluation import Evaluation
+from common.data.examples import Answer, Example
+from common.inputs.tag_schemes import Span, spans_of
+from common.scores.plots import confusion_matrix
 from tasks.name_tagging.preprocessing import NameTaggingPreprocessing
 from tasks.name_tagging.serving import NameTaggingServing
 

@@ -7,13 +7,13 @@ import keras
 import numpy as np
 from keras import ops
 
+from common.inputs.tag_schemes import forbidden_transitions
+from common.inputs.words import FIRST_WORD, UNKNOWN
 from common.layers.character_encoder import CharacterEncoder
 from common.layers.crf import CRF
 from common.layers.extended_embedding import ExtendedEmbedding
 from common.layers.stacked_rnn import StackedRNN
 from common.layers.word_dropout import WordDropout
-from common.tag_schemes import forbidden_transitions
-from common.text import FIRST_WORD, UNKNOWN
 from tasks.name_tagging.config import NameTaggingSettings
 from tasks.name_tagging.preprocessing import CAPITALS, NameTaggingPreprocessing, column_count
 

@@ -7,10 +7,10 @@ from typing import Any
 from rich.progress import track
 from rich.style import Style
 
+from common.answering.tables import check_output, notes, predict_lines_of_file
+from common.contract.predictor import Predictor
+from common.data.examples import Example
 from common.files import whole_file
-from common.prediction import check_output, notes, predict_lines_of_file
-from common.serving import Predictor
-from common.task import Example
 from tasks.name_tagging.config import NameTaggingSettings
 from tasks.name_tagging.conll import Columns, tagged_lines
 from tasks.name_tagging.data import columns_of

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from common.classification import label_numbers
 from common.config import Settings
+from common.contract.preprocessing import Preprocessing
 from common.data.source import Source
-from common.embeddings import glove_words
 from common.errors import UserError
 from common.files import read_record, write_json, write_text
-from common.tag_schemes import tag_names
-from common.task import Preprocessing
-from common.text import (
+from common.inputs.embeddings import glove_words
+from common.inputs.tag_schemes import tag_names
+from common.inputs.words import (
     FIRST_WORD,
     PADDING,
     UNKNOWN,
@@ -24,6 +23,7 @@ from common.text import (
     most_frequent,
     read_lines,
 )
+from common.kinds.labels import label_numbers
 from tasks.name_tagging.config import NameTaggingSettings
 
 # Sentences worked on at once: enough for the graph to be quick.

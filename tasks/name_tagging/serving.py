@@ -5,10 +5,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from common.contract.serving import Endpoint, ServingModule
+from common.decoding.linear_chain import best_path, pair_marginals, step_mask
+from common.inputs.tag_schemes import forbidden_transitions
 from common.layers.crf import CRF
-from common.linear_chain import best_path, pair_marginals, step_mask
-from common.serving import Endpoint, ServingModule
-from common.tag_schemes import forbidden_transitions
 from tasks.name_tagging.preprocessing import NameTaggingPreprocessing
 from tasks.name_tagging.tokens import split_sentences
 

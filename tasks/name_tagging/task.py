@@ -9,16 +9,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from common.contract.evaluation import Evaluation
+from common.contract.predictor import Predictor
+from common.contract.serving import ServingModule
 from common.data.batching import SequenceBatches
-from common.data.source import Source, SourceInformation
-from common.embeddings import glove_vectors
+from common.data.examples import Answer, Example
+from common.data.information import SourceInformation
+from common.data.source import Source
 from common.errors import UserError
-from common.line_task import LineTask
-from common.losses import CRFNegativeLogLikelihood
-from common.serving import Predictor, ServingModule
-from common.tag_schemes import spans_of
-from common.task import Answer, Evaluation, Example
-from common.text import FIRST_WORD
+from common.inputs.embeddings import glove_vectors
+from common.inputs.tag_schemes import spans_of
+from common.inputs.words import FIRST_WORD
+from common.kinds.lines import LineTask
+from common.modelling.losses import CRFNegativeLogLikelihood
 from tasks.name_tagging.baselines import score_baselines
 from tasks.name_tagging.config import NameTaggingSettings
 from tasks.name_tagging.data import SOURCES, open_name_tagging_source, raw_features, tagged_sentences

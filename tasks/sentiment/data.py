@@ -7,8 +7,9 @@ and test. Nothing here imports TensorFlow until a source is opened.
 from pathlib import Path
 from typing import Any
 
+from common.data.information import SourceInformation
 from common.data.packages import PinnedPackage, packaged_source
-from common.data.source import Source, SourceInformation, open_source
+from common.data.source import Source, open_source
 from common.errors import unknown_name
 
 PANG_LEE_2005 = "Pang and Lee, Seeing Stars, ACL 2005"

@@ -8,10 +8,9 @@ from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from common.data.examples import Example, dataset_examples
 from common.data.source import Source
-from common.metrics import classification_metrics
-from common.serving import dataset_examples
-from common.task import Example
+from common.scores.metrics import classification_metrics
 from tasks.sentiment.preprocessing import TEXTS_AT_ONCE, SentimentPreprocessing
 
 

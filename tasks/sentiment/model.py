@@ -7,14 +7,14 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from common.contract.serving import Endpoint, ServingModule
+from common.inputs.words import FIRST_PAIR, UNKNOWN
 from common.layers.bag_of_vectors import BagOfVectors
 from common.layers.naive_bayes_bag import NaiveBayesBag
 from common.layers.segments import Segments
 from common.layers.sequence_pooling import SequencePooling
 from common.layers.stacked_rnn import StackedRNN
 from common.layers.word_dropout import WordDropout
-from common.serving import Endpoint, ServingModule
-from common.text import FIRST_PAIR, UNKNOWN
 from tasks.sentiment.config import SentimentSettings
 
 

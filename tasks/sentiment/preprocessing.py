@@ -6,14 +6,14 @@ from zipfile import BadZipFile
 import numpy as np
 import tensorflow as tf
 
-from common.classification import label_numbers, learn_labels, read_labels
 from common.config import Settings
+from common.contract.preprocessing import Preprocessing
 from common.data.source import Source
 from common.errors import UserError
 from common.files import whole_file, write_json
+from common.inputs.words import FIRST_PAIR, TextPreprocessor
+from common.kinds.labels import label_numbers, learn_labels, read_labels
 from common.layers.naive_bayes_bag import log_count_ratios
-from common.task import Preprocessing
-from common.text import FIRST_PAIR, TextPreprocessor
 from tasks.sentiment.config import SentimentSettings
 
 # Texts split into words at once: enough for the graph to be quick.

@@ -7,15 +7,17 @@ from typing import ClassVar
 import keras
 import tensorflow as tf
 
-from common.classification import ClassificationTask
+from common.contract.predictor import Predictor
+from common.contract.serving import ServingModule
 from common.data.batching import SequenceBatches
-from common.data.source import Source, SourceInformation
+from common.data.examples import Example
+from common.data.information import SourceInformation
+from common.data.source import Source
 from common.data.tables import labelled_rows
-from common.embeddings import glove_vectors
 from common.errors import UserError
-from common.serving import Predictor, ServingModule
-from common.task import Example
-from common.text import FIRST_WORD
+from common.inputs.embeddings import glove_vectors
+from common.inputs.words import FIRST_WORD
+from common.kinds.labels import ClassificationTask
 from tasks.sentiment.config import SentimentSettings
 from tasks.sentiment.data import SOURCES, open_sentiment_source
 from tasks.sentiment.evaluation import score_baselines

@@ -13,10 +13,11 @@ import tensorflow_datasets as tfds
 
 from common.data.builder import SequenceBuilder
 from common.data.catalogue import catalogue_examples, open_catalogue
+from common.data.information import SourceInformation, data_directory, manual_directory
 from common.data.packages import fetch_package
-from common.data.source import SourceInformation, data_directory, file_digest, manual_directory
 from common.data.staging import RawExample, StagingTable
 from common.errors import UserError
+from common.files import file_digest
 from tasks.translation.data import BIBLES, PACKAGES, SOURCES
 from tasks.translation.parallel import read_pairs, reason_to_leave_out
 

@@ -6,7 +6,7 @@ import pydantic
 from pydantic import Field
 
 from common.config import DataSettings, Settings, TaskSettings
-from common.subwords import SubwordSettings
+from common.inputs.settings import SubwordSettings
 
 
 class TranslationDataSettings(DataSettings):

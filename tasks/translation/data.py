@@ -6,8 +6,9 @@ validation and test. Nothing here imports TensorFlow until a source is opened.
 
 from typing import Any
 
+from common.data.information import SourceInformation
 from common.data.packages import PinnedPackage, packaged_source
-from common.data.source import Source, SourceInformation, open_source
+from common.data.source import Source, open_source
 from common.errors import UserError, unknown_name
 from tasks.translation.parallel import file_names
 

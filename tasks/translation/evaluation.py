@@ -11,12 +11,12 @@ from sacrebleu.metrics import BLEU, CHRF
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 
+from common.contract.evaluation import Evaluation
+from common.data.examples import Answer, Example, dataset_examples
 from common.data.source import Source
-from common.plots import attention_matrix
-from common.serving import dataset_examples
-from common.subwords import BLANK_MARK
-from common.task import Answer, Evaluation, Example
-from common.text import normalize, split_words
+from common.inputs.subwords import BLANK_MARK
+from common.inputs.words import normalize, split_words
+from common.scores.plots import attention_matrix
 from tasks.translation.parallel import WORD
 from tasks.translation.preprocessing import SENTENCES_AT_ONCE, TranslationPreprocessing
 from tasks.translation.serving import TranslationServing

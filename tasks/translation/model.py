@@ -5,11 +5,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from common.inputs.words import PADDING, UNKNOWN
 from common.layers.attention_decoder import AttentionDecoder
 from common.layers.sequence_pooling import SequencePooling
 from common.layers.stacked_rnn import StackedRNN
 from common.layers.word_dropout import WordDropout
-from common.text import PADDING, UNKNOWN
 from tasks.translation.config import ModelSettings, TranslationSettings
 
 

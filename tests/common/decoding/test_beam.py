@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from decoding_case import END, RandomModel, sequences
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.decoding_case import END, RandomModel, sequences
 
 from common.decoding.beam import beam_search, without_repeats
 from common.decoding.sampling import greedy_search

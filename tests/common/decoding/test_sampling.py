@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from decoding_case import END, RandomModel, sequences
 from scipy.stats import chisquare
+from support.decoding_case import END, RandomModel, sequences
 
 from common.decoding.sampling import cut_off, greedy_search, sample
 from common.decoding.step import StepResult

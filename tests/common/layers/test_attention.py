@@ -2,9 +2,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from layer_case import run_layer_test, run_model_test
-from numeric_gradients import check_gradients
-from own_memory import OwnMemory
+from support.layer_case import run_layer_test, run_model_test
+from support.numeric_gradients import check_gradients
+from support.own_memory import OwnMemory
 
 from common.layers.attention import masked_softmax
 from common.layers.bahdanau_attention import BahdanauAttention

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
-from layer_case import run_layer_test, run_model_test
-from numeric_gradients import check_gradients
+from support.layer_case import run_layer_test, run_model_test
+from support.numeric_gradients import check_gradients
 
-from common.layers import time_loop
 from common.layers.attention_decoder import AttentionDecoder
+from common.layers.engines import time_loop
 
 KINDS = {
     "bahdanau": {"attention": "bahdanau"},

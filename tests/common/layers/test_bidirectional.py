@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from layer_case import run_layer_test, run_model_test
-from numeric_gradients import check_gradients
-from recurrent_case import sequences
+from support.layer_case import run_layer_test, run_model_test
+from support.numeric_gradients import check_gradients
+from support.recurrent_case import sequences
 
 from common.layers.bidirectional import Bidirectional
 from common.layers.elman_rnn import ElmanRNN

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from common.decoding.linear_chain import best_path, log_likelihood, log_partition, marginals, n_best_paths
+from common.inputs.tag_schemes import forbidden_transitions
 from common.layers.crf import CRF
-from common.linear_chain import best_path, log_likelihood, log_partition, marginals, n_best_paths
-from common.losses import CRFNegativeLogLikelihood
-from common.tag_schemes import forbidden_transitions
+from common.modelling.losses import CRFNegativeLogLikelihood
 
 TAGS = ["O", "B-x", "I-x", "B-y", "I-y"]
 FORBIDDEN = forbidden_transitions("iob2", TAGS)

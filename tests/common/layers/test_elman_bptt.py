@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from reference import elman_bptt
+from support import elman_bptt
 
 from common.layers.elman_rnn import ElmanRNN
 

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from recurrent_case import outputs_and_gradients, random_states, sequences, there
+from support.recurrent_case import outputs_and_gradients, random_states, sequences, there
 
-from common.layers import compiled
+from common.layers.engines import compiled
 from common.layers.gru import GRU
 from common.layers.lstm import LSTM
 

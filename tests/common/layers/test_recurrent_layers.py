@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from layer_case import run_layer_test, run_model_test
-from numeric_gradients import check_gradients
-from recurrent_case import random_states, sequences
+from support.layer_case import run_layer_test, run_model_test
+from support.numeric_gradients import check_gradients
+from support.recurrent_case import random_states, sequences
 
 from common.layers.elman_rnn import ElmanRNN
 from common.layers.gru import GRU

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from layer_case import run_model_test
+from support.layer_case import run_model_test
 
 from common.layers.segment_rnn import SegmentRNN
 

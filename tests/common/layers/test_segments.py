@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from layer_case import run_model_test
+from support.layer_case import run_model_test
 
 from common.layers.segments import Segments
 from common.layers.stacked_rnn import StackedRNN

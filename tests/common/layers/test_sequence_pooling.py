@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from layer_case import run_layer_test, run_model_test
+from support.layer_case import run_layer_test, run_model_test
 
 from common.layers.sequence_pooling import SequencePooling
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from layer_case import run_layer_test, run_model_test
-from numeric_gradients import check_gradients
+from support.layer_case import run_layer_test, run_model_test
+from support.numeric_gradients import check_gradients
 
 from common.layers.windowed_dense import WindowedDense
 

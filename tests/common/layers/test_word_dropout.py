@@ -1,6 +1,6 @@
 import numpy as np
 import tensorflow as tf
-from layer_case import run_layer_test
+from support.layer_case import run_layer_test
 
 from common.layers.word_dropout import WordDropout
 

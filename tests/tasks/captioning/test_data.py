@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from picture_case import encoded, huge_png, noise, write_captions, write_pictures
+from support.picture_case import encoded, huge_png, noise, write_captions, write_pictures
 
 from common.config import load_settings
+from common.contract.find import find_task
 from common.data import source
 from common.data.tables import BadRow
 from common.errors import UserError
-from common.task import find_task
 from tasks.captioning import builders
 from tasks.captioning.config import CaptioningSettings
 from tasks.captioning.data import LANGUAGES, SOURCES, open_captioning_source

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from picture_case import write_pictures
+from support.picture_case import write_pictures
 
 from common.config import load_settings
+from common.contract.find import find_task
 from common.data.batching import SequenceBatches, choose_buckets
 from common.layers.image_encoder import ImageEncoder
-from common.task import find_task
 from tasks.captioning.config import CaptioningSettings
 from tasks.captioning.data import open_captioning_source
 from tasks.captioning.features import CaptionBatches, keep_features, keep_pixels

@@ -5,23 +5,21 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from captioner_case import INPUTS, model_with, settings_with
 from matplotlib import pyplot as plt
-from picture_case import encoded, noise
+from support.captioner_case import INPUTS, model_with, settings_with
+from support.picture_case import encoded, noise
 
+from common.answering.loading import load_model
+from common.contract.find import find_task
+from common.contract.predictor import Predictor
 from common.errors import UserError
-from common.losses import SequenceCrossEntropy
-from common.pictures import BROKEN, PicturePreprocessor, PictureSettings
-from common.precision import precision
-from common.runs import Run
-from common.serving import Predictor, load_model
-from common.subwords import BOUNDARY, SubwordText
-from common.task import find_task
-from tasks.captioning.config import (
-    AugmentationSettings,
-    CaptionTextSettings,
-    SearchSettings,
-)
+from common.inputs.images import BROKEN, PicturePreprocessor
+from common.inputs.settings import PictureSettings
+from common.inputs.subwords import BOUNDARY, SubwordText
+from common.modelling.losses import SequenceCrossEntropy
+from common.modelling.precision import precision
+from common.runs.run import Run
+from tasks.captioning.config import AugmentationSettings, CaptionTextSettings, SearchSettings
 from tasks.captioning.features import augmented
 from tasks.captioning.model import uncovered
 from tasks.captioning.plots import CaptionedPixels, contact_sheet

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from captioner_case import INPUTS, settings_with
+from support.captioner_case import INPUTS, settings_with
 
-from common.subwords import BOUNDARY, FIRST_PIECE, SubwordText
+from common.inputs.subwords import BOUNDARY, FIRST_PIECE, SubwordText
 from tasks.captioning.config import CaptionTextSettings
 from tasks.captioning.model import Captioner
 from tasks.captioning.scores import caption_metrics

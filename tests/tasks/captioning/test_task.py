@@ -6,16 +6,16 @@ import sys
 
 import pandas as pd
 import pytest
-from picture_case import SMALL_MODEL, draw, encoded, huge_png, noise, write_pictures
-from task_case import run_task_test
+from support.picture_case import SMALL_MODEL, draw, encoded, huge_png, noise, write_pictures
+from support.task_case import run_task_test
 from typer.testing import CliRunner
 
-from common.cli import app
+from common.answering.export import export_run
+from common.answering.loading import run_predictor
+from common.cli.app import app
+from common.contract.find import find_task
 from common.errors import UserError
-from common.export import export_run
-from common.runs import find_run
-from common.serving import run_predictor
-from common.task import find_task
+from common.runs.run import find_run
 
 # The contract costs a minute here: the other tasks keep it in every run of the suite.
 pytestmark = pytest.mark.slow

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from series_case import hourly, write_hourly
+from support.series_case import hourly, write_hourly
 
 from common.config import load_settings
-from common.task import find_task
+from common.contract.find import find_task
 from tasks.forecasting.baselines import score_baselines
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.data import open_series_source

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from series_case import hourly
+from support.series_case import hourly
 
 from common.errors import UserError
 from tasks.forecasting.series import Columns, read_series

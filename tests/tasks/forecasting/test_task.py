@@ -4,18 +4,18 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from series_case import COLUMNS, SMALL, hourly, write_hourly
-from task_case import invoke, run_task_test
+from support.series_case import COLUMNS, SMALL, hourly, write_hourly
+from support.task_case import invoke, run_task_test
 from typer.testing import CliRunner
 
-from common.cli import app
+from common.answering.loading import run_predictor
+from common.cli.app import app
 from common.config import load_settings, override_settings
+from common.contract.find import find_task
 from common.errors import UserError
-from common.plots import save_figure
-from common.runs import find_run
-from common.serving import run_predictor
-from common.task import find_task
-from common.training import Checkpoint
+from common.learning.checkpoint import Checkpoint
+from common.runs.run import find_run
+from common.scores.plots import save_figure
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.data import open_series_source
 from tasks.forecasting.model import ForecastingServing, signature_notes

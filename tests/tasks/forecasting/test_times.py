@@ -2,13 +2,7 @@ import pandas as pd
 import pytest
 
 from common.errors import UserError
-from tasks.forecasting.times import (
-    checked_frequency,
-    infer_frequency,
-    parse_times,
-    seasons_of,
-    step_seconds,
-)
+from tasks.forecasting.times import checked_frequency, infer_frequency, parse_times, seasons_of, step_seconds
 
 
 @pytest.mark.parametrize(

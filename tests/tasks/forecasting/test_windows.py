@@ -2,12 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from series_case import hourly, write_hourly
+from support.series_case import hourly, write_hourly
 
 from common.config import load_settings
+from common.contract.find import find_task
 from common.data.batching import choose_buckets
 from common.errors import UserError
-from common.task import find_task
 from tasks.forecasting.baselines import moved_border
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.data import SOURCES, columns_of, open_series_source
@@ -194,7 +194,7 @@ def test_every_data_set_has_columns_of_its_own(dataset):
 
 
 def test_official_borders_of_ett(tmp_path, monkeypatch):
-    from common.data.source import manual_directory
+    from common.data.information import manual_directory
 
     if not (manual_directory() / "ett" / "ETTh1.csv.gz").is_file():
         pytest.skip("ETT is not part of this project: place its files as `make datasets` says")

@@ -3,7 +3,7 @@ import gzip
 import pytest
 
 from common.errors import UserError
-from common.tag_schemes import Span
+from common.inputs.tag_schemes import Span
 from tasks.name_tagging.conll import Columns, read_sentences, tagged_lines
 
 FILE = """-DOCSTART- -X- O O

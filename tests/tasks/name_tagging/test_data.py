@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from common.errors import UserError
-from common.tag_schemes import Span
+from common.inputs.tag_schemes import Span
 from tasks.name_tagging import builders
 from tasks.name_tagging.data import PACKAGES, SOURCES, open_name_tagging_source
 

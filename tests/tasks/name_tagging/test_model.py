@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from common.config import load_settings
-from common.linear_chain import log_likelihood, path_scores
-from common.task import find_task
+from common.contract.find import find_task
+from common.decoding.linear_chain import log_likelihood, path_scores
 from tasks.name_tagging.config import NameTaggingSettings
 from tasks.name_tagging.model import build_model
 from tasks.name_tagging.preprocessing import NameTaggingPreprocessing

@@ -2,10 +2,10 @@ import json
 import random
 
 import pytest
-from task_case import run_task_test
+from support.task_case import run_task_test
 from typer.testing import CliRunner
 
-from common.cli import app
+from common.cli.app import app
 
 FIRST = ("Ada", "Bob", "Dora", "Ludwig", "Maria")
 LAST = ("Smith", "Lovelace", "Mozart", "Curie")

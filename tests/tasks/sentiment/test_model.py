@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from common.config import load_settings
-from common.task import find_task
+from common.contract.find import find_task
 from tasks.sentiment.config import SentimentSettings
 from tasks.sentiment.model import build_model
 

@@ -3,14 +3,14 @@ import json
 import pytest
 import tensorflow as tf
 from conftest import SMALL_MODEL, write_reviews
-from task_case import run_task_test
+from support.task_case import run_task_test
 from typer.testing import CliRunner
 
-from common.cli import app
+from common.answering.loading import run_predictor
+from common.cli.app import app
 from common.config import load_settings
-from common.runs import find_run
-from common.serving import run_predictor
-from common.task import find_task
+from common.contract.find import find_task
+from common.runs.run import find_run
 from tasks.sentiment.config import SentimentSettings
 from tasks.sentiment.preprocessing import SentimentPreprocessing
 

@@ -7,12 +7,13 @@ import tensorflow as tf
 from sacrebleu.metrics import BLEU
 
 from common.config import load_settings
+from common.contract.find import find_task
 from common.errors import UserError
-from common.losses import SequenceCrossEntropy
-from common.precision import precision
-from common.subwords import BOUNDARY, SubwordSettings, SubwordText
-from common.task import find_task
-from common.text import UNKNOWN
+from common.inputs.settings import SubwordSettings
+from common.inputs.subwords import BOUNDARY, SubwordText
+from common.inputs.words import UNKNOWN
+from common.modelling.losses import SequenceCrossEntropy
+from common.modelling.precision import precision
 from tasks.translation.config import SearchSettings, TranslationSettings
 from tasks.translation.evaluation import (
     ValidationBleu,

@@ -5,17 +5,17 @@ import sys
 
 import pandas as pd
 import pytest
-from parallel_case import SMALL_MODEL, make_pairs, write_pairs
-from task_case import run_task_test
+from support.parallel_case import SMALL_MODEL, make_pairs, write_pairs
+from support.task_case import run_task_test
 from typer.testing import CliRunner
 
-from common.cli import app
+from common.answering.export import export_run
+from common.answering.loading import run_predictor
+from common.answering.tables import predict_lines
+from common.cli.app import app
+from common.contract.find import find_task
 from common.errors import UserError
-from common.export import export_run
-from common.prediction import predict_lines
-from common.runs import find_run
-from common.serving import run_predictor
-from common.task import find_task
+from common.runs.run import find_run
 
 TASK = find_task("translation")
 EXAMPLES = [

@@ -1,0 +1,1 @@
+"""The study of how far back recurrent layers learn from."""

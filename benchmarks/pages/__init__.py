@@ -1,0 +1,1 @@
+"""The pages written from the recorded results."""

@@ -1,0 +1,55 @@
+"""The second line of a preset: the time and the score that its recipe was recorded with."""
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.best_baseline import best_baseline
+from benchmarks.recipe import read_recipes, read_records, recipe_tasks
+from common.contract.find import TASKS_FOLDER
+from common.files import write_text
+
+
+def score_line(record: dict[str, Any]) -> str:
+    """Write a record of a task's metric as a comment of a preset."""
+    score = f"{record['value']:.4f}"
+    if record["spread"] is not None:
+        score += f" +- {record['spread']:.4f}"
+    seeds = len(record["seeds"])
+    parts = [
+        f"{record['train_seconds']:.0f} s on {record['machine']['cores']} CPU cores",
+        f"test {record['metric']} {score} ({seeds} seed{'s' if seeds > 1 else ''})",
+    ]
+    found = best_baseline(record)
+    if found:
+        parts.append(f"{found[0]} {found[1]:.4f}")
+    return f"# {'; '.join(parts)}."
+
+
+def presets_with_scores() -> dict[Path, str]:
+    """The text that presets should have, of each recorded recipe whose changes the first line names.
+
+    PAIR=en-de in that line names the change data.pair=en-de.
+    """
+    texts = {}
+    for task in recipe_tasks():
+        judged = {record["recipe"]: record for record in read_records(task) if record["metric_mode"]}
+        for recipe in read_recipes(task):
+            path = TASKS_FOLDER / task / "presets" / f"{recipe.preset}.yaml"
+            # A second stage is not what the preset's command trains.
+            if recipe.name not in judged or recipe.start_from or not path.is_file():
+                continue
+            command, _, rest = path.read_text(encoding="utf-8").partition("\n")
+            named = {word.partition("=")[2] for word in command.split()}
+            if not {change.partition("=")[2] for change in recipe.set.split()} <= named:
+                continue
+            old, _, below = rest.partition("\n")
+            below = below if old.startswith("#") else rest
+            texts[path] = "\n".join([command, score_line(judged[recipe.name]), below])
+    return texts
+
+
+def write_preset_scores() -> None:
+    """Bring the presets up to date."""
+    for path, text in presets_with_scores().items():
+        if path.read_text(encoding="utf-8") != text:
+            write_text(path, text)

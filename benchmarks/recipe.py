@@ -1,0 +1,169 @@
+"""What benchmarks/ holds: recipes to train, published references to compare with, recorded results."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pydantic
+import yaml
+from pydantic import Field
+
+from common.errors import UserError, unknown_name
+from common.files import PROJECT_FOLDER, read_json
+
+BENCHMARKS_FOLDER = PROJECT_FOLDER / "benchmarks"
+SPEED_FILE = BENCHMARKS_FOLDER / "results" / "speed.json"
+GRADIENT_FLOW_FOLDER = BENCHMARKS_FOLDER / "results" / "gradient_flow"
+SERVING_SPEED_FILE = BENCHMARKS_FOLDER / "results" / "serving_speed.json"
+SPEED_TRIED_FILE = BENCHMARKS_FOLDER / "speed_tried.yaml"
+
+
+class Entry(pydantic.BaseModel):
+    """Base of the entries of the files: unknown keys are refused."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+
+class Recipe(Entry):
+    """A model of a task on a data set, trained once for each seed."""
+
+    name: str = Field(pattern=r"^[a-z0-9_]+$", description="unique within the task")
+    dataset: str = Field(description="as in DATASET=")
+    part: str = Field("", description="what of a data set that has several, e.g. a pair of languages")
+    preset: str = Field(description="as in PRESET=")
+    seeds: list[int] = Field(min_length=1, description="one run each")
+    set: str = Field("", description='settings to change, as in SET="model.units=128"')
+    start_from: str = Field(
+        "", description="recipe of this file whose run this one goes on from, for each seed: a second stage"
+    )
+    ensemble: bool = Field(False, description="whether the seeds' runs are scored as one model, too")
+    readme: bool = Field(True, description="whether the README's table has it, or the results page alone")
+    description: str = Field(description="one line: what is tried and how long it takes")
+
+    @property
+    def data(self) -> str:
+        """Name of the data that the results are of."""
+        return f"{self.dataset} {self.part}".strip()
+
+
+class Reference(Entry):
+    """A number that somebody else has published."""
+
+    dataset: str = Field(description="name of the data set here, with its part if it has several")
+    metric: str = Field(description="name of the metric here")
+    value: float = Field(description="on this project's scale: a share, not per cent")
+    model: str = Field(description="as the paper calls it")
+    paper: str = Field(description="authors, title, venue and year")
+    where: str = Field(description="where in the paper the number stands, and how it is written there")
+    data: str = Field(description="split, and what else it was trained on")
+    outside_data: bool = Field(description="whether it learned from more than the labelled training split")
+    checked: bool = Field(description="whether the number was looked up outside this project's notes")
+    checked_at: str | None = Field(None, description="where it was looked up")
+
+
+EntryType = TypeVar("EntryType", bound=Entry)
+
+
+def recipe_tasks() -> list[str]:
+    """List the tasks that have recipes."""
+    return sorted(path.stem for path in (BENCHMARKS_FOLDER / "recipes").glob("*.yaml"))
+
+
+def read_recipes(task: str) -> list[Recipe]:
+    """Read benchmarks/recipes/<task>.yaml.
+
+    Raises:
+        UserError: if it is missing or wrong, two recipes have one name, or one starts from none above it.
+    """
+    path = BENCHMARKS_FOLDER / "recipes" / f"{task}.yaml"
+    recipes = _check_entries(Recipe, _read_yaml(path), path)
+    names = [recipe.name for recipe in recipes]
+    for number, recipe in enumerate(recipes):
+        if names.count(recipe.name) > 1:
+            raise UserError(f"{path}: two recipes are named {recipe.name!r}; rename one.")
+        if recipe.start_from and recipe.start_from not in names[:number]:
+            raise UserError(
+                f"{path}: {recipe.name} starts from {recipe.start_from!r}, which is no recipe above it; name "
+                "one, or move it."
+            )
+        for earlier in recipes[:number]:
+            if earlier.name == recipe.start_from and earlier.data != recipe.data:
+                raise UserError(
+                    f"{path}: {recipe.name} is of {recipe.data}, but starts from {earlier.name}, which is of "
+                    f"{earlier.data}; name one of the same data."
+                )
+    return recipes
+
+
+def choose_recipes(task: str, dataset: str | None, name: str | None) -> list[Recipe]:
+    """Pick the recipes of a task, those of a data set, or one by its name.
+
+    Raises:
+        UserError: if there is none of that data set or name.
+    """
+    recipes = read_recipes(task)
+    if dataset is not None:
+        datasets = {recipe.dataset for recipe in recipes}
+        if dataset not in datasets:
+            raise unknown_name("benchmark dataset", dataset, datasets)
+        recipes = [recipe for recipe in recipes if recipe.dataset == dataset]
+    if name is not None:
+        names = [recipe.name for recipe in recipes]
+        if name not in names:
+            raise unknown_name("recipe", name, names)
+        recipes = [recipe for recipe in recipes if recipe.name == name]
+    return recipes
+
+
+def read_references(task: str) -> list[Reference]:
+    """Read the published numbers of a task from benchmarks/references.yaml; none if it names none.
+
+    Raises:
+        UserError: if the file is missing or wrong.
+    """
+    path = BENCHMARKS_FOLDER / "references.yaml"
+    by_task = _read_yaml(path)
+    if not isinstance(by_task, dict):
+        raise UserError(f"{path} should be a mapping from task to a list of references.")
+    return _check_entries(Reference, by_task.get(task, []), path)
+
+
+def records_file(task: str) -> Path:
+    """Where the results of a task are recorded."""
+    return BENCHMARKS_FOLDER / "results" / f"{task}.json"
+
+
+def read_records(task: str) -> list[dict[str, Any]]:
+    """Read the recorded results of a task; none if nothing was measured yet.
+
+    Raises:
+        UserError: if the file is damaged.
+    """
+    path = records_file(task)
+    return read_json(path) if path.is_file() else []
+
+
+def read_serving_speeds() -> list[dict[str, Any]]:
+    """Read what `python -m benchmarks.serving_speed` recorded; none if nothing was measured yet.
+
+    Raises:
+        UserError: if the file is damaged.
+    """
+    return read_json(SERVING_SPEED_FILE) if SERVING_SPEED_FILE.is_file() else []
+
+
+def _check_entries(entry_class: type[EntryType], values: Any, path: Path) -> list[EntryType]:
+    try:
+        return pydantic.TypeAdapter(list[entry_class]).validate_python(values)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise UserError(f"{path}: {where} is wrong: {first['msg']}.") from None
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; write it first, as CONTRIBUTING.md says.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not readable YAML: {' '.join(str(error).split())}") from None

@@ -1,0 +1,272 @@
+"""Recorded recipes: each seed trained and scored in a process of its own, the results kept as JSON."""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks.pages.results import write_results_page
+from benchmarks.recipe import Recipe, choose_recipes, read_records, records_file
+from common.answering.evaluation import evaluate_split
+from common.answering.loading import ensemble_predictor
+from common.config import choose_preset, load_settings, parse_overrides
+from common.contract.task import Task
+from common.errors import UserError, unknown_name
+from common.files import PROJECT_FOLDER, read_json, write_json
+from common.runs.environment import environment
+from common.runs.run import Run, list_runs, runs_folder
+
+console = Console(highlight=False, soft_wrap=True, markup=False)
+
+INTERVAL_SUFFIXES = ("_low", "_high")
+
+
+def run_recipes(task: Task, dataset: str | None, recipe: str | None) -> None:
+    """Train and score the chosen recipes, and record each as soon as its last seed is done.
+
+    What was killed goes on: a seed whose run has the same settings and commit is not trained again.
+
+    Args:
+        task: whose recipes.
+        dataset: only the recipes on this data set.
+        recipe: only the recipe of this name.
+
+    Raises:
+        UserError: if there is no such recipe, a recipe is wrong, or a training fails.
+    """
+    # All of them are checked before the first trains for an hour.
+    chosen = choose_recipes(task.name, dataset, recipe)
+    for recipe_of_task in chosen:
+        for seed in recipe_of_task.seeds:
+            recipe_settings(task, recipe_of_task, seed)
+    if (environment(seed=0)["commit"] or "").endswith("+changes"):
+        console.print("The code has changes that are not committed: others cannot make these numbers again.")
+    for recipe_of_task in chosen:
+        stages = [
+            # The baselines do not depend on the seed.
+            _run_seed(task, recipe_of_task, seed, baselines=number == 0)
+            for number, seed in enumerate(recipe_of_task.seeds)
+        ]
+        records = make_records(task, recipe_of_task, stages)
+        if recipe_of_task.ensemble:
+            records += ensemble_records(task, recipe_of_task, [runs[-1] for runs in stages], records[0])
+        save_records(task.name, records)
+        path = write_results_page()
+        console.print(f"Recipe {recipe_of_task.name} is recorded in {records_file(task.name)} and {path}")
+
+
+def recipe_settings(task: Task, recipe: Recipe, seed: int, first_stage: str = "") -> Any:
+    """Resolve a recipe's settings for one seed, as the command line does.
+
+    Args:
+        task: whose recipe it is.
+        recipe: the recipe.
+        seed: one of its seeds.
+        first_stage: run that it goes on from, if it names a recipe to start from.
+
+    Raises:
+        UserError: if the recipe names a data set, preset or setting that does not exist.
+    """
+    if recipe.dataset not in task.sources():
+        raise unknown_name("dataset", recipe.dataset, task.sources())
+    changes = _changes(recipe, seed, first_stage or recipe.start_from)
+    overrides = {"data.dataset": recipe.dataset, **parse_overrides(changes)}
+    preset = choose_preset(task.folder, recipe.preset, recipe.dataset)
+    return load_settings(task.settings_class, task.folder, preset, overrides)
+
+
+def _changes(recipe: Recipe, seed: int, first_stage: str) -> str:
+    """What a recipe changes beside its preset, as in SET=."""
+    start = f"model.start_from={first_stage}" if first_stage else ""
+    return " ".join(filter(None, (recipe.set, start, f"seed={seed}")))
+
+
+def make_records(task: Task, recipe: Recipe, stages: list[list[Run]]) -> list[dict[str, Any]]:
+    """Sum up the runs of a recipe, one record a metric; the one that counts first.
+
+    Args:
+        task: of the recipe.
+        recipe: the recipe.
+        stages: runs of each seed, one after the other; the last is scored, the time is that of all.
+    """
+    runs = [of_seed[-1] for of_seed in stages]
+    scores = [read_json(run.metrics_file) for run in runs]
+    metrics = [name for name in scores[0]["metrics"] if not name.endswith(INTERVAL_SUFFIXES)]
+    judged_by = task.judged_by(runs[0].settings(task.settings_class))
+    metrics.sort(key=lambda name: name != judged_by)
+    shared = _shared_by_metrics(task, recipe, stages)
+    return [_record(task, recipe, metric, judged_by, scores, shared) for metric in metrics]
+
+
+def ensemble_records(
+    task: Task, recipe: Recipe, runs: list[Run], like: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Score the runs of a recipe as one model, and record each metric as `<metric>_of_all_seeds`.
+
+    Args:
+        task: of the recipe.
+        recipe: whose seeds are joined.
+        runs: one a seed.
+        like: a record of the recipe, for what the ensemble shares with its members.
+    """
+    folder = runs_folder() / task.name / f"benchmark-{recipe.name}-ensemble"
+    metrics = evaluate_split(task, ensemble_predictor(task, runs), folder)["metrics"]
+    totals = {name: like[name] * len(runs) for name in ("parameters", "train_seconds")}
+    return [
+        {
+            **like,
+            **totals,
+            "metric": f"{name}_of_all_seeds",
+            "metric_mode": None,
+            "value": value,
+            "spread": None,
+            "values": [value],
+            "validation_value": None,
+            "baselines": {},
+        }
+        for name, value in metrics.items()
+        if not name.endswith(INTERVAL_SUFFIXES)
+    ]
+
+
+def save_records(task: str, records: list[dict[str, Any]]) -> None:
+    """Put records into the task's file, in place of older ones of the same data set and recipe."""
+    replaced = {_key(record) for record in records}
+    kept = [record for record in read_records(task) if _key(record) not in replaced]
+    write_json(records_file(task), sorted(kept + records, key=_key))
+
+
+def _key(record: dict[str, Any]) -> tuple[str, str]:
+    return record["dataset"], record["recipe"]
+
+
+def _record(
+    task: Task,
+    recipe: Recipe,
+    metric: str,
+    judged_by: str,
+    scores: list[dict[str, Any]],
+    shared: dict[str, Any],
+) -> dict[str, Any]:
+    values = [score["metrics"][metric] for score in scores]
+    validation = [score.get(f"best_validation_{metric}") for score in scores]
+    return {
+        "task": task.name,
+        "dataset": recipe.data,
+        "recipe": recipe.name,
+        "metric": metric,
+        # What is better, known of the metric that counts.
+        "metric_mode": task.metric_mode if metric == judged_by else None,
+        "value": statistics.fmean(values),
+        "spread": statistics.stdev(values) if len(values) > 1 else None,
+        "values": values,
+        "validation_value": None if None in validation else statistics.fmean(validation),
+        "baselines": {
+            name: metrics[metric] for name, metrics in scores[0]["baselines"].items() if metric in metrics
+        },
+        **shared,
+    }
+
+
+def _shared_by_metrics(task: Task, recipe: Recipe, stages: list[list[Run]]) -> dict[str, Any]:
+    runs = [of_seed[-1] for of_seed in stages]
+    environments = [read_json(run.folder / "environment.json") for run in runs]
+    scores = [[read_json(run.metrics_file) for run in of_seed] for of_seed in stages]
+    seconds = [round(sum(score["train_seconds"] for score in of_seed), 1) for of_seed in scores]
+    settings = runs[0].settings(task.settings_class).model_dump(mode="json", exclude={"seed"})
+    return {
+        "seeds": list(recipe.seeds),
+        "parameters": scores[0][-1]["parameters"],
+        "train_seconds": round(statistics.fmean(seconds), 1),
+        "train_seconds_values": seconds,
+        "peak_memory_mb": max(score["peak_memory_mb"] for of_seed in scores for score in of_seed),
+        "test_examples": scores[0][-1]["examples"],
+        "command": f"make benchmark TASK={task.name} RECIPE={recipe.name}",
+        "machine": {**environments[0]["machine"], "gpus": environments[0]["gpus"]},
+        "versions": {"python": environments[0]["python"], **environments[0]["versions"]},
+        # More than one if somebody committed while the seeds were trained.
+        "commit": ", ".join(dict.fromkeys(str(found["commit"] or "unknown") for found in environments)),
+        "date": time.strftime("%Y-%m-%d"),
+        "runs": [run.name for run in runs],
+        "settings": settings,
+    }
+
+
+def _run_seed(task: Task, recipe: Recipe, seed: int, baselines: bool) -> list[Run]:
+    """Train and score one seed; before it the recipe that it starts from, if it names one.
+
+    Returns:
+        The runs, in the order of the stages.
+    """
+    earlier = []
+    if recipe.start_from:
+        (first,) = choose_recipes(task.name, None, recipe.start_from)
+        earlier = _run_seed(task, first, seed, baselines=False)
+    return [*earlier, _run_stage(task, recipe, seed, earlier[-1].name if earlier else "", baselines)]
+
+
+def _run_stage(task: Task, recipe: Recipe, seed: int, first_stage: str, baselines: bool) -> Run:
+    """Train and score in a fresh process, so that its peak memory is its own."""
+    what = f"Recipe {recipe.name}, seed {seed}"
+    settings = recipe_settings(task, recipe, seed, first_stage)
+    run = _earlier_run(task, recipe, settings)
+    if run is not None and _is_scored(run, baselines):
+        console.print(f"{what}: run {run.name} has these settings and this commit; it is not trained again.")
+        return run
+    options = []
+    if run is None:
+        run = Run(
+            runs_folder() / task.name / f"{_run_prefix(recipe, settings)}{time.strftime('%Y%m%d-%H%M%S')}"
+        )
+        changes = _changes(recipe, seed, first_stage)
+        options = ["--dataset", recipe.dataset, "--preset", recipe.preset, "--set", changes]
+        console.print(f"{what}: run {run.name}")
+    else:
+        console.print(f"{what}: run {run.name} goes on where it was stopped.")
+    if not baselines:
+        options.append("--no-baselines")
+    _train_in_own_process(task, run, options, what)
+    return run
+
+
+def _train_in_own_process(task: Task, run: Run, options: list[str], what: str) -> None:
+    command = [sys.executable, "-m", "common.cli", "train", "--task", task.name, "--run", run.name, *options]
+    search_path = os.pathsep.join(filter(None, (str(PROJECT_FOLDER), os.environ.get("PYTHONPATH"))))
+    ended = subprocess.run(command, env={**os.environ, "PYTHONPATH": search_path}, check=False)
+    if ended.returncode != 0:
+        raise UserError(
+            f"{what} ended with exit code {ended.returncode}, for the reason above; mend it and run the same "
+            "command again: the seeds that are done are not trained again."
+        )
+
+
+def _run_prefix(recipe: Recipe, settings: Any) -> str:
+    return f"benchmark-{recipe.name}-seed{settings.seed}-"
+
+
+def _earlier_run(task: Task, recipe: Recipe, settings: Any) -> Run | None:
+    """Find the newest run of this recipe and seed with the same settings and commit."""
+    commit = environment(settings.seed)["commit"]
+    # Of changes that no commit names, nobody knows whether they are the same.
+    if commit is None or commit.endswith("+changes"):
+        return None
+    for run in reversed(list_runs(task.name)):
+        if not run.name.startswith(_run_prefix(recipe, settings)):
+            continue
+        try:
+            made_with = read_json(run.folder / "environment.json")["commit"]
+            if made_with == commit and run.settings(task.settings_class) == settings:
+                return run
+        except (UserError, KeyError):
+            continue  # A damaged run is of no use, and no reason to stop.
+    return None
+
+
+def _is_scored(run: Run, baselines: bool) -> bool:
+    if not (run.finished and run.metrics_file.is_file()):
+        return False
+    return bool(read_json(run.metrics_file).get("baselines")) or not baselines

@@ -1,0 +1,83 @@
+"""How many examples a second the SavedModel of a run answers: python -m benchmarks.serving_speed TASK RUN."""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from benchmarks.pages.results import write_results_page
+from benchmarks.recipe import SERVING_SPEED_FILE, read_serving_speeds
+from benchmarks.speed.take_turns import take_turns
+from common.answering.export import export_run
+from common.answering.loading import saved_model_predictor
+from common.contract.find import find_task
+from common.contract.predictor import Predictor
+from common.contract.task import Task
+from common.data.examples import Example
+from common.errors import UserError
+from common.files import write_json
+from common.runs.environment import environment
+from common.runs.run import Run, find_run
+
+EXAMPLES = 2_048
+BATCH = 32
+ROUNDS = 3
+
+
+def main(task_name: str, run_name: str) -> None:
+    """Measure one run, and write benchmarks/results/serving_speed.json and the results page."""
+    task = find_task(task_name)
+    run = find_run(run_name, task.name)
+    measured = {"task": task.name, "run": run.name, "date": str(date.today()), **environment(1)}
+    measured |= measure(task, run)
+    key = ("task", "dataset")
+    kept = [old for old in read_serving_speeds() if any(old[name] != measured[name] for name in key)]
+    write_json(SERVING_SPEED_FILE, sorted([*kept, measured], key=lambda one: [one[name] for name in key]))
+    print(f"Written: {SERVING_SPEED_FILE} and {write_results_page()}")
+
+
+def measure(task: Task, run: Run) -> dict[str, Any]:
+    """Answer test examples in batches as they come; every way to answer takes its turn.
+
+    Returns:
+        The numbers of examples, and the median rate of each way: as set, and each of the task's variants.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        predictor = saved_model_predictor(find_task, export_run(task, run, Path(scratch)))
+        examples = list(islice(task.open_source(predictor.settings).examples("test"), EXAMPLES))
+        batches = [examples[start : start + BATCH] for start in range(0, len(examples), BATCH)]
+        options = {"as set": {}} | task.variants(predictor.settings)
+        ways = {name: partial(_seconds, predictor, given) for name, given in options.items()}
+        found = take_turns(ways, [batches] * ROUNDS)
+    return {
+        "dataset": predictor.settings.data.dataset,
+        "examples": len(examples),
+        "batch": BATCH,
+        "examples_a_second": {
+            name: round(1000 * len(examples) / summary["median_ms"], 1) for name, summary in found.items()
+        },
+    }
+
+
+def _seconds(predictor: Predictor, options: dict[str, Any], batches: list[list[Example]]) -> float:
+    """From raw examples to numbers in memory, once over all batches."""
+    call: Callable[..., dict[str, tf.Tensor]] = predictor.task.call
+    given = {name: tf.constant(value) for name, value in options.items()}
+    start = time.perf_counter()
+    for batch in batches:
+        tf.nest.map_structure(lambda tensor: tensor.numpy(), call(predictor.signatures, batch, given))
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except UserError as error:
+        sys.exit(f"Error: {error}")

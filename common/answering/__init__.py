@@ -1,0 +1,1 @@
+"""From a finished run or an export to answers, scores and SavedModels."""

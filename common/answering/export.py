@@ -1,0 +1,177 @@
+"""Exports: a SavedModel that answers raw inputs, checked without this project, with a card beside it."""
+
+import inspect
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from keras.export import ExportArchive
+
+from common.answering.loading import load_model, run_predictor
+from common.answering.model_card import RunRecords, model_card
+from common.contract.serving import ServingModule
+from common.contract.task import Task
+from common.data.examples import Example, from_json
+from common.errors import UserError
+from common.files import PROJECT_FOLDER, locked, read_json, remove_partial, whole_file, write_json, write_text
+from common.runs.run import Run
+
+# Runs where nothing of this project can be imported (-I: no current folder, no PYTHONPATH).
+_CHECK = """
+import json, os, sys
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import numpy as np
+import tensorflow as tf
+try:
+    import common
+except ImportError:
+    pass
+else:
+    sys.exit("the check can import this project")
+folder, inputs, outputs = sys.argv[1:]
+loaded = tf.saved_model.load(folder)
+# Strings are pickled: NumPy's own would lose zeros at the end of a file's content.
+given = np.load(inputs, allow_pickle=True)
+answers = loaded.serve(**{name: tf.constant(given[name]) for name in given.files})
+np.savez(outputs, **{name: value.numpy() for name, value in answers.items()})
+"""
+
+
+def exports_folder() -> Path:
+    """Where exports are kept: SAVED_MODELS_DIR, else saved_models/ of the project."""
+    return Path(os.environ.get("SAVED_MODELS_DIR", PROJECT_FOLDER / "saved_models"))
+
+
+def export_run(task: Task, run: Run, folder: Path | None = None) -> Path:
+    """Write the next version of a task's export, check it, and give it its name.
+
+    Args:
+        task: of the run.
+        run: whose training has ended.
+        folder: of all exports.
+
+    Returns:
+        The version's folder, <exports>/<task>/<version>.
+
+    Raises:
+        UserError: if the run is damaged, the disk is full, or another process exports the task.
+        RuntimeError: if the export does not answer as the run does.
+    """
+    run.check_finished()
+    # Before the work begins: a damaged file is found at once.
+    records = RunRecords.read(run)
+    examples = read_json(run.examples_file)
+    if not isinstance(examples, list) or not examples:
+        raise UserError(f"{run.examples_file} is damaged: it holds no example; train the run again.")
+    settings = run.settings(task.settings_class)
+    preprocessing = task.load_preprocessing(settings, run.preprocessing_folder)
+    module = task.build_serving(settings, preprocessing, load_model(run, settings))
+    versions = (folder or exports_folder()) / task.name
+    busy = f"Another process is writing an export to {versions}; wait for its end, then run this again."
+    with locked(versions, busy):
+        remove_partial(versions)
+        target = _next_version(versions)
+        with whole_file(target) as temporary:
+            write_saved_model(module, temporary)
+            signature = _check_without_project(task, run, module, temporary, examples)
+            complete = preprocessing.complete(settings)
+            description = {
+                "task": task.name,
+                "run": run.name,
+                "labels": preprocessing.labels,
+                "settings": complete.model_dump(mode="json"),
+            }
+            write_json(temporary / "task.json", description)
+            notes = task.signature_notes(complete, preprocessing.labels)
+            card = model_card(task, run, records, target, signature, notes)
+            write_text(temporary / "README.md", card)
+    return target
+
+
+def write_saved_model(module: ServingModule, folder: Path) -> None:
+    """Write a serving module as a SavedModel with a signature for each of its endpoints."""
+    archive = ExportArchive()
+    archive.track(module)
+    for name, (function, signature) in module.endpoints().items():
+        archive.add_endpoint(name, function, input_signature=signature)
+    archive.write_out(str(folder), verbose=False)
+
+
+def _check_without_project(
+    task: Task, run: Run, module: ServingModule, folder: Path, examples: list[Example]
+) -> dict[str, Any]:
+    """Load the export in a process that cannot import this project and compare its answers with the run's.
+
+    Returns:
+        The serving signature: {"inputs": {name: description}, "outputs": {name: description}}.
+    """
+    predictor = run_predictor(task, run)
+    request = task.request([from_json(example) for example in examples])
+    expected = {name: value.numpy() for name, value in predictor.signatures["serve"](**request).items()}
+    with tempfile.TemporaryDirectory() as scratch:
+        inputs, outputs = Path(scratch) / "inputs.npz", Path(scratch) / "outputs.npz"
+        np.savez(inputs, **{name: value.numpy() for name, value in request.items()})
+        command = [sys.executable, "-I", "-c", _CHECK, str(folder.resolve()), str(inputs), str(outputs)]
+        checked = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)
+        if checked.returncode != 0:
+            raise RuntimeError(f"the export cannot be loaded without this project:\n{checked.stderr}")
+        with np.load(outputs, allow_pickle=True) as answers:
+            for name, value in expected.items():
+                if not np.array_equal(value, answers[name]):
+                    raise RuntimeError(
+                        f"the export's {name} differs from the run's: {answers[name]} != {value}"
+                    )
+    specs = predictor.signatures["serve"].get_concrete_function().structured_outputs
+    return {
+        "inputs": {name: _describe(value) for name, value in request.items()} | _optional_inputs(module),
+        "outputs": {name: _describe(specs[name]) for name in expected},
+    }
+
+
+def _optional_inputs(module: ServingModule) -> dict[str, str]:
+    """Describe the inputs that have a default, which are single numbers."""
+    function, _ = next(iter(module.endpoints().values()))
+    return {
+        name: f"{parameter.default.dtype.name} (); {parameter.default.numpy()} if not given"
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is not parameter.empty
+    }
+
+
+def _describe(tensor: Any) -> str:
+    """Type and shape; a side that differs from request to request is "any"."""
+    kind = tensor.dtype.name
+    shape = ["batch", *("any" if side is None else side for side in tensor.shape[1:])]
+    return f"{kind} ({', '.join(str(side) for side in shape)}{',' if len(shape) == 1 else ''})"
+
+
+def _next_version(folder: Path) -> Path:
+    versions = [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
+    return folder / str(max(versions, default=0) + 1)
+
+
+def find_export(model: str) -> Path:
+    """Find an export by its folder, or by <task>/<version>, or by <task> for its newest version.
+
+    Raises:
+        UserError: if there is none.
+    """
+    for folder in (Path(model), exports_folder() / model):
+        if (folder / "saved_model.pb").is_file():
+            return folder
+        versions = sorted(
+            (path for path in folder.glob("*") if path.name.isdigit()), key=lambda path: int(path.name)
+        )
+        if versions:
+            return versions[-1]
+    made = sorted(
+        f"{path.parent.parent.name}/{path.parent.name}"
+        for path in exports_folder().glob("*/*/saved_model.pb")
+    )
+    raise UserError(
+        f"No export at {model!r}. Exports: {', '.join(made) or 'none; make one with make export TASK=...'}."
+    )

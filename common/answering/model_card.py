@@ -1,0 +1,164 @@
+"""The card beside an export: what it is, what it learned from, how good it is, how to call it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.contract.task import Task
+from common.files import read_record
+from common.runs.run import Run
+
+
+@dataclass(frozen=True)
+class RunRecords:
+    """What a run's folder says of it: data.json, environment.json, training.json, metrics.json.
+
+    Attributes:
+        metrics: None if the run was not scored.
+    """
+
+    data: dict[str, Any]
+    environment: dict[str, Any]
+    training: dict[str, Any]
+    metrics: dict[str, Any] | None
+
+    @classmethod
+    def read(cls, run: Run) -> "RunRecords":
+        """Read all of them.
+
+        Raises:
+            UserError: if one is missing or damaged.
+        """
+        return cls(
+            read_record(run.folder / "data.json", "name", "counts", "licence", "citation", "homepage"),
+            read_record(run.folder / "environment.json", "versions"),
+            read_record(run.training_file, "parameters", "train_seconds"),
+            read_record(run.metrics_file, "metrics", "metric") if run.metrics_file.is_file() else None,
+        )
+
+
+def model_card(
+    task: Task,
+    run: Run,
+    records: RunRecords,
+    target: Path,
+    signature: dict[str, Any],
+    notes: list[str],
+) -> str:
+    """Write the card as Markdown.
+
+    Args:
+        task: of the run.
+        run: that was exported.
+        records: of the run.
+        target: the export's folder.
+        signature: names of inputs and outputs, described.
+        notes: sentences on what the inputs and outputs hold.
+    """
+    data, environment, training = records.data, records.environment, records.training
+    counts = ", ".join(f"{count:,} {split}" for split, count in data["counts"].items())
+    lines = [
+        f"# {task.title}, version {target.name}",
+        "",
+        f"Exported from run `{run.name}` of the task `{task.name}`; {training['parameters']:,} parameters, "
+        f"trained in {training['train_seconds']:.0f} s.",
+        "",
+        "## Data",
+        f"{data['name']}: {counts} examples.",
+        "",
+        f"- Licence: {data['licence'] or 'not stated'}",
+        f"- Citation: {data['citation'] or 'none'}",
+        f"- Home: {data['homepage'] or 'none'}",
+        "",
+        "## Scores",
+        *_scores(records.metrics),
+        "",
+        "## Signature",
+        "`serving_default` (also named `serve`):",
+        "",
+        "| | name | type and shape |",
+        "| --- | --- | --- |",
+        *(f"| input | `{name}` | {kind} |" for name, kind in signature["inputs"].items()),
+        *(f"| output | `{name}` | {kind} |" for name, kind in signature["outputs"].items()),
+        "",
+        *(line for note in notes for line in (note, "")),
+        *_calls(task, signature),
+        "",
+        "## Made with",
+        f"Python {environment['python']}, "
+        + ", ".join(f"{package} {number}" for package, number in environment["versions"].items())
+        + f"; commit {environment['commit'] or 'unknown'}; seed {environment['seed']}.",
+        "",
+        "Every setting is in `task.json`.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _scores(metrics: dict[str, Any] | None) -> list[str]:
+    if metrics is None:
+        return ["Not scored yet: run `make evaluate`, then export again."]
+    names = list(metrics["metrics"])
+    rows = [
+        f"Test split, {metrics['examples']:,} examples.",
+        "",
+        "| model | " + " | ".join(names) + " |",
+        "| --- |" + " --- |" * len(names),
+        "| this one | " + " | ".join(f"{metrics['metrics'][name]:.4f}" for name in names) + " |",
+    ]
+    for baseline, scores in metrics["baselines"].items():
+        rows.append(
+            f"| {baseline} | "
+            + " | ".join(f"{scores[name]:.4f}" if name in scores else "" for name in names)
+            + " |"
+        )
+    return rows
+
+
+def _calls(task: Task, signature: dict[str, Any]) -> list[str]:
+    inputs = signature["inputs"]
+    defaults = {name: _default(kind) for name, kind in inputs.items()}
+    arguments = ", ".join(f"{name}={_sample(kind)}" for name, kind in inputs.items() if not defaults[name])
+    if any(defaults.values()):
+        # The signature of that name would ask for the optional inputs too.
+        python = ['model = tf.saved_model.load(".")', f"model.serve({arguments})"]
+        # By columns: a number that is given once for all has no place in a list of instances.
+        request = {
+            "inputs": {name: int(default) if default else ["..."] for name, default in defaults.items()}
+        }
+    else:
+        python = ['serve = tf.saved_model.load(".").signatures["serving_default"]', f"serve({arguments})"]
+        # TensorFlow Serving takes the one input of a signature without its name.
+        request = {"instances": ["..." if len(inputs) == 1 else dict.fromkeys(inputs, "...")]}
+    return [
+        "In the folder of this file, from Python with TensorFlow alone:",
+        "",
+        "```python",
+        "import tensorflow as tf",
+        *python,
+        "```",
+        "",
+        "With TensorFlow Serving's REST API, which serves the newest version beside this one:",
+        "",
+        "```sh",
+        "docker run -p 8501:8501 \\",
+        f'  -v "$(dirname "$PWD"):/models/{task.name}" \\',
+        f"  -e MODEL_NAME={task.name} tensorflow/serving",
+        f"curl http://localhost:8501/v1/models/{task.name}:predict -d '{json.dumps(request)}'",
+        "```",
+    ]
+
+
+def _default(kind: str) -> str:
+    """What an input is if it is not given, of "int32 (); 5 if not given"; empty if it has to be."""
+    return kind.partition("; ")[2].partition(" ")[0]
+
+
+def _sample(kind: str) -> str:
+    """A batch of one, as a person would write it: of "string (batch,)" or "float32 (batch, 336, 2)"."""
+    dtype, _, shape = kind.partition(" ")
+    if dtype == "string" and shape == "(batch,)":
+        return 'tf.constant(["..."])'
+    sides = [side.strip() for side in shape.strip("()").split(",")[1:] if side.strip()]
+    return f"tf.zeros([{', '.join(['1', *sides])}], tf.{dtype})"

@@ -1,0 +1,77 @@
+"""What a user gets wrong ends in one line and exit code 2."""
+
+import errno
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NoReturn
+
+import typer
+from typer._click.exceptions import NoArgsIsHelpError, UsageError  # Typer gives them no public name.
+from typer.core import TyperGroup
+
+from common.errors import UserError, unknown_name
+
+
+class OneLineGroup(TyperGroup):
+    """Verbs whose misspelt names and options end in one line too; Typer would print its usage above."""
+
+    def main(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Run the verb that the arguments name, and exit."""
+        try:
+            sys.exit(super().main(*arguments, **{**options, "standalone_mode": False}))
+        except NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except UsageError as error:
+            message = error.format_message()
+            end = "" if message.endswith((".", "?")) else "."
+            help_of = f" See: {error.ctx.command_path} --help" if error.ctx else ""
+            _print(f"{message}{end}{help_of}")
+            sys.exit(error.exit_code)
+
+
+def one_line_errors(verb: Callable[..., None]) -> Callable[..., None]:
+    """End errors that a user can cause in one line and exit code 2; bugs keep their traceback."""
+
+    @wraps(verb)
+    def wrapped(*arguments: Any, **options: Any) -> None:
+        from common.files import disk_is_full, is_disk_full
+
+        try:
+            if options.get("task"):
+                check_task_name(options["task"])
+            verb(*arguments, **options)
+        except UserError as error:
+            _fail(str(error))
+        except OSError as error:
+            if is_disk_full(error):
+                _fail(str(disk_is_full(error.filename or "a file")))
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            _fail(f"{error.filename} cannot be read or written ({error.strerror}); name another place.")
+        except KeyboardInterrupt:
+            _fail("Stopped.", code=130)
+
+    return wrapped
+
+
+def check_task_name(name: str) -> None:
+    """Check that there is a task of this name, without importing it.
+
+    Raises:
+        UserError: there is none.
+    """
+    from common.contract.find import task_names
+
+    if name not in task_names():
+        raise unknown_name("task", name, task_names())
+
+
+def _fail(message: str, code: int = 2) -> NoReturn:
+    _print(message)
+    raise typer.Exit(code)
+
+
+def _print(message: str) -> None:
+    typer.echo(f"Error: {' '.join(message.split())}", err=True)

@@ -1,0 +1,1 @@
+"""What a task promises: how it is learned, judged, asked and found."""

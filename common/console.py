@@ -4,8 +4,14 @@ import functools
 
 from rich.console import Console
 
+# For numbers and tables of ours.
+results = Console(highlight=False)
+# Progress of a training and notes on what was read. No markup: what is printed names the user's files.
+progress = Console(highlight=False, soft_wrap=True, markup=False)
+notes = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+
 
 @functools.cache
 def announce(line: str) -> None:
     """Tell the user something on the error stream, once in a process."""
-    Console(stderr=True, soft_wrap=True).print(line, highlight=False, markup=False)
+    notes.print(line)

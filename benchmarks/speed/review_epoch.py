@@ -20,7 +20,7 @@ from benchmarks.speed.pytorch_process import PyTorchProcess
 from benchmarks.speed.take_turns import take_turns
 from common.answering.export import write_saved_model
 from common.config import load_settings
-from common.contract.find import find_task
+from common.contract.find import TASKS_FOLDER, find_task
 from common.data.batching import SequenceBatches, choose_buckets
 from common.layers.sequence_pooling import SequencePooling
 
@@ -49,12 +49,15 @@ class Reviews:
     def __init__(self, scratch: Path) -> None:
         """Fetch and preprocess the reviews; `scratch` takes what is too large for memory."""
         self.scratch = scratch
-        self.task = find_task("sentiment")
-        self.settings = load_settings(self.task.settings_class, self.task.folder, "imdb", SAME_MODEL)
-        source = self.task.open_source(self.settings)
-        self.preprocessing = self.task.learn_preprocessing(self.settings, source)
+        task_class = find_task("sentiment")
+        self.settings = load_settings(
+            task_class.settings_class, TASKS_FOLDER / task_class.name, "imdb", SAME_MODEL
+        )
+        self.task = task_class(self.settings)
+        source = self.task.open_source()
+        self.preprocessing = self.task.preprocessing_class.learn(self.settings, source)
         self.batches: dict[str, SequenceBatches] = {
-            split: self.task.batches(self.settings, source, self.preprocessing, split, scratch / split)
+            split: self.task.batches(source, self.preprocessing, split, scratch / split)
             for split in ("train", "validation")
         }
         self.texts = [
@@ -79,7 +82,7 @@ def measure_reviews(pytorch: PyTorchProcess | None) -> dict[str, list[dict[str, 
     """
     with tempfile.TemporaryDirectory() as scratch:
         reviews = Reviews(Path(scratch))
-        model = reviews.task.build_model(reviews.settings, reviews.preprocessing)
+        model = reviews.task.build_model(reviews.preprocessing)
         epochs = {"ours": _our_epoch(reviews, model), "keras": _usual_epoch(reviews)}
         if pytorch:
             epochs["pytorch"] = pytorch.order(
@@ -153,7 +156,7 @@ def _as_arrays(reviews: Reviews) -> Path:
 def _latencies(reviews: Reviews, model: keras.Model, pytorch: PyTorchProcess | None) -> list[dict[str, Any]]:
     """Milliseconds from one text to its label and probabilities, from an export and from PyTorch."""
     export = reviews.scratch / "export"
-    write_saved_model(reviews.task.build_serving(reviews.settings, reviews.preprocessing, model), export)
+    write_saved_model(reviews.task.serving(reviews.preprocessing, [model]), export)
     serve = tf.saved_model.load(str(export)).signatures["serving_default"]
     if pytorch:
         pytorch.order("answer", vocabulary=reviews.preprocessing.text.vocabulary, sizes=reviews.sizes)

@@ -3,7 +3,6 @@
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from datetime import date
 from functools import partial
 from itertools import islice
@@ -15,11 +14,10 @@ import tensorflow as tf
 from benchmarks.pages.results import write_results_page
 from benchmarks.recipe import SERVING_SPEED_FILE, read_serving_speeds
 from benchmarks.speed.take_turns import take_turns
+from common.answering.evaluation import predicting_task
 from common.answering.export import export_run
-from common.answering.loading import saved_model_predictor
-from common.contract.find import find_task
+from common.answering.loading import load_export
 from common.contract.predictor import Predictor
-from common.contract.task import Task
 from common.data.examples import Example
 from common.errors import UserError
 from common.files import write_json
@@ -33,27 +31,27 @@ ROUNDS = 3
 
 def main(task_name: str, run_name: str) -> None:
     """Measure one run, and write benchmarks/results/serving_speed.json and the results page."""
-    task = find_task(task_name)
-    run = find_run(run_name, task.name)
-    measured = {"task": task.name, "run": run.name, "date": str(date.today()), **environment(1)}
-    measured |= measure(task, run)
+    run = find_run(run_name, task_name)
+    measured = {"task": task_name, "run": run.name, "date": str(date.today()), **environment(1)}
+    measured |= measure(run)
     key = ("task", "dataset")
     kept = [old for old in read_serving_speeds() if any(old[name] != measured[name] for name in key)]
     write_json(SERVING_SPEED_FILE, sorted([*kept, measured], key=lambda one: [one[name] for name in key]))
     print(f"Written: {SERVING_SPEED_FILE} and {write_results_page()}")
 
 
-def measure(task: Task, run: Run) -> dict[str, Any]:
+def measure(run: Run) -> dict[str, Any]:
     """Answer test examples in batches as they come; every way to answer takes its turn.
 
     Returns:
         The numbers of examples, and the median rate of each way: as set, and each of the task's variants.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        predictor = saved_model_predictor(find_task, export_run(task, run, Path(scratch)))
-        examples = list(islice(task.open_source(predictor.settings).examples("test"), EXAMPLES))
+        predictor = load_export(export_run(run, Path(scratch)))
+        task = predicting_task(predictor)
+        examples = list(islice(task.open_source().examples("test"), EXAMPLES))
         batches = [examples[start : start + BATCH] for start in range(0, len(examples), BATCH)]
-        options = {"as set": {}} | task.variants(predictor.settings)
+        options = {"as set": {}} | task.variants()
         ways = {name: partial(_seconds, predictor, given) for name, given in options.items()}
         found = take_turns(ways, [batches] * ROUNDS)
     return {
@@ -68,11 +66,10 @@ def measure(task: Task, run: Run) -> dict[str, Any]:
 
 def _seconds(predictor: Predictor, options: dict[str, Any], batches: list[list[Example]]) -> float:
     """From raw examples to numbers in memory, once over all batches."""
-    call: Callable[..., dict[str, tf.Tensor]] = predictor.task.call
     given = {name: tf.constant(value) for name, value in options.items()}
     start = time.perf_counter()
     for batch in batches:
-        tf.nest.map_structure(lambda tensor: tensor.numpy(), call(predictor.signatures, batch, given))
+        tf.nest.map_structure(lambda tensor: tensor.numpy(), predictor.call(batch, given))
     return time.perf_counter() - start
 
 

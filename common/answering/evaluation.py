@@ -1,36 +1,34 @@
 """Scores on labelled examples: answers through the serving graph, baselines beside, files for later."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
+from common.console import results
 from common.contract.evaluation import Evaluation
+from common.contract.find import find_task
 from common.contract.predictor import Predictor
 from common.contract.task import Task
 from common.data.examples import Example
 from common.errors import UserError
 from common.files import read_record, whole_file, write_json
-from common.runs.run import Run
+from common.runs.run import Run, task_of
 from common.scores.plots import save_figure
-
-console = Console(highlight=False)
 
 # Signs that a model's name has in a table of scores at least, with its frame.
 _NAME_WIDTH = 14
 
 
-def evaluate_run(task: Task, run: Run, predictor: Predictor, with_baselines: bool = True) -> dict[str, Any]:
+def evaluate_run(run: Run, predictor: Predictor, with_baselines: bool = True) -> dict[str, Any]:
     """Score a run on its test split, with the baselines, and write metrics.json, predictions.csv and figures.
 
     Args:
-        task: of the run.
         run: whose training has ended.
         predictor: of the run.
         with_baselines: False leaves them out, where another run on the same data has them.
@@ -38,8 +36,8 @@ def evaluate_run(task: Task, run: Run, predictor: Predictor, with_baselines: boo
     Returns:
         What metrics.json holds.
     """
-    settings = predictor.settings
-    source = task.open_source(run.settings(task.settings_class))
+    task = predicting_task(predictor)
+    source = task_of(run).open_source()
     if not run.learned_from(source.fingerprint):
         raise UserError(
             f"The data of run {run.name} has changed since it was trained, and its test split may hold what "
@@ -52,78 +50,65 @@ def evaluate_run(task: Task, run: Run, predictor: Predictor, with_baselines: boo
     evaluation = evaluate(task, predictor, lambda: source.examples("test"), source.counts["test"])
     baselines: dict[str, dict[str, float]] = {}
     if with_baselines:
-        preprocessing = task.load_preprocessing(settings, run.preprocessing_folder)
+        preprocessing = task.preprocessing_class.load(task.settings, run.preprocessing_folder)
         test = source.examples("test")
-        with console.status("Training the baselines"):
-            baselines = task.baselines(settings, source, preprocessing, test)
-    record = {
-        "task": task.name,
-        "dataset": source.name,
-        "split": "test",
-        "examples": source.counts["test"],
-        "metric": task.judged_by(settings),
-        "metrics": _all_metrics(evaluation),
-        "baselines": baselines,
-        **read_record(run.training_file),
-    }
+        with results.status("Training the baselines"):
+            baselines = task.baselines(source, preprocessing, test)
+    about = {"dataset": source.name, "split": "test", "examples": source.counts["test"]}
+    record = _record(task, evaluation, about) | {"baselines": baselines, **read_record(run.training_file)}
     write_evaluation(evaluation, record, run.folder)
     report(evaluation, record, run.name)
     return record
 
 
-def evaluate_file(
-    task: Task, predictor: Predictor, path: Path, settings: Any, output: Path | None
-) -> dict[str, Any]:
+def evaluate_file(predictor: Predictor, path: Path, settings: Any, output: Path | None) -> dict[str, Any]:
     """Score a run or an export on any labelled file.
 
     Args:
-        task: of the predictor.
         predictor: from a run or an export.
         path: the labelled file.
         settings: of the run, with the columns that the user named.
         output: folder for metrics.json, predictions.csv and figures; None to print only.
     """
-    # All rows are read before the first is answered: a bad one stops the work before it starts.
-    bad_rows: list[UserError] = []
-    count = sum(1 for _ in task.labelled_examples(path, settings, predictor.labels, bad_rows.append))
-    if not count:
+    task = find_task(predictor.task)(settings)
+    labelled = task.open_labelled(path, predictor.labels)
+    if not labelled.count:
         raise UserError(f"{path} holds no row to score.")
-    if bad_rows:
-        console.print(f"rows skipped: {len(bad_rows):,}")
-    for what, how_many in task.reading_report(path, settings).items():
-        console.print(f"{what.replace('_', ' ')}: {how_many:,}")
-
-    def examples() -> Iterator[Example]:
-        return task.labelled_examples(path, settings, predictor.labels, lambda _: None)
-
-    evaluation = evaluate(task, predictor, examples, count)
-    record = {
-        "task": task.name,
-        "dataset": str(path),
-        "examples": count,
-        "metric": task.judged_by(settings),
-        "metrics": _all_metrics(evaluation),
-        "model": predictor.source,
-    }
-    if output is not None:
-        write_evaluation(evaluation, record, output)
-    report(evaluation, record, predictor.source)
-    return record
+    for what, how_many in labelled.report.items():
+        if how_many:
+            results.print(f"{what.replace('_', ' ')}: {how_many:,}")
+    evaluation = evaluate(task, predictor, labelled.examples, labelled.count)
+    record = _record(task, evaluation, {"dataset": str(path), "examples": labelled.count})
+    return _written(evaluation, record | {"model": predictor.source}, predictor, output)
 
 
-def evaluate_split(task: Task, predictor: Predictor, output: Path | None) -> dict[str, Any]:
-    """Score an export on the test split of the data that its run was trained on."""
-    source = task.open_source(predictor.settings)
+def evaluate_split(predictor: Predictor, output: Path | None) -> dict[str, Any]:
+    """Score an export, or several runs as one, on the test split of the data that was trained on."""
+    task = predicting_task(predictor)
+    source = task.open_source()
     evaluation = evaluate(task, predictor, lambda: source.examples("test"), source.counts["test"])
-    record = {
+    about = {"dataset": source.name, "split": "test", "examples": source.counts["test"]}
+    record = _record(task, evaluation, about) | {"model": predictor.source}
+    return _written(evaluation, record, predictor, output)
+
+
+def predicting_task(predictor: Predictor) -> Task:
+    """Make the task of a predictor, with the predictor's settings."""
+    return find_task(predictor.task)(predictor.settings)
+
+
+def _record(task: Task, evaluation: Evaluation, about: dict[str, Any]) -> dict[str, Any]:
+    return {
         "task": task.name,
-        "dataset": source.name,
-        "split": "test",
-        "examples": source.counts["test"],
-        "metric": task.judged_by(predictor.settings),
+        **about,
+        "metric": task.judged_by,
         "metrics": _all_metrics(evaluation),
-        "model": predictor.source,
     }
+
+
+def _written(
+    evaluation: Evaluation, record: dict[str, Any], predictor: Predictor, output: Path | None
+) -> dict[str, Any]:
     if output is not None:
         write_evaluation(evaluation, record, output)
     report(evaluation, record, predictor.source)
@@ -136,23 +121,22 @@ def evaluate(
     """Answer examples through the serving graph and compare the answers with the truth.
 
     Args:
-        task: of the predictor.
+        task: with the settings by which examples are read.
         predictor: from a run or an export.
         examples: called for each time that they are gone through, so that they need not be in memory.
         count: how many there are.
     """
-    settings = predictor.settings
 
     def scored(options: dict[str, Any] | None = None) -> Evaluation:
         answered = predictor.answer_all(examples(), options)
-        shown = track(answered, "Answering", total=count, console=console, transient=True)
-        return task.evaluate(settings, predictor.labels, shown)
+        shown = track(answered, "Answering", total=count, console=results, transient=True)
+        return task.evaluate(predictor.labels, shown)
 
     evaluation = scored()
-    for name, options in task.variants(settings).items():
+    for name, options in task.variants().items():
         evaluation.variants[name] = scored(options).metrics
-    for number, example in enumerate(islice(examples(), task.examples_drawn), 1):
-        evaluation.figures[f"example_{number}.png"] = task.draw(example, predictor)
+    for number, example in enumerate(islice(examples(), predictor.examples_drawn), 1):
+        evaluation.figures[f"example_{number}.png"] = predictor.draw(example)
     return evaluation
 
 
@@ -185,7 +169,7 @@ def report(evaluation: Evaluation, record: dict[str, Any], name: str) -> None:
     rows = [(name, [_with_interval(evaluation.metrics, metric) for metric in shown])]
     others = evaluation.variants | record.get("baselines", {})
     rows += [(other, [_number(metrics.get(metric)) for metric in shown]) for other, metrics in others.items()]
-    console.print(_scores(f"{escape(where)}: {record['examples']:,} examples", shown, rows))
+    results.print(_scores(f"{escape(where)}: {record['examples']:,} examples", shown, rows))
     for title, rows in evaluation.tables.items():
         table = Table(title=title)
         for column in rows[0]:
@@ -193,7 +177,7 @@ def report(evaluation: Evaluation, record: dict[str, Any], name: str) -> None:
             table.add_column(escape(column), justify=justify, overflow="fold")
         for row in rows:
             table.add_row(*(_number(value) for value in row.values()))
-        console.print(table)
+        results.print(table)
 
 
 def _scores(title: str, metrics: list[str], rows: list[tuple[str, list[str]]]) -> Table:
@@ -202,7 +186,7 @@ def _scores(title: str, metrics: list[str], rows: list[tuple[str, list[str]]]) -
     (first, numbers), *others = [(escape(name), numbers) for name, numbers in rows]
     beside = sum(max(map(len, column)) + 3 for column in zip(metrics, *(row for _, row in rows), strict=True))
     below = max(map(len, metrics)) + sum(max(map(len, row)) + 3 for _, row in rows)
-    if beside + _NAME_WIDTH <= console.width or below + _NAME_WIDTH > console.width:
+    if beside + _NAME_WIDTH <= results.width or below + _NAME_WIDTH > results.width:
         # Folded, not cut: the folder of an export may be long.
         table.add_column("model", overflow="fold")
         for metric in metrics:

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from keras.export import ExportArchive
 
-from common.answering.loading import load_model, run_predictor
+from common.answering.loading import load_model, load_run
 from common.answering.model_card import RunRecords, model_card
+from common.contract.predictor import Predictor
 from common.contract.serving import ServingModule
-from common.contract.task import Task
 from common.data.examples import Example, from_json
 from common.errors import UserError
 from common.files import PROJECT_FOLDER, locked, read_json, remove_partial, whole_file, write_json, write_text
-from common.runs.run import Run
+from common.runs.run import Run, task_of
 
 # Runs where nothing of this project can be imported (-I: no current folder, no PYTHONPATH).
 _CHECK = """
@@ -46,11 +46,10 @@ def exports_folder() -> Path:
     return Path(os.environ.get("SAVED_MODELS_DIR", PROJECT_FOLDER / "saved_models"))
 
 
-def export_run(task: Task, run: Run, folder: Path | None = None) -> Path:
+def export_run(run: Run, folder: Path | None = None) -> Path:
     """Write the next version of a task's export, check it, and give it its name.
 
     Args:
-        task: of the run.
         run: whose training has ended.
         folder: of all exports.
 
@@ -67,9 +66,10 @@ def export_run(task: Task, run: Run, folder: Path | None = None) -> Path:
     examples = read_json(run.examples_file)
     if not isinstance(examples, list) or not examples:
         raise UserError(f"{run.examples_file} is damaged: it holds no example; train the run again.")
-    settings = run.settings(task.settings_class)
-    preprocessing = task.load_preprocessing(settings, run.preprocessing_folder)
-    module = task.build_serving(settings, preprocessing, load_model(run, settings))
+    task = task_of(run)
+    preprocessing = task.preprocessing_class.load(task.settings, run.preprocessing_folder)
+    module = task.serving(preprocessing, [load_model(run, task.settings)])
+    predictor = load_run(run)
     versions = (folder or exports_folder()) / task.name
     busy = f"Another process is writing an export to {versions}; wait for its end, then run this again."
     with locked(versions, busy):
@@ -77,17 +77,15 @@ def export_run(task: Task, run: Run, folder: Path | None = None) -> Path:
         target = _next_version(versions)
         with whole_file(target) as temporary:
             write_saved_model(module, temporary)
-            signature = _check_without_project(task, run, module, temporary, examples)
-            complete = preprocessing.complete(settings)
+            signature = _check_without_project(predictor, module, temporary, examples)
             description = {
                 "task": task.name,
                 "run": run.name,
-                "labels": preprocessing.labels,
-                "settings": complete.model_dump(mode="json"),
+                "labels": predictor.labels,
+                "settings": predictor.settings.model_dump(mode="json"),
             }
             write_json(temporary / "task.json", description)
-            notes = task.signature_notes(complete, preprocessing.labels)
-            card = model_card(task, run, records, target, signature, notes)
+            card = model_card(task, run, records, target, signature, predictor.signature_notes())
             write_text(temporary / "README.md", card)
     return target
 
@@ -102,15 +100,14 @@ def write_saved_model(module: ServingModule, folder: Path) -> None:
 
 
 def _check_without_project(
-    task: Task, run: Run, module: ServingModule, folder: Path, examples: list[Example]
+    predictor: Predictor, module: ServingModule, folder: Path, examples: list[Example]
 ) -> dict[str, Any]:
     """Load the export in a process that cannot import this project and compare its answers with the run's.
 
     Returns:
         The serving signature: {"inputs": {name: description}, "outputs": {name: description}}.
     """
-    predictor = run_predictor(task, run)
-    request = task.request([from_json(example) for example in examples])
+    request = predictor.request([from_json(example) for example in examples])
     expected = {name: value.numpy() for name, value in predictor.signatures["serve"](**request).items()}
     with tempfile.TemporaryDirectory() as scratch:
         inputs, outputs = Path(scratch) / "inputs.npz", Path(scratch) / "outputs.npz"

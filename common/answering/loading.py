@@ -1,4 +1,4 @@
-"""Preprocessing, model and decoding joined in one graph; what answers, whether from a run or an export."""
+"""From a run, several runs or an export to the predictor that answers."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,47 +8,45 @@ import keras
 import tensorflow as tf
 
 from common.config import check_settings
+from common.contract.find import find_task
 from common.contract.predictor import Predictor
 from common.contract.serving import ServingModule
-from common.contract.task import Task
 from common.errors import UserError
 from common.files import read_json
 from common.modelling.precision import precision
-from common.runs.run import Run
+from common.runs.run import Run, task_of
 
 
-def run_predictor(task: Task, run: Run) -> Predictor:
+def load_run(run: Run) -> Predictor:
     """Load a run's model and join it with its preprocessing.
 
     Raises:
         UserError: if the run has not ended or is damaged.
     """
-    run.check_finished()
-    settings = run.settings(task.settings_class)
-    preprocessing = task.load_preprocessing(settings, run.preprocessing_folder)
-    module = task.build_serving(settings, preprocessing, load_model(run, settings))
-    settings = preprocessing.complete(settings)
-    return Predictor(task, settings, preprocessing.labels, _functions(module), f"run {run.name}")
+    return load_runs([run])
 
 
-def ensemble_predictor(task: Task, runs: list[Run]) -> Predictor:
-    """Load the models of several runs, which answer as one; settings are those of the first.
+def load_runs(runs: list[Run]) -> Predictor:
+    """Load the models of one or several runs of a task, which answer as one; settings are those of the first.
 
     Raises:
         UserError: if a run has not ended or is damaged, or these runs make no ensemble.
     """
     for run in runs:
         run.check_finished()
-    every = [run.settings(task.settings_class) for run in runs]
+    tasks = [task_of(run) for run in runs]
+    task = tasks[0]
     preprocessings = [
-        task.load_preprocessing(settings, run.preprocessing_folder)
-        for settings, run in zip(every, runs, strict=True)
+        one.preprocessing_class.load(one.settings, run.preprocessing_folder)
+        for one, run in zip(tasks, runs, strict=True)
     ]
-    models = [load_model(run, settings) for run, settings in zip(runs, every, strict=True)]
-    module = task.build_ensemble(every[0], preprocessings, models)
-    names = ", ".join(run.name for run in runs)
-    settings = preprocessings[0].complete(every[0])
-    return Predictor(task, settings, preprocessings[0].labels, _functions(module), f"runs {names}")
+    if len(runs) > 1:
+        task.check_ensemble(preprocessings)
+    models = [load_model(run, one.settings) for run, one in zip(runs, tasks, strict=True)]
+    first = preprocessings[0]
+    functions = _functions(task.serving(first, models))
+    source = f"{'run' if len(runs) == 1 else 'runs'} {', '.join(run.name for run in runs)}"
+    return task.predictor_class(first.complete(task.settings), first.labels, functions, source)
 
 
 def _functions(module: ServingModule) -> dict[str, Callable[..., dict[str, tf.Tensor]]]:
@@ -72,7 +70,7 @@ def load_model(run: Run, settings: Any) -> keras.Model:
         raise UserError(f"{run.model_file} is damaged or missing; train the run again.") from error
 
 
-def saved_model_predictor(find_task: Callable[[str], Task], folder: Path) -> Predictor:
+def load_export(folder: Path) -> Predictor:
     """Load an export.
 
     Raises:
@@ -96,7 +94,7 @@ def saved_model_predictor(find_task: Callable[[str], Task], folder: Path) -> Pre
     # must outlive its functions.
     names = [name for name in loaded.signatures if name != "serving_default"]
     signatures = {name: _keep_alive(loaded, getattr(loaded, name)) for name in names}
-    return Predictor(task, settings, description["labels"], signatures, str(folder))
+    return task.predictor_class(settings, description["labels"], signatures, str(folder))
 
 
 def _keep_alive(owner: Any, function: Callable[..., Any]) -> Callable[..., dict[str, tf.Tensor]]:

@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from common.cli.one_line_errors import OneLineGroup, check_task_name, one_line_errors
+from common.cli.one_line_errors import OneLineGroup, one_line_errors
 from common.cli.text_input import checked_text, lines_of_stdin
+from common.contract.find import (
+    TASKS_FOLDER,
+    check_task_name,
+    find_data_sets,
+    find_settings,
+    find_task,
+    task_names,
+)
 from common.errors import UserError, unknown_name
 from common.files import check_plot, shown_path
 from common.quiet_tensorflow import import_tensorflow_quietly
@@ -65,14 +73,14 @@ def train(
     from common.runs.run import check_new_name, existing_run
 
     if dataset and data:
-        raise UserError("DATASET and DATA are both given; which of them is to be learned from? Give one.")
+        raise UserError("Give either DATASET or DATA, not both.")
     killed = existing_run(run, task or None)
     asked = any((dataset, preset, set_, data, data_validation, data_test, column))
     if killed is not None and not asked:
         found = _find_task(killed.task)
         from common.learning.pipeline import resume
 
-        trained = resume(found, killed)
+        trained = resume(killed)
     else:
         if run and not asked:
             check_new_name(run, task or None)
@@ -83,12 +91,12 @@ def train(
         files = {"data.file": data, "data.validation_file": data_validation, "data.test_file": data_test}
         overrides = {key: value for key, value in files.items() if value}
         overrides |= _column_overrides(found, column)
-        chosen = preset or (OWN_FILE if data and OWN_FILE in preset_names(found.folder) else "")
-        trained = start(found, _settings(found, chosen, dataset, set_, overrides), run or None)
-    _evaluate_run(found, trained, baselines)
-    typer.echo(
-        f"Next: make predict TASK={found.name} {found.predict_example} | make export TASK={found.name}"
-    )
+        own_file = bool(data) and OWN_FILE in preset_names(TASKS_FOLDER / found.name)
+        chosen = preset or (OWN_FILE if own_file else "")
+        trained = start(found(_settings(found.name, chosen, dataset, set_, overrides)), run or None)
+    _evaluate_run(trained, baselines)
+    name, example = found.name, found.predictor_class.predict_example
+    typer.echo(f"Next: make predict TASK={name} {example} | make export TASK={name}")
 
 
 @app.command()
@@ -110,7 +118,7 @@ def evaluate(
     if data:
         settings = _for_a_file(found, predictor.settings, column, set_)
         folder = Path(output) if output else trained and trained.evaluation_folder(Path(data))
-        evaluate_file(found, predictor, Path(data), settings, folder)
+        evaluate_file(predictor, Path(data), settings, folder)
         if folder:
             typer.echo(f"Written: {shown_path(folder)}")
     elif column or set_:
@@ -118,19 +126,19 @@ def evaluate(
     elif trained is not None:
         if output:
             raise UserError("OUTPUT is for DATA or MODEL; a run's scores go into its own folder.")
-        _evaluate_run(found, trained)
+        _evaluate_run(trained)
     else:
-        evaluate_split(found, predictor, Path(output) if output else None)
+        evaluate_split(predictor, Path(output) if output else None)
 
 
 @app.command()
 @one_line_errors
 def export(task: TaskOption = "", run: RunOption = "") -> None:
     """Write a run as a SavedModel, saved_models/<task>/<version>/, and check it."""
-    found, trained = _task_and_run(task, run)
+    _, trained = _task_and_run(task, run)
     from common.answering.export import export_run
 
-    folder = export_run(found, trained)
+    folder = export_run(trained)
     typer.echo(
         f"Exported run {trained.name} to {shown_path(folder)}; it answers as the run does, "
         "without this project."
@@ -157,48 +165,45 @@ def predict(
     plot: Annotated[str, typer.Option(help="where a picture of the answer goes: .png, .pdf or .svg")] = "",
 ) -> None:
     """Answer one text, a table, or lines on standard input."""
-    if text is not None and not text.strip() and not (task and _find_task(task).answers_empty):
-        raise UserError("TEXT is empty; give the text that is to be answered.")
+    if text is not None and task:
+        _find_task(task).predictor_class.check_text(text)
     if text is not None and input_:
-        raise UserError("TEXT and INPUT are both given; which of them is to be answered? Give one.")
+        raise UserError("Give either TEXT or INPUT, not both.")
     if input_ and format_ != "text":
         raise UserError("FORMAT is for texts; a table's format is that of its OUTPUT: .csv, .tsv or .jsonl.")
     if (set_ or column or output) and not input_:
         raise UserError("SET, columns and OUTPUT are for a file that is answered; name it with INPUT.")
     if plot and text is None and not input_:
-        raise UserError("PLOT is given without TEXT or INPUT; give what is to be answered and drawn.")
+        raise UserError("PLOT needs TEXT or INPUT: what should be drawn?")
     # The shell leaves ~ alone behind an equals sign in quotes.
     input_, output, plot = (name and str(Path(name).expanduser()) for name in (input_, output, plot))
     if plot:
         check_plot(Path(plot))
     if input_ and task:
-        _find_task(task).check_input(Path(input_), output)
+        _find_task(task).predictor_class.check_input(Path(input_), output)
     found, predictor, _ = _predictor(task, run, model)
-    from common.answering.tables import draw_answer, predict_lines
-    from common.kinds.lines import LineTask
-
     picture = Path(plot) if plot else None
-    if input_ and not task:
-        found.check_input(Path(input_), output)
-    if input_ and not output:
-        found.show_file(predictor, Path(input_), sys.stdout, picture)
-    elif input_:
+    if input_:
+        if not task:
+            predictor.check_input(Path(input_), output)
+        if not output:
+            predictor.show_file(Path(input_), sys.stdout, picture)
+            return
         settings = _for_a_file(found, predictor.settings, column, set_)
-        done = found.predict_file(predictor, Path(input_), Path(output), settings, picture)
+        done = predictor.answer_file(Path(input_), Path(output), settings, picture)
         typer.echo(f"{done} by {predictor.source}: {output}{f', {plot}' if plot else ''}")
-    elif not isinstance(found, LineTask):
-        raise UserError(f"{found.name} answers {found.answers_what}; name one: {found.predict_example}.")
+        return
+    predictor.check_text(text)
+    if text is not None:
+        predictor.answer_lines([checked_text(text)], format_, sys.stdout)
+        if picture:
+            predictor.draw_text(checked_text(text), picture)
+            typer.echo(f"Drawn: {plot}", err=True)
     else:
-        if text is not None:
-            predict_lines(predictor, [checked_text(text)], format_, sys.stdout)
-            if plot:
-                draw_answer(predictor, checked_text(text), Path(plot))
-                typer.echo(f"Drawn: {plot}", err=True)
-        elif sys.stdin.isatty():
+        typing = sys.stdin.isatty()
+        if typing:
             typer.echo("One text a line; end with Ctrl-D.", err=True)
-            predict_lines(predictor, lines_of_stdin(), format_, sys.stdout, window=1)
-        else:
-            predict_lines(predictor, lines_of_stdin(), format_, sys.stdout)
+        predictor.answer_lines(lines_of_stdin(), format_, sys.stdout, one_by_one=typing)
 
 
 @app.command()
@@ -209,10 +214,10 @@ def benchmark(
     recipe: Annotated[str, typer.Option(help="name of one recipe of benchmarks/recipes/")] = "",
 ) -> None:
     """Train the recorded recipes, score them and write benchmarks/results/ and the results page."""
-    found = _find_task(task)
+    _find_task(task)
     from benchmarks.running import run_recipes
 
-    run_recipes(found, dataset or None, recipe or None)
+    run_recipes(task, dataset or None, recipe or None)
 
 
 @app.command(name="results-page")
@@ -251,12 +256,9 @@ def gradient_flow(
 @one_line_errors
 def datasets(task: TaskOption = "") -> None:
     """List the data sets with their counts, sizes, licences and citations."""
-    from common.contract.find import task_names
-
-    tasks = [_find_task(name) for name in ([task] if task else task_names())]
     from common.cli.listings import print_datasets
 
-    print_datasets(tasks)
+    print_datasets([task] if task else task_names())
 
 
 @app.command()
@@ -274,10 +276,9 @@ def config(
     task: TaskOption = "", preset: PresetOption = "", dataset: DatasetOption = "", set_: SetOption = ""
 ) -> None:
     """Print every setting of a preset: its value and its meaning."""
-    found = _find_task(task)
     from common.cli.listings import print_settings
 
-    print_settings(_settings(found, preset, dataset, set_, {}))
+    print_settings(_settings(task, preset, dataset, set_, {}))
 
 
 @app.command(name="new-task")
@@ -292,26 +293,26 @@ def new_task(
     typer.echo(f"Written: {shown_path(folder)}. Try it: make train TASK={name}")
 
 
-def _find_task(name: str) -> "Task":
-    from common.contract.find import find_task
-
+def _find_task(name: str) -> "type[Task]":
     check_task_name(name)
     import_tensorflow_quietly()
     return find_task(name)
 
 
-def _settings(task: "Task", preset: str, dataset: str, set_: str, overrides: dict[str, Any]) -> Any:
+def _settings(task: str, preset: str, dataset: str, set_: str, overrides: dict[str, Any]) -> Any:
+    """Resolve the settings of a new run; needs no TensorFlow."""
     from common.config import choose_preset, load_settings
 
+    settings_class = find_settings(task)
     if dataset:
-        if dataset not in task.sources():
-            raise unknown_name("dataset", dataset, task.sources())
+        find_data_sets(task).find(dataset)
         overrides = {"data.dataset": dataset, **overrides}
-    chosen = choose_preset(task.folder, preset or None, dataset or None)
-    return load_settings(task.settings_class, task.folder, chosen, overrides | _parse(set_))
+    folder = TASKS_FOLDER / task
+    chosen = choose_preset(folder, preset or None, dataset or None)
+    return load_settings(settings_class, folder, chosen, overrides | _parse(set_))
 
 
-def _for_a_file(task: "Task", settings: Any, column: list[str] | None, set_: str) -> Any:
+def _for_a_file(task: "type[Task]", settings: Any, column: list[str] | None, set_: str) -> Any:
     """Settings of a run, with what the user says of a file that it is to answer."""
     from common.config import override_settings
 
@@ -329,20 +330,20 @@ def _parse(set_: str) -> dict[str, Any]:
     return parse_overrides(set_)
 
 
-def _column_overrides(task: "Task", columns: list[str] | None) -> dict[str, str]:
+def _column_overrides(task: "type[Task]", columns: list[str] | None) -> dict[str, str]:
     overrides = {}
     for pair in columns or []:
         name, equals, value = pair.partition("=")
         if not equals:
             raise UserError(f"--column {pair}: write NAME=COLUMN, e.g. --column text={pair}.")
-        if name not in task.column_settings:
-            variables = [f"DATA_{column.upper()}" for column in task.column_settings]
+        if name not in task.columns:
+            variables = [f"DATA_{column.upper()}" for column in task.columns]
             raise unknown_name("variable", f"DATA_{name.upper()}", variables)
-        overrides[f"data.{task.column_settings[name]}"] = value
+        overrides[f"data.{task.columns[name]}"] = value
     return overrides
 
 
-def _task_and_run(task: str, run: str) -> tuple["Task", Any]:
+def _task_and_run(task: str, run: str) -> tuple["type[Task]", Any]:
     from common.runs.run import find_run, newest_run
 
     if run:
@@ -351,43 +352,45 @@ def _task_and_run(task: str, run: str) -> tuple["Task", Any]:
     return _find_task(task), newest_run(task)
 
 
-def _predictor(task: str, run: str, model: str) -> tuple["Task", "Predictor", Any]:
+def _predictor(task: str, run: str, model: str) -> tuple["type[Task]", "Predictor", Any]:
+    """What answers, its task, and its run if it is one run."""
     if run and model:
-        raise UserError("RUN and MODEL are both given; which of them answers? Give one.")
+        raise UserError("Give either RUN or MODEL, not both.")
     if "," in model:
-        return _ensemble(task, [name.strip() for name in model.split(",") if name.strip()])
+        predictor = _ensemble(task, [name.strip() for name in model.split(",") if name.strip()])
+        return _find_task(predictor.task), predictor, None
     if model:
         import_tensorflow_quietly()
         from common.answering.export import find_export
-        from common.answering.loading import saved_model_predictor
+        from common.answering.loading import load_export
 
-        predictor = saved_model_predictor(_find_task, find_export(model))
-        if task and predictor.task.name != task:
-            raise UserError(f"MODEL={model} is of the task {predictor.task.name}, not {task}.")
-        return predictor.task, predictor, None
+        predictor = load_export(find_export(model))
+        if task and predictor.task != task:
+            raise UserError(f"MODEL={model} is of the task {predictor.task}, not {task}.")
+        return _find_task(predictor.task), predictor, None
     found, trained = _task_and_run(task, run)
-    from common.answering.loading import run_predictor
+    from common.answering.loading import load_run
 
-    return found, run_predictor(found, trained), trained
+    return found, load_run(trained), trained
 
 
-def _ensemble(task: str, names: list[str]) -> tuple["Task", "Predictor", Any]:
+def _ensemble(task: str, names: list[str]) -> "Predictor":
     from common.runs.run import find_run
 
     runs = [find_run(name, task or None) for name in names]
     if not runs:
         raise UserError("MODEL names no run; give names with commas between them.")
-    found = _find_task(runs[0].task)
-    if {run.task for run in runs} != {found.name}:
+    if len({run.task for run in runs}) > 1:
         raise UserError(f"MODEL={','.join(names)} are runs of several tasks; name runs of one.")
-    from common.answering.loading import ensemble_predictor
+    import_tensorflow_quietly()
+    from common.answering.loading import load_runs
 
-    return found, ensemble_predictor(found, runs), None
+    return load_runs(runs)
 
 
-def _evaluate_run(task: "Task", run: Any, baselines: bool = True) -> None:
+def _evaluate_run(run: Any, baselines: bool = True) -> None:
     from common.answering.evaluation import evaluate_run
-    from common.answering.loading import run_predictor
+    from common.answering.loading import load_run
 
-    evaluate_run(task, run, run_predictor(task, run), baselines)
+    evaluate_run(run, load_run(run), baselines)
     typer.echo(f"Run: {shown_path(run.folder)}")

@@ -3,43 +3,42 @@
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 
 from common.config import setting_fields, setting_value
-from common.contract.task import Task
+from common.console import results
+from common.contract.find import find_data_sets, task_title
 from common.errors import UserError
 from common.files import read_json
 from common.runs.run import Run, list_runs
 
-console = Console(highlight=False)
 
-
-def print_datasets(tasks: list[Task]) -> None:
-    """List every source of the tasks."""
+def print_datasets(tasks: list[str]) -> None:
+    """List every data set of the tasks; needs no TensorFlow."""
     for task in tasks:
-        console.print(f"[bold]{task.name}[/bold]: {task.title}\n")
-        for source in task.sources().values():
-            counts = ", ".join(f"{count:,} {split}" for split, count in (source.counts or {}).items())
-            console.print(f"  [bold]{source.name}[/bold]", markup=True)
+        results.print(f"[bold]{task}[/bold]: {task_title(task)}\n")
+        for data_set in find_data_sets(task):
+            known = data_set.information
+            counts = ", ".join(f"{count:,} {split}" for split, count in (known.counts or {}).items())
+            results.print(f"  [bold]{known.name}[/bold]", markup=True)
             for name, value in (
-                ("", source.description),
+                ("", known.description),
                 ("examples", counts or "counted when it is prepared"),
-                ("download", _megabytes(source.download_bytes)),
-                ("files to place", "; ".join(source.manual_files)),
-                ("licence", source.licence),
-                ("cite", source.citation),
-                ("home", source.homepage),
+                ("download", _megabytes(known.download_bytes)),
+                ("files to place", "; ".join(known.manual_files)),
+                ("licence", known.licence),
+                ("cite", known.citation),
+                ("home", known.homepage),
             ):
                 if value:
-                    console.print(f"    {name + ': ' if name else ''}{value}", soft_wrap=True, markup=False)
-            console.print()
+                    results.print(f"    {name + ': ' if name else ''}{value}", soft_wrap=True, markup=False)
+            results.print()
 
 
 def print_runs(task: str | None) -> None:
     """List the runs, the newest last."""
     runs = list_runs(task)
     if not runs:
-        console.print(f"No runs yet. Train one: make train TASK={task or 'sentiment'}")
+        results.print(f"No runs yet. Train one: make train TASK={task or 'sentiment'}")
         return
     names = ("data", "score", "parameters", "seconds", "state")
     rows = [
@@ -47,7 +46,7 @@ def print_runs(task: str | None) -> None:
         for run in runs
     ]
     # Never cut: the name is what RUN= takes.
-    console.print(pd.DataFrame(rows).to_string(index=False), soft_wrap=True, markup=False)
+    results.print(pd.DataFrame(rows).to_string(index=False), soft_wrap=True, markup=False)
 
 
 def print_settings(settings: Any) -> None:
@@ -58,7 +57,7 @@ def print_settings(settings: Any) -> None:
         lines[f"{key}={'' if value is None else value}"] = field.description
     width = max(map(len, lines))
     for line, meaning in lines.items():
-        console.print(f"{line:{width}}  # {meaning}", markup=False, soft_wrap=True)
+        results.print(f"{line:{width}}  # {meaning}", markup=False, soft_wrap=True)
 
 
 def _run_columns(run: Run) -> tuple[str, str, str, str, str]:

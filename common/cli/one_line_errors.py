@@ -10,7 +10,8 @@ import typer
 from typer._click.exceptions import NoArgsIsHelpError, UsageError  # Typer gives them no public name.
 from typer.core import TyperGroup
 
-from common.errors import UserError, unknown_name
+from common.contract.find import check_task_name
+from common.errors import UserError
 
 
 class OneLineGroup(TyperGroup):
@@ -54,18 +55,6 @@ def one_line_errors(verb: Callable[..., None]) -> Callable[..., None]:
             _fail("Stopped.", code=130)
 
     return wrapped
-
-
-def check_task_name(name: str) -> None:
-    """Check that there is a task of this name, without importing it.
-
-    Raises:
-        UserError: there is none.
-    """
-    from common.contract.find import task_names
-
-    if name not in task_names():
-        raise unknown_name("task", name, task_names())
 
 
 def _fail(message: str, code: int = 2) -> NoReturn:

@@ -1,47 +1,38 @@
-"""Base of this project's TFDS builders: raw examples are staged, then written by TFDS as any data set is."""
+"""The TFDS builder of a data set: raw examples are staged, then written by TFDS as any data set is."""
 
-import abc
 import contextlib
 import hashlib
 import json
 import shutil
 import sqlite3
 import sys
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
+import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 from tensorflow_datasets.core.constants import INCOMPLETE_PREFIX
 
-from common.data.information import SourceInformation, data_directory, manual_directory, manual_file
-from common.data.staging import SPLITS, STAGING, TRAIN, RawExample, StagingTable
+from common.data.data_set import DataSet, Feature
+from common.data.information import data_directory, manual_directory
+from common.data.staging import SPLITS, STAGING, TRAIN, StagingTable
 from common.errors import UserError
-from common.files import disk_is_full, file_digest, is_disk_full, locked, remove_leftovers
-
-FRACTIONS = {"validation": 0.1, "test": 0.1}
-
+from common.files import disk_is_full, is_disk_full, locked, remove_leftovers
 
 if tfds.core.DatasetBuilder.download_and_prepare.__module__ == tfds.testing.mock_data.__module__:
     raise RuntimeError("Import common.data.builder before tfds.testing.mock_data is entered.")
 
 
 class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """A source of raw examples, prepared once and read by TFDS.
+    """The builder of a `DataSet`: its examples are prepared once and read by TFDS.
 
-    Subclasses set `information`, `features` and `VERSION`, and write `raw_examples`. They are not registered,
-    so their names cannot clash with the catalogue's.
+    Builders are not registered, so their names cannot clash with the catalogue's.
     """
 
     VERSION = tfds.core.Version("1.0.0")
     MANUAL_DOWNLOAD_INSTRUCTIONS = "Place the files as the source's description says."
-    information: SourceInformation
-    features: Mapping[str, Any]
-    # Those that are no text, but the content of a file.
-    binary_features: ClassVar[tuple[str, ...]] = ()
 
     # `tfds.testing.mock_data` replaces these methods of the base class for every builder. It is meant to
     # stand in for downloads of the catalogue; what we prepare from them is to be real, so the originals are
@@ -53,64 +44,15 @@ class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(skip_registration=True, **options)
 
-    def __init__(
-        self,
-        *,
-        validation_fraction: float = FRACTIONS["validation"],
-        test_fraction: float = FRACTIONS["test"],
-        split_seed: int = 0,
-        **options: Any,
-    ) -> None:
-        """Look for prepared data with these options.
-
-        Args:
-            validation_fraction: share of the examples kept for validation where no split for it is official.
-            test_fraction: the same for test.
-            split_seed: another seed gives other splits and another order.
-            **options: what else changes the data, by name; values that JSON can hold.
-        """
-        self.options: dict[str, Any] = {
-            "validation_fraction": validation_fraction,
-            "test_fraction": test_fraction,
-            "split_seed": split_seed,
-            **options,
-        }
-        self._digests: dict[str, str] = {}
-        self._left_out: Counter[str] = Counter(rows_skipped=0)
+    def __init__(self, data_set: DataSet) -> None:
+        """Look for the prepared data of a data set with these options."""
+        self.data_set = data_set
         self._staging: StagingTable | None = None
-        identity = hashlib.sha256(json.dumps(self.options, sort_keys=True).encode()).hexdigest()[:16]
-        config = tfds.core.BuilderConfig(name=f"options_{identity}", description=json.dumps(self.options))
+        options = data_set.options
+        identity = hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:16]
+        config = tfds.core.BuilderConfig(name=f"options_{identity}", description=json.dumps(options))
         with _quiet():
             super().__init__(data_dir=data_directory(), config=config)
-
-    @abc.abstractmethod
-    def raw_examples(self, download_manager: tfds.download.DownloadManager) -> Iterator[RawExample]:
-        """Yield every example of the source, in any order; called once."""
-
-    def check_staged(self, staging: StagingTable) -> None:
-        """Raise a UserError if the examples, whose splits are assigned, cannot be used."""
-
-    def record_digest(self, name: str, digest: str) -> None:
-        """Note the content of something that was read: it becomes part of the source's fingerprint."""
-        self._digests[name] = digest
-
-    def skip_row(self, error: UserError) -> None:
-        """Count a bad row that is left out."""
-        self.leave_out("rows_skipped")
-
-    def leave_out(self, reason: str) -> None:
-        """Count something that is left out, under the name that the source's report gives it."""
-        self._left_out[reason] += 1
-
-    def manual_file(self, relative: str) -> Path:
-        """Find a file in the manual directory and note its digest.
-
-        Raises:
-            UserError: it is not there.
-        """
-        path = manual_file(self.information, relative)
-        self.record_digest(relative, file_digest(path))
-        return path
 
     def is_prepared(self) -> bool:
         """Say whether the data is on disk already, and has been looked at."""
@@ -158,7 +100,7 @@ class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             ) from error
         except (OSError, RuntimeError) as error:  # TFDS wraps what TensorFlow's writers raise.
             if is_disk_full(error):
-                raise disk_is_full(f"the data set {self.information.name} in {folder}") from None
+                raise disk_is_full(f"the data set {self.data_set.information.name} in {folder}") from None
             raise
         finally:
             self._staging = None
@@ -180,11 +122,13 @@ class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """Print nothing."""
 
     def _info(self) -> tfds.core.DatasetInfo:
-        information = self.information
+        information = self.data_set.information
         return tfds.core.DatasetInfo(
             builder=self,
             description=information.description,
-            features=tfds.features.FeaturesDict(dict(self.features)),
+            features=tfds.features.FeaturesDict(
+                {name: _feature(kind) for name, kind in self.data_set.features.items()}
+            ),
             homepage=information.homepage,
             citation=information.citation,
             license=information.licence,
@@ -195,21 +139,27 @@ class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         staging = self._staging
-        for example in self.raw_examples(dl_manager):
+        for example in self.data_set.raw_examples():
             staging.add(example)
-        fractions = {"validation": self.options["validation_fraction"], "test": self.options["test_fraction"]}
-        staging.assign_splits(fractions, self.options["split_seed"])
+        fractions = {
+            "validation": self.data_set.options["validation_fraction"],
+            "test": self.data_set.options["test_fraction"],
+        }
+        staging.assign_splits(fractions, self.data_set.options["split_seed"])
         counts = staging.report.counts
         if TRAIN not in counts:
-            raise UserError(f"{self.information.name}: there is no example left to train on: give more data.")
-        self.check_staged(staging)
-        self.info.metadata["report"] = {**asdict(staging.report), **self._left_out}
-        self.info.metadata["digests"] = self._digests
-        self.info.metadata["options"] = self.options
+            raise UserError(
+                f"{self.data_set.information.name}: there is no example left to train on: give more data."
+            )
+        self.data_set.check_staged(staging)
+        self.info.metadata["report"] = {**asdict(staging.report), **self.data_set.left_out}
+        self.info.metadata["digests"] = self.data_set.digests
+        self.info.metadata["options"] = self.data_set.options
         return {split: self._generate_examples(split) for split in SPLITS if split in counts}
 
     def _generate_examples(self, split: str) -> Iterator[tuple[int, dict[str, Any]]]:
-        yield from enumerate(self._staging.examples(split))
+        for number, features in enumerate(self._staging.examples(split)):
+            yield number, self.data_set.completed(features)
 
     def _remove_empty_folders(self) -> None:
         """Remove the folders made for data that could not be prepared, and for downloads that were none."""
@@ -217,6 +167,23 @@ class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             while folder != data_directory() and folder.exists() and not any(folder.iterdir()):
                 shutil.rmtree(folder)
                 folder = folder.parent
+
+
+def builder_of(data_set: DataSet) -> SequenceBuilder:
+    """Make the builder of a data set, named for its class."""
+    named = type(
+        type(data_set).__name__, (SequenceBuilder,), {"VERSION": tfds.core.Version(data_set.version)}
+    )
+    return named(data_set)
+
+
+def _feature(kind: Feature) -> Any:
+    if kind == "texts":
+        return tfds.features.Sequence(tfds.features.Text())
+    if kind == "integer":
+        return tfds.features.Scalar(np.int32)
+    # The content of a file is a string without a text's encoding.
+    return tfds.features.Text() if kind == "text" else tfds.features.Scalar(dtype=np.object_)
 
 
 @contextlib.contextmanager

@@ -1,15 +1,16 @@
 """Data sets of the TFDS catalogue, which a task's builders stage again for this project's splits."""
 
 from collections.abc import Iterator
-from typing import Any
-
-import tensorflow_datasets as tfds
+from typing import TYPE_CHECKING, Any
 
 from common.data.information import data_directory
 from common.errors import UserError
 
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
 
-def open_catalogue(name: str) -> tfds.core.DatasetBuilder:
+
+def open_catalogue(name: str) -> "tfds.core.DatasetBuilder":
     """Open a data set of the catalogue, fetching and preparing it the first time.
 
     Args:
@@ -18,6 +19,9 @@ def open_catalogue(name: str) -> tfds.core.DatasetBuilder:
     Raises:
         UserError: it cannot be fetched or read.
     """
+    # Not above: it takes seconds to import, and listing the data sets must not need it.
+    import tensorflow_datasets as tfds
+
     catalogue = tfds.builder(name, data_dir=data_directory())
     try:
         catalogue.download_and_prepare()
@@ -31,7 +35,7 @@ def open_catalogue(name: str) -> tfds.core.DatasetBuilder:
 
 
 def catalogue_examples(
-    catalogue: tfds.core.DatasetBuilder, split: str, **options: Any
+    catalogue: "tfds.core.DatasetBuilder", split: str, **options: Any
 ) -> Iterator[dict[str, Any]]:
     """Read the examples of one of the catalogue's splits as NumPy values, in the order of its files.
 
@@ -40,6 +44,8 @@ def catalogue_examples(
         split: as the catalogue names it.
         options: further ones of `as_dataset`.
     """
+    import tensorflow_datasets as tfds
+
     reading = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
     dataset = catalogue.as_dataset(split=split, shuffle_files=False, read_config=reading, **options)
     yield from dataset.as_numpy_iterator()

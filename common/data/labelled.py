@@ -1,23 +1,21 @@
-"""Builders of labelled examples: what their labels must be, and the user's own tables."""
+"""Labelled examples: what their labels must be, and the user's own tables."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import tensorflow_datasets as tfds
-
-from common.data.builder import SequenceBuilder
-from common.data.information import SourceInformation
+from common.data.data_set import DataSet, Feature, files_by_split, official_split, own_information
+from common.data.labelled_file import LabelledFile
 from common.data.staging import RawExample, StagingTable, Stratum
 from common.data.tables import check_table, labelled_rows
 from common.errors import UserError
 from common.files import file_digest
 
 
-def labelled_features(name: str) -> dict[str, Any]:
+def labelled_features(name: str) -> dict[str, Feature]:
     """Features of a string of this name and its label."""
-    return {name: tfds.features.Text(), "label": tfds.features.Text()}
+    return {name: "text", "label": "text"}
 
 
 def labelled_example(
@@ -27,7 +25,7 @@ def labelled_example(
     return RawExample({name: value, "label": label}, value, origin, split, group, stratum=label)
 
 
-class LabelledExamples(SequenceBuilder):
+class LabelledExamples(DataSet):
     """Base of the sources of labelled examples: `features` are a string and its label, also a string."""
 
     def check_staged(self, staging: StagingTable) -> None:
@@ -42,10 +40,6 @@ class LabelledExamples(SequenceBuilder):
                     f"{self.information.name}: no example is left for the {split} split: give more examples "
                     "that are not equal, at least 3 of a label."
                 )
-
-    def has_own(self, split: str) -> bool:
-        """Say whether a split is given with the data, not cut from train."""
-        return False
 
     def _check_labels(self, by_split: Mapping[str, list[Stratum]]) -> None:
         trained = {stratum.name for stratum in by_split["train"]}
@@ -72,10 +66,10 @@ class LabelledExamples(SequenceBuilder):
 class LabelledTable(LabelledExamples):
     """The user's own tables, prepared again whenever their content or an option changes.
 
-    Subclasses set `feature`, the name of the string in a raw example.
+    Subclasses set `feature`, the name of the string in a raw example, and `features`.
     """
 
-    feature: str
+    feature: ClassVar[str]
 
     def __init__(
         self,
@@ -86,41 +80,59 @@ class LabelledTable(LabelledExamples):
         skip_bad_rows: bool,
         **options: Any,
     ) -> None:
-        """Look for prepared data of files with this content.
+        """Name the files.
 
         Args:
             files: by split; validation and test are cut from train where they are not given.
             column: name of the column with the string.
             label_column: name of the column with the label.
             skip_bad_rows: leave bad rows out and count them, instead of stopping at the first.
-            **options: those of `SequenceBuilder`.
+            **options: those of `DataSet`.
 
         Raises:
             UserError: a file is not there.
         """
         self.files = {split: check_table(path) for split, path in files.items()}
-        self.features = labelled_features(self.feature)
-        self.information = SourceInformation(
-            name=self.files["train"].name,
-            description="Your own file.",
-            licence="",
-            citation="",
-            homepage="",
-        )
+        self.information = own_information(self.files["train"])
         digests = {split: file_digest(path) for split, path in self.files.items()}
         columns = {f"{self.feature}_column": column, "label_column": label_column}
         super().__init__(digests=digests, skip_bad_rows=skip_bad_rows, **columns, **options)
+
+    @classmethod
+    def options_from(cls, settings: Any) -> dict[str, Any]:
+        """The files and their columns."""
+        data = settings.data
+        return {
+            "files": files_by_split(data),
+            "column": getattr(data, f"{cls.feature}_column"),
+            "label_column": data.label_column,
+            "skip_bad_rows": data.skip_bad_rows,
+        }
+
+    @classmethod
+    def labelled_file(cls, path: Path, settings: Any, labels: list[str]) -> LabelledFile:
+        """Open another file of this kind, whose labels are among `labels`."""
+        data = settings.data
+        columns = getattr(data, f"{cls.feature}_column"), data.label_column
+
+        def read(on_bad_row: Callable[[UserError], None]) -> Iterator[dict[str, str]]:
+            for row in labelled_rows(
+                path, *columns, data.skip_bad_rows, labels, on_bad_row, feature=cls.feature
+            ):
+                yield {cls.feature: row[cls.feature], "label": row["label"]}
+
+        return LabelledFile.counted(read)
 
     def has_own(self, split: str) -> bool:
         """Whether the split has a file."""
         return split in self.files
 
-    def raw_examples(self, download_manager: tfds.download.DownloadManager) -> Iterator[RawExample]:
+    def raw_examples(self) -> Iterator[RawExample]:
         """Yield the rows of all files."""
         columns = self.options[f"{self.feature}_column"], self.options["label_column"]
         skip = self.options["skip_bad_rows"]
         for split, path in self.files.items():
-            official = split if len(self.files) > 1 else None
+            official = official_split(split, self.files)
             for row in labelled_rows(path, *columns, skip, on_bad_row=self.skip_row, feature=self.feature):
                 yield labelled_example(self.feature, row[self.feature], row["label"], row["origin"], official)
 

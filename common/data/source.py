@@ -4,17 +4,17 @@ import abc
 import hashlib
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_datasets as tfds
 
 from common.console import announce
+from common.data.builder import SequenceBuilder, builder_of
+from common.data.data_set import DataSet
+from common.data.examples import dataset_examples
 from common.data.information import SourceInformation
 from common.errors import UserError
-
-# TensorFlow takes seconds to import, and listing the sources must not need it.
-if TYPE_CHECKING:
-    import tensorflow as tf
-
-    from common.data.builder import SequenceBuilder
 
 
 class ExampleSource(abc.ABC):
@@ -53,9 +53,10 @@ class ExampleSource(abc.ABC):
 class Source(ExampleSource):
     """Prepared data: splits of raw examples that are read from disk as they are needed."""
 
-    def __init__(self, builder: "SequenceBuilder") -> None:
+    def __init__(self, data_set: DataSet, builder: SequenceBuilder) -> None:
+        self._data_set = data_set
         self._builder = builder
-        self.information: SourceInformation = builder.information
+        self.information: SourceInformation = data_set.information
         self.name: str = self.information.name
         self.counts: dict[str, int] = {
             split: builder.info.splits[split].num_examples
@@ -64,10 +65,10 @@ class Source(ExampleSource):
         }
         stored = dict(builder.info.metadata or {})
         self.report: dict[str, Any] = stored.get("report", {})
-        identity = [builder.name, str(builder.version), builder.options, stored.get("digests", {})]
+        identity = [builder.name, str(builder.version), data_set.options, stored.get("digests", {})]
         self.fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
 
-    def dataset(self, split: str) -> "tf.data.Dataset":
+    def dataset(self, split: str) -> tf.data.Dataset:
         """Read a split, always in the same order.
 
         Args:
@@ -79,9 +80,6 @@ class Source(ExampleSource):
         Raises:
             UserError: the source has no such split.
         """
-        import tensorflow as tf
-        import tensorflow_datasets as tfds
-
         self.check_split(split)
         options = tf.data.Options()
         options.deterministic = True
@@ -91,21 +89,21 @@ class Source(ExampleSource):
 
     def examples(self, split: str) -> Iterator[dict[str, Any]]:
         """Read a split as a person would write it: str instead of bytes, but for files as they are."""
-        from common.data.examples import dataset_examples
+        binary = {name for name, kind in self._data_set.features.items() if kind == "bytes"}
+        return dataset_examples(self.dataset(split), binary)
 
-        return dataset_examples(self.dataset(split), self._builder.binary_features)
 
-
-def open_source(builder: "SequenceBuilder") -> Source:
-    """Prepare a builder's data, the first time, and open it.
+def open_source(data_set: DataSet) -> Source:
+    """Prepare a data set, the first time, and open it.
 
     Raises:
         UserError: the data cannot be had or is wrong.
     """
+    builder = builder_of(data_set)
     if not builder.is_prepared():
-        information = builder.information
+        information = data_set.information
         announce(f"Preparing {information.name} in {builder.data_path}")
         if information.licence:
             announce(f"Licence: {information.licence}. Cite: {information.citation}")
         builder.download_and_prepare()
-    return Source(builder)
+    return Source(data_set, builder)

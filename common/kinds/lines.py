@@ -1,42 +1,43 @@
-"""The contract of tasks that answer lines of text: from TEXT=, standard input, or a column of a table."""
+"""Tasks whose answer is one line: asked by TEXT=, by lines on standard input, or by a column of a table."""
 
 import abc
+import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, TextIO
 
-from common.contract.task import Task
+from rich.progress import track
+
+from common.answering.tables import check_output, check_table_output, write_answered_rows
+from common.config import TaskSettings
+from common.console import notes
+from common.contract.predictor import STEPS_PER_BATCH, Predictor, SettingsType
+from common.data.batching import ordered_answers
 from common.data.examples import Answer, Example
-from common.errors import UserError
+from common.data.tables import is_table, read_rows, table_columns
+from common.errors import UserError, unknown_name
+from common.files import whole_file
+from common.scores.plots import save_figure
 
-if TYPE_CHECKING:
-    from common.contract.predictor import Predictor
+FORMATS = ("text", "json")
+# Examples among which like lengths are sought.
+LINES_AT_ONCE = 2_048
+# Notices of one kind beyond this number are counted, not printed.
+NOTICES_SHOWN = 5
 
 
-class LineTask(Task):
-    """A task for whose answer one line is enough."""
+class LinePredictor(Predictor[SettingsType]):
+    """A predictor for whose answer one line is enough.
 
-    # What a line is called in a raw example.
+    Attributes:
+        line_feature: what a line is called in a raw example.
+        column_setting: the setting of the group `data` that names the column of a table with such lines.
+        answers_empty: whether there is an answer to an empty text, too.
+    """
+
     line_feature: ClassVar[str]
-
-    def predict_file(
-        self, predictor: "Predictor", path: Path, output: Path, settings: Any, plot: Path | None = None
-    ) -> str:
-        """Answer the rows of a table (.csv, .tsv or .jsonl), or the lines of any other file.
-
-        Raises:
-            UserError: the file cannot be read, or columns are named for a file that has none, or a picture is
-                asked for.
-        """
-        from common.answering.tables import predict_lines_of_file, predict_table
-        from common.data.tables import is_table
-
-        if plot is not None:
-            raise UserError(f"{self.name} draws no picture of the answers to a file; leave out PLOT.")
-        if is_table(path):
-            return f"{predict_table(predictor, path, output, settings):,} rows answered"
-        if settings.data != predictor.settings.data:
-            raise UserError(f"{path} is no table but a file of lines; leave out the columns.")
-        return f"{predict_lines_of_file(predictor, path, output):,} lines answered"
+    column_setting: ClassVar[str]
+    answers_empty: ClassVar[bool] = False
 
     @abc.abstractmethod
     def line(self, answer: Answer) -> str:
@@ -47,9 +48,156 @@ class LineTask(Task):
         return self.line(answer)
 
     @abc.abstractmethod
-    def column_names(self, labels: list[str]) -> list[str]:
+    def column_names(self) -> list[str]:
         """Name the columns that `predict` adds to a user's table."""
 
     @abc.abstractmethod
     def columns(self, answer: Answer) -> dict[str, Any]:
         """Values of the columns that `predict` adds to a user's table; as `column_names`."""
+
+    @classmethod
+    def check_text(cls, text: str | None) -> None:
+        """Check that there is something to answer."""
+        if text is not None and not text.strip() and not cls.answers_empty:
+            raise UserError("TEXT is empty; give the text that is to be answered.")
+
+    def answer_lines(
+        self, lines: Iterable[str], output_format: str, output: TextIO, one_by_one: bool = False
+    ) -> None:
+        """Answer one line after the other; an empty line gets an empty answer, so that line numbers stay."""
+        if output_format not in FORMATS:
+            raise unknown_name("format", output_format, FORMATS)
+        feature = self.line_feature
+        examples = (
+            {feature: line.rstrip("\r\n"), "origin": f"line {number}"} for number, line in enumerate(lines, 1)
+        )
+        for example, answer in self._answer_or_leave_empty(examples, 1 if one_by_one else LINES_AT_ONCE):
+            if output_format == "json":
+                record = {feature: example[feature], **(answer or {})}
+                output.write(json.dumps(record, ensure_ascii=False) + "\n")
+            else:
+                output.write((self.shown(example, answer, output.isatty()) if answer else "") + "\n")
+            output.flush()
+
+    def draw_text(self, text: str, path: Path) -> None:
+        """Draw how a text was answered."""
+        save_figure(self.draw({self.line_feature: text}), path)
+
+    def answer_file(self, path: Path, output: Path, settings: TaskSettings, plot: Path | None = None) -> str:
+        """Answer the rows of a table (.csv, .tsv or .jsonl), or the lines of any other file.
+
+        Raises:
+            UserError: the file cannot be read, or columns are named for a file that has none, or a picture is
+                asked for.
+        """
+        if plot is not None:
+            raise UserError(f"{self.task} draws no picture of the answers to a file; leave out PLOT.")
+        if is_table(path):
+            return f"{self.answer_table(path, output, settings):,} rows answered"
+        if settings.data != self.settings.data:
+            raise UserError(f"{path} is no table but a file of lines; leave out the columns.")
+        return f"{self.answer_lines_of_file(path, output):,} lines answered"
+
+    def answer_lines_of_file(self, path: Path, output: Path, output_format: str = "text") -> int:
+        """Answer every line of a text file in UTF-8, and write as many lines.
+
+        Returns:
+            The number of lines.
+
+        Raises:
+            UserError: the file is not UTF-8, or the output has no place.
+        """
+        check_output(output, path)
+        count = 0
+
+        def lines() -> Iterator[str]:
+            nonlocal count
+            with path.open("rb") as file:
+                for count, line in enumerate(file, 1):
+                    try:
+                        yield line.decode("utf-8-sig" if count == 1 else "utf-8")
+                    except UnicodeDecodeError:
+                        raise UserError(f"{path}:{count}: not UTF-8; convert the file first.") from None
+
+        with whole_file(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            self.answer_lines(lines(), output_format, file)
+        return count
+
+    def answer_table(self, path: Path, output: Path, settings: TaskSettings) -> int:
+        """Answer every row of a table and write the table with the answers' columns added.
+
+        Args:
+            path: the table.
+            output: .csv, .tsv or .jsonl.
+            settings: of the run, with the columns that the user named.
+
+        Returns:
+            The number of rows.
+
+        Raises:
+            UserError: if the table cannot be read, lacks the column, or the output's format is unknown.
+        """
+        check_table_output(output, path)
+        column = getattr(settings.data, self.column_setting)
+        columns = dict.fromkeys(table_columns(path))
+        count = 0
+        for row in read_rows(path, [column]):
+            # A line of JSON may have keys that the first one has not.
+            columns.update(dict.fromkeys(row.values))
+            count += 1
+        examples = (
+            {self.line_feature: row.values[column], "origin": row.origin, "row": row}
+            for row in read_rows(path, [column])
+        )
+        answered = self._answer_or_leave_empty(examples)
+        rows = track(answered, "Answering", total=count, console=notes, transient=True)
+        answered_rows = ((example["row"], self.columns(answer) if answer else {}) for example, answer in rows)
+        with whole_file(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            write_answered_rows(file, output.suffix, list(columns), self.column_names(), answered_rows)
+        return count
+
+    def _answer_or_leave_empty(
+        self, examples: Iterable[Example], window: int = LINES_AT_ONCE
+    ) -> Iterator[tuple[Example, Answer | None]]:
+        """Answer what is not empty; nothing can be said of nothing."""
+        feature = self.line_feature
+        notices = _Notices(self)
+        empty: list[str] = []
+
+        def has_answer(example: Example) -> bool:
+            return self.answers_empty or bool(example[feature].strip())
+
+        def answer(batch: list[Example]) -> list[Answer | None]:
+            filled = [example for example in batch if has_answer(example)]
+            notices.look_at(filled)
+            answers = iter(self.answer(filled) if filled else ())
+            return [next(answers) if has_answer(example) else None for example in batch]
+
+        for example, answered in ordered_answers(iter(examples), answer, self.cost, STEPS_PER_BATCH, window):
+            if answered is None:
+                empty.append(example["origin"])
+            yield example, answered
+        notices.close()
+        if empty:
+            more = f" and {len(empty) - NOTICES_SHOWN:,} more" if len(empty) > NOTICES_SHOWN else ""
+            notes.print(f"no {feature}, so no answer: {', '.join(empty[:NOTICES_SHOWN])}{more}")
+
+
+class _Notices:
+    """Prints what a user should know of how texts were read, the first few one by one."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self.predictor = predictor
+        self.count = 0
+
+    def look_at(self, examples: list[Example]) -> None:
+        """Print the notices on some examples."""
+        for notice in self.predictor.notices(examples):
+            self.count += 1
+            if self.count <= NOTICES_SHOWN:
+                notes.print(notice)
+
+    def close(self) -> None:
+        """Say how many were not printed."""
+        if self.count > NOTICES_SHOWN:
+            notes.print(f"... and {self.count - NOTICES_SHOWN:,} more")

@@ -4,23 +4,19 @@ import shutil
 from itertools import islice
 from typing import Any
 
-from rich.console import Console
-
+from common.console import progress
 from common.contract.task import Task
 from common.data.examples import to_json
 from common.errors import DiskFullError, UserError
 from common.files import disk_is_full, is_disk_full, read_record, remove_partial
 from common.learning.training import train
-from common.runs.run import Run, check_run_name, create_run, new_run_name, runs_folder
-
-# No markup: what is printed names the user's files.
-console = Console(highlight=False, soft_wrap=True, markup=False)
+from common.runs.run import Run, check_run_name, create_run, new_run_name, runs_folder, task_of
 
 # Validation examples kept in the run, so that it can be exported where the data is no longer.
 EXAMPLES_KEPT = 16
 
 
-def start(task: Task, settings: Any, name: str | None = None) -> Run:
+def start(task: Task, name: str | None = None) -> Run:
     """Open the data, learn the preprocessing, make the run's folder and train.
 
     Nothing is written under runs/ before the data and the settings have proved good.
@@ -28,15 +24,15 @@ def start(task: Task, settings: Any, name: str | None = None) -> Run:
     Raises:
         UserError: if the data is bad, the model cannot be built, or a run of that name exists.
     """
-    source = task.open_source(settings)
+    source = task.open_source()
     name = name or new_run_name(task.name, source.name)
     check_run_name(name)
     if (runs_folder() / task.name / name).exists():
         raise UserError(
             f"Run {name!r} of {task.name} exists; name another, or go on with it without other settings."
         )
-    preprocessing = task.learn_preprocessing(settings, source)
-    task.check_start(settings, source, preprocessing)
+    preprocessing = task.preprocessing_class.learn(task.settings, source)
+    task.check_start(source, preprocessing)
     data = {
         "name": source.name,
         "fingerprint": source.fingerprint,
@@ -47,47 +43,47 @@ def start(task: Task, settings: Any, name: str | None = None) -> Run:
         "homepage": source.information.homepage,
     }
     examples = [to_json(example) for example in islice(source.examples("validation"), EXAMPLES_KEPT)]
-    run = create_run(task.name, name, settings, preprocessing, data, examples)
+    run = create_run(task.name, name, task.settings, preprocessing, data, examples)
     with run.locked():
-        _train(task, settings, source, run, "New run")
+        _train(task, source, run, "New run")
     return run
 
 
-def resume(task: Task, run: Run) -> Run:
+def resume(run: Run) -> Run:
     """Go on with a run that was killed, from its last whole epoch.
 
     Raises:
         UserError: if the run is damaged, its data has changed since, or another process is training it.
     """
     with run.locked():
-        settings = run.settings(task.settings_class)
+        task = task_of(run)
         if run.finished:
-            console.print(f"Run {run.name} has ended; nothing is left to train.")
+            progress.print(f"Run {run.name} has ended; nothing is left to train.")
             return run
         run.check_preprocessing()
         remove_partial(run.folder)
-        source = task.open_source(settings)
+        source = task.open_source()
         if not run.learned_from(source.fingerprint):
             raise UserError(f"The data of run {run.name} has changed since it was started; start a new run.")
-        _train(task, settings, source, run, "Going on with run")
+        _train(task, source, run, "Going on with run")
     return run
 
 
-def _train(task: Task, settings: Any, source: Any, run: Run, what: str) -> None:
+def _train(task: Task, source: Any, run: Run, what: str) -> None:
     counts = ", ".join(f"{count:,} {split}" for split, count in source.counts.items())
-    console.print(f"{what} {run.name}: {task.title.lower()}; {source.name}: {counts} examples")
+    progress.print(f"{what} {run.name}: {task.title.lower()}; {source.name}: {counts} examples")
     for problem, count in source.report.items():
         if isinstance(count, int) and count:
-            console.print(f"  {problem.replace('_', ' ')}: {count:,}")
+            progress.print(f"  {problem.replace('_', ' ')}: {count:,}")
     # Read back from the run, so that a resumed run and a new one use the very same.
-    preprocessing = task.load_preprocessing(settings, run.preprocessing_folder)
+    preprocessing = task.preprocessing_class.load(task.settings, run.preprocessing_folder)
     try:
-        train(task, settings, source, preprocessing, run)
+        train(task, source, preprocessing, run)
     except (Exception, KeyboardInterrupt) as error:
         full = isinstance(error, DiskFullError) or is_disk_full(error)
         if full or isinstance(error, KeyboardInterrupt):
             again = f"make train TASK={task.name} RUN={run.name}"
-            console.print(f"Run {run.name} goes on where it was with: {again}")
+            progress.print(f"Run {run.name} goes on where it was with: {again}")
         if full and not isinstance(
             error, DiskFullError
         ):  # An error of TensorFlow's, for its cache or events.
@@ -96,7 +92,7 @@ def _train(task: Task, settings: Any, source: Any, run: Run, what: str) -> None:
     finally:
         shutil.rmtree(run.cache_folder, ignore_errors=True)
     training = read_record(run.training_file)
-    console.print(
+    progress.print(
         f"{training['parameters']:,} parameters, {training['epochs']} epochs "
         f"in {training['train_seconds']:.0f} s, best epoch {training['best_epoch']}; "
         f"{training['padding_share']:.1%} of the steps were padding"

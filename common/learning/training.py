@@ -21,26 +21,27 @@ from common.modelling.precision import set_precision
 from common.runs.run import Run
 
 
-def train(task: Task, settings: Any, source: Any, preprocessing: Any, run: Run) -> keras.Model:
+def train(task: Task, source: Any, preprocessing: Any, run: Run) -> keras.Model:
     """Train a run to its end, from its last checkpoint if it has one, and save the best weights' model.
 
     Raises:
         UserError: if the loss stops being finite, or the disk is full.
     """
+    settings = task.settings
     seed_everything(settings)
     cache = run.cache_folder
     # A killed process may have left half of it, which TensorFlow would take for another one's work.
     shutil.rmtree(cache, ignore_errors=True)
-    training = task.batches(settings, source, preprocessing, "train", cache / "train")
-    validation = task.batches(settings, source, preprocessing, "validation", cache / "validation")
+    training = task.batches(source, preprocessing, "train", cache / "train")
+    validation = task.batches(source, preprocessing, "validation", cache / "validation")
     buckets = choose_buckets(training.lengths, settings.train.buckets, settings.train.tokens_per_batch)
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
 
-    model = task.build_model(settings, preprocessing)
+    model = task.build_model(preprocessing)
     model.compile(
         optimizer=build_optimizer(settings.train, buckets.steps_per_epoch),
         jit_compile=settings.train.xla,
-        **task.compile_arguments(settings, preprocessing),
+        **task.loss_and_metrics(),
     )
     model.optimizer.build(model.trainable_variables)
     checkpoint = Checkpoint(
@@ -48,7 +49,7 @@ def train(task: Task, settings: Any, source: Any, preprocessing: Any, run: Run) 
     )
     checkpoint.restore(model)
     validation_batches = _scoring_batches(validation, settings.train)
-    score = task.validation_scores(settings, source, preprocessing, model)
+    score = task.validation_scores(source, preprocessing, model)
     if not checkpoint.ended:
         model.fit(
             training.training_batches(buckets, epoch, settings.seed, settings.train.shuffle_buffer),

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from common.config import SettingsType, read_settings, save_settings
-from common.files import file_digest
+from common.contract.find import find_task
 from common.errors import UserError, unknown_name
-from common.files import locked, read_record, write_json
-
+from common.files import PROJECT_FOLDER, file_digest, locked, read_record, write_json
+from common.runs.environment import environment
 
 
 def runs_folder() -> Path:
@@ -224,6 +224,16 @@ def check_run_name(name: str) -> None:
     """
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise UserError(f"RUN={name} is no name for a run; use letters, digits, '-', '_' and '.'.")
+
+
+def task_of(run: Run) -> Any:
+    """Make the task of a run (`common.contract.task.Task`), with the run's settings.
+
+    Raises:
+        UserError: the settings are missing or damaged.
+    """
+    task_class = find_task(run.task)
+    return task_class(run.settings(task_class.settings_class))
 
 
 def list_runs(task: str | None = None) -> list[Run]:

@@ -10,7 +10,8 @@ import pandas as pd
 
 from common.console import announce
 from common.data.information import data_directory
-from common.data.packages import PinnedPackage, fetch_package
+from common.data.packages import fetch_package
+from common.data.pins import NOTO_SANS_CJK
 from common.errors import UserError
 from common.files import whole_file
 
@@ -35,14 +36,6 @@ CHINESE_FONTS = (
 )
 
 
-CHINESE_FONT = PinnedPackage(
-    name="cvttf-notosanscjk-regular",
-    version="1.0",
-    sha256="0a99bbb933cc4237895d3dbd95de65f7b508607872471f1f51d0eb91a5fe7766",
-    download_bytes=27_408_933,
-    licence="OFL-1.1 (the font)",
-    citation="Google and Adobe, Noto Sans CJK, https://github.com/notofonts/noto-cjk",
-)
 CHINESE_FONT_FILE = "cvttf_NotoSansCJK_Regular/NotoSansCJKtc-Regular.otf"
 
 
@@ -143,7 +136,7 @@ def _chinese_fonts() -> list[str]:
     if found:
         return found[:1]
     try:
-        path = fetch_package(CHINESE_FONT, data_directory()) / CHINESE_FONT_FILE
+        path = fetch_package(NOTO_SANS_CJK, data_directory()) / CHINESE_FONT_FILE
     except UserError as error:
         announce(f"Chinese characters are drawn as boxes. {error}")
         return []

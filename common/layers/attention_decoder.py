@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from common.layers.bahdanau_attention import BahdanauAttention
+from common.layers.engines.policy import Implementation, implementation_policy
 from common.layers.engines.time_loop import run_over_time
 from common.layers.luong_attention import LuongAttention
 from common.layers.stacked_rnn import CELLS
@@ -57,7 +58,7 @@ class AttentionDecoder(keras.layers.Layer):
         context_gate: bool = False,
         residual: bool = False,
         dropout: float = 0.0,
-        implementation: Literal["auto", "loop"] = "auto",
+        implementation: Implementation | None = None,
         **kwargs: Any,
     ) -> None:
         """Set up the decoder.
@@ -72,7 +73,7 @@ class AttentionDecoder(keras.layers.Layer):
             residual: whether each layer but the first adds its input to its output.
             dropout: share of the features of each recurrent layer's inputs that is dropped, the same ones at
                 every step of a sequence.
-            implementation: of RecurrentLayer; loop where XLA compiles the model.
+            implementation: of RecurrentLayer.
             kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
@@ -86,7 +87,7 @@ class AttentionDecoder(keras.layers.Layer):
         self.context_gate = context_gate
         self.residual = residual
         self.dropout = dropout
-        self.implementation = implementation
+        self.implementation = implementation or implementation_policy()
         self.supports_masking = True
         dtype = self.dtype_policy
         self.recurrent_layers = [

@@ -5,6 +5,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from common.layers.engines.policy import Implementation, implementation_policy
 from common.layers.sequence_pooling import SequencePooling
 from common.layers.stacked_rnn import StackedRNN
 from common.layers.windowed_dense import WindowedDense
@@ -41,7 +42,7 @@ class CharacterEncoder(keras.layers.Layer):
         window: int = 3,
         cell: Literal["elman", "lstm", "gru"] = "lstm",
         dropout: float = 0.0,
-        implementation: Literal["auto", "loop"] = "auto",
+        implementation: Implementation | None = None,
         **kwargs: Any,
     ) -> None:
         """Set up the encoder.
@@ -54,7 +55,7 @@ class CharacterEncoder(keras.layers.Layer):
             window: characters that a cnn sees at once.
             cell: of an rnn: elman (tanh), lstm or gru.
             dropout: share of the features of the character vectors dropped in training.
-            implementation: of RecurrentLayer; loop where XLA compiles the model.
+            implementation: of RecurrentLayer.
             kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
@@ -67,7 +68,7 @@ class CharacterEncoder(keras.layers.Layer):
         self.window = window
         self.cell = cell
         self.dropout = dropout
-        self.implementation = implementation
+        self.implementation = implementation or implementation_policy()
         self.supports_masking = True
         dtype = self.dtype_policy
         self.embedding = keras.layers.Embedding(vocabulary_size, dimension, dtype=dtype, name="embedding")

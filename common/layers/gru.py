@@ -1,16 +1,16 @@
 """Gated recurrent unit."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
 
-from common.layers.engines.compiled_layer import CompiledLayer
-from common.layers.recurrent_layer import States
+from common.layers.engines.policy import Engine
+from common.layers.recurrent_layer import RecurrentLayer, States
 
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
-class GRU(CompiledLayer):
+class GRU(RecurrentLayer):
     """Gated recurrent unit: a state that one gate keeps and another hides from the candidate.
 
     z, r = sigmoid(W x_t + U h_{t-1} + b), each with weights of its own
@@ -28,6 +28,7 @@ class GRU(CompiledLayer):
     """
 
     gates = 3
+    engines: ClassVar[frozenset[Engine]] = frozenset({"compiled"})
 
     def __init__(
         self,

@@ -1,16 +1,16 @@
 """Long short-term memory."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
 
-from common.layers.engines.compiled_layer import CompiledLayer
-from common.layers.recurrent_layer import States
+from common.layers.engines.policy import Engine
+from common.layers.recurrent_layer import RecurrentLayer, States
 
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
-class LSTM(CompiledLayer):
+class LSTM(RecurrentLayer):
     """Long short-term memory: a cell that gates let into, out of, and forget.
 
     i, f, o = sigmoid(W x_t + U h_{t-1} + b), g = tanh(W x_t + U h_{t-1} + b), each with weights of its own
@@ -30,6 +30,7 @@ class LSTM(CompiledLayer):
 
     gates = 4
     number_of_states = 2
+    engines: ClassVar[frozenset[Engine]] = frozenset({"compiled", "single"})
 
     def __init__(
         self,
@@ -82,25 +83,11 @@ class LSTM(CompiledLayer):
         usual = (keras.activations.tanh, keras.activations.sigmoid)
         return (self.activation, self.recurrent_activation) == usual
 
-    def _loop(
-        self, inputs: Any, mask: Any, states: States, training: bool, reverse: bool
-    ) -> tuple[Any, States]:
-        def several() -> tuple[Any, States]:
-            return super(LSTM, self)._loop(inputs, mask, states, training, reverse)
-
-        batch = inputs.shape[0]
-        if training or batch not in (None, 1) or not (self._is_usual() and self._is_plain()):
-            return several()
-
-        import tensorflow as tf
-
+    def _run_single(self, inputs: Any, mask: Any, states: States, reverse: bool) -> tuple[Any, States]:
         from common.layers.engines.single_sequence import lstm_single_sequence
 
-        def one() -> tuple[Any, States]:
-            weights = (self.kernel.value, self.recurrent_kernel.value, self._input_bias())
-            return lstm_single_sequence(inputs, mask, states, *weights, reverse)
-
-        return one() if batch == 1 else tf.cond(tf.equal(tf.shape(inputs)[0], 1), one, several)
+        weights = (self.kernel.value, self.recurrent_kernel.value, self._input_bias())
+        return lstm_single_sequence(inputs, mask, states, *weights, reverse)
 
     def _run_compiled(self, projected: Any, mask: Any, states: States, reverse: bool) -> tuple[Any, States]:
         from common.layers.engines.compiled import lstm_sequence

@@ -5,6 +5,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from common.layers.engines.policy import Implementation, implementation_policy
 from common.layers.stacked_rnn import StackedRNN
 
 
@@ -32,7 +33,7 @@ class PyramidalRNN(keras.layers.Layer):
         hidden_units: int,
         layers: int,
         dropout: float = 0.0,
-        implementation: Literal["auto", "loop"] = "auto",
+        implementation: Implementation | None = None,
         **kwargs: Any,
     ) -> None:
         """Set up the pyramid.
@@ -42,7 +43,7 @@ class PyramidalRNN(keras.layers.Layer):
             hidden_units: width of each direction of each layer.
             layers: number of layers, at least 1; each but the first halves the steps.
             dropout: share of the features dropped between one layer and the next.
-            implementation: of RecurrentLayer; loop where XLA compiles the model.
+            implementation: of RecurrentLayer.
             kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
@@ -50,7 +51,7 @@ class PyramidalRNN(keras.layers.Layer):
         self.hidden_units = hidden_units
         self.layers = layers
         self.dropout = dropout
-        self.implementation = implementation
+        self.implementation = implementation or implementation_policy()
         self.supports_masking = True
         self.recurrent_layers = [
             StackedRNN(cell, hidden_units, implementation=implementation, dtype=self.dtype_policy)

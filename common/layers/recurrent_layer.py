@@ -1,11 +1,12 @@
 """What every recurrent layer does: project the inputs, carry states through time, honour the mask."""
 
 import abc
-from typing import Any, Literal
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
 
+from common.layers.engines.policy import Engine, Implementation, implementation_policy
 from common.layers.engines.time_loop import run_over_time
 
 States = list[Any]
@@ -32,6 +33,8 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
     # Blocks of the width of the states that the input and the recurrent weights yield.
     gates = 1
     number_of_states = 1
+    # What can compute the layer as it usually is, beside the loop.
+    engines: ClassVar[frozenset[Engine]] = frozenset()
 
     def __init__(
         self,
@@ -47,7 +50,7 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
-        implementation: Literal["auto", "loop"] = "auto",
+        implementation: Implementation | None = None,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -68,7 +71,8 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
             return_state: whether the states after the last step are returned too.
             go_backwards: whether the sequence is read, and returned, from its end.
             implementation: auto trains an LSTM or GRU on a CPU in C where it can, and answers one sequence
-                alone with an LSTM in one operation; loop never does, as XLA needs it.
+                alone with an LSTM in one operation; loop never does, as XLA needs it; None: as
+                `implementation_policy` says.
             seed: of the dropout.
             kwargs: of keras.layers.Layer.
         """
@@ -85,7 +89,7 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
         self.return_sequences = return_sequences
         self.return_state = return_state
         self.go_backwards = go_backwards
-        self.implementation = implementation
+        self.implementation = implementation or implementation_policy()
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True
@@ -222,14 +226,57 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
         states = self.initial_state(batch) if initial_state is None else keras.tree.flatten(initial_state)
         states = [ops.cast(state, self.compute_dtype) for state in states]
         mask = None if mask is None else ops.cast(mask, "bool")
-        return self._loop(inputs, mask, states, training, reverse)
+        engine = self.engine(training, inputs.shape[0])
+        if engine == "compiled":
+            return self._run_compiled(self.project(inputs), mask, states, reverse)
+        if engine == "single":
+            return self._run_single(inputs, mask, states, reverse)
+        if engine == "single_or_loop":
+            import tensorflow as tf
+
+            return tf.cond(
+                tf.equal(tf.shape(inputs)[0], 1),
+                lambda: self._run_single(inputs, mask, states, reverse),
+                lambda: self._run_loop(inputs, mask, states, training, reverse),
+            )
+        return self._run_loop(inputs, mask, states, training, reverse)
+
+    def engine(self, training: bool, batch: int | None) -> Engine:
+        """Choose what computes a batch of sequences; all engines give the same numbers.
+
+        Answers and exports use `single` and `loop`, which are made of TensorFlow's operations. `compiled` is
+        for training on a CPU, where there is a compiler.
+
+        Args:
+            training: whether weights are learned from the outputs.
+            batch: number of sequences; None if it is not known yet.
+        """
+        if not self._is_plain():
+            return "loop"
+        if training:
+            return "compiled" if "compiled" in self.engines and _compiler_is_there() else "loop"
+        if "single" not in self.engines or batch not in (None, 1):
+            return "loop"
+        return "single" if batch == 1 else "single_or_loop"
 
     def _is_plain(self) -> bool:
         """Whether nothing is asked for that only the loop knows."""
         options = (self.recurrent_dropout, self.zoneout, self.layer_normalization)
         if self.implementation == "loop" or any(options) or self.compute_dtype != "float32":
             return False
-        return keras.backend.backend() == "tensorflow"
+        return keras.backend.backend() == "tensorflow" and self._is_usual()
+
+    def _is_usual(self) -> bool:
+        """Whether the layer computes what its other engines do: the usual activations, in the usual order."""
+        return False
+
+    def _run_compiled(self, projected: Any, mask: Any, states: States, reverse: bool) -> tuple[Any, States]:
+        """As `_run_loop`, in C, from projected inputs (batch, time, width)."""
+        raise NotImplementedError
+
+    def _run_single(self, inputs: Any, mask: Any, states: States, reverse: bool) -> tuple[Any, States]:
+        """As `_run_loop`, of one sequence (1, time, features), in one operation."""
+        raise NotImplementedError
 
     def _dropped_out(self, inputs: Any) -> Any:
         """Inputs (batch, time, features) without what is dropped from all steps of a sequence."""
@@ -242,9 +289,10 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
         """Zeros with probability rate, else 1 / (1 - rate)."""
         return keras.random.dropout(ops.ones(shape, dtype=self.compute_dtype), rate, seed=self.seed_generator)
 
-    def _loop(
+    def _run_loop(
         self, inputs: Any, mask: Any, states: States, training: bool, reverse: bool
     ) -> tuple[Any, States]:
+        """Loop over the steps of inputs (batch, time, features)."""
         batch, time = ops.shape(inputs)[0], ops.shape(inputs)[1]
         # Time and batch are exchanged before the product, which is wider than the inputs.
         steps = {"projected": self.project(ops.swapaxes(inputs, 0, 1))}
@@ -311,3 +359,10 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
             "implementation": self.implementation,
             "seed": self.seed,
         }
+
+
+def _compiler_is_there() -> bool:
+    # Imported here: it needs TensorFlow, which another backend does without.
+    from common.layers.engines import compiled
+
+    return compiled.operations() is not None

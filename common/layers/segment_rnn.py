@@ -5,6 +5,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from common.layers.engines.policy import Implementation, implementation_policy
 from common.layers.gru import GRU
 from common.layers.lstm import LSTM
 
@@ -42,7 +43,7 @@ class SegmentRNN(keras.layers.Layer):
         cell: Literal["gru", "lstm"] = "gru",
         channel_embedding: bool = True,
         dropout: float = 0.0,
-        implementation: Literal["auto", "loop"] = "auto",
+        implementation: Implementation | None = None,
         **kwargs: Any,
     ) -> None:
         """Set up the layer.
@@ -55,7 +56,7 @@ class SegmentRNN(keras.layers.Layer):
             cell: gru or lstm.
             channel_embedding: whether half of the place's vector is the channel's.
             dropout: share of the decoded state that is dropped.
-            implementation: of RecurrentLayer; loop where XLA compiles the model.
+            implementation: of RecurrentLayer.
             kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
@@ -68,7 +69,7 @@ class SegmentRNN(keras.layers.Layer):
         self.cell = cell
         self.channel_embedding = channel_embedding
         self.dropout = dropout
-        self.implementation = implementation
+        self.implementation = implementation or implementation_policy()
         dtype = self.dtype_policy
         self.value_embedding = keras.layers.Dense(
             units, activation="relu", dtype=dtype, name="value_embedding"

@@ -6,6 +6,7 @@ import keras
 
 from common.layers.bidirectional import Bidirectional
 from common.layers.elman_rnn import ElmanRNN
+from common.layers.engines.policy import Implementation, implementation_policy
 from common.layers.gru import GRU
 from common.layers.lstm import LSTM
 
@@ -50,7 +51,7 @@ class StackedRNN(keras.layers.Layer):
         dropout: float = 0.0,
         variational: bool = False,
         return_sequences: bool = True,
-        implementation: Literal["auto", "loop"] = "auto",
+        implementation: Implementation | None = None,
         **kwargs: Any,
     ) -> None:
         """Set up the stack.
@@ -66,7 +67,7 @@ class StackedRNN(keras.layers.Layer):
             dropout: share of the features dropped between one layer and the next.
             variational: whether that drops the same features at every step.
             return_sequences: whether every step is returned or the last alone.
-            implementation: of RecurrentLayer; loop where XLA compiles the model.
+            implementation: of RecurrentLayer.
             kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
@@ -80,7 +81,7 @@ class StackedRNN(keras.layers.Layer):
         self.dropout = dropout
         self.variational = variational
         self.return_sequences = return_sequences
-        self.implementation = implementation
+        self.implementation = implementation or implementation_policy()
         self.supports_masking = True
         self.recurrent_layers = [
             self._recurrent_layer(return_sequences or number < layers - 1) for number in range(layers)

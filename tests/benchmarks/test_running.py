@@ -175,7 +175,7 @@ def stages(benchmarks, monkeypatch):
 
 
 def test_a_second_stage_goes_on_from_the_run_of_its_seed(stages):
-    run_recipes(find_task("captioning"), None, "second")
+    run_recipes("captioning", None, "second")
     first_of_1, second_of_1, first_of_2, second_of_2 = stages
     assert [name.rsplit("-", 2)[0] for name, _ in stages] == [
         "benchmark-first-seed1",
@@ -186,12 +186,12 @@ def test_a_second_stage_goes_on_from_the_run_of_its_seed(stages):
     assert first_of_1[1]["--set"] == "seed=1"
     assert second_of_1[1]["--set"] == f"model.objective=cider model.start_from={first_of_1[0]} seed=1"
     assert second_of_2[1]["--set"] == f"model.objective=cider model.start_from={first_of_2[0]} seed=2"
-    run_recipes(find_task("captioning"), None, "second")
+    run_recipes("captioning", None, "second")
     assert len(stages) == 4
 
 
 def test_the_time_of_a_second_stage_is_that_of_both(stages):
-    run_recipes(find_task("captioning"), None, "second")
+    run_recipes("captioning", None, "second")
     record = read_records("captioning")[0]
     assert record["recipe"] == "second"
     assert record["train_seconds_values"] == [20.0, 40.0]
@@ -201,7 +201,7 @@ def test_the_time_of_a_second_stage_is_that_of_both(stages):
 def test_a_second_stage_names_a_recipe_above_it(stages, benchmarks):
     (benchmarks / "recipes" / "captioning.yaml").write_text(yaml.safe_dump([SECOND, FIRST]))
     with pytest.raises(UserError, match="second starts from 'first', which is no recipe above it"):
-        run_recipes(find_task("captioning"), None, "second")
+        run_recipes("captioning", None, "second")
     assert stages == []
 
 
@@ -209,7 +209,7 @@ def test_a_second_stage_is_of_the_same_data(stages, benchmarks):
     other = {**SECOND, "dataset": "flickr8k"}
     (benchmarks / "recipes" / "captioning.yaml").write_text(yaml.safe_dump([FIRST, other]))
     with pytest.raises(UserError, match="second is of flickr8k, but starts from first, which is of emoji"):
-        run_recipes(find_task("captioning"), None, "second")
+        run_recipes("captioning", None, "second")
     assert stages == []
 
 

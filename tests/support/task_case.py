@@ -7,10 +7,10 @@ import pandas as pd
 from typer.testing import CliRunner
 
 from common.answering.export import export_run
-from common.answering.loading import run_predictor, saved_model_predictor
+from common.answering.loading import load_export, load_run
 from common.cli.app import app
 from common.contract.find import find_task
-from common.kinds.lines import LineTask
+from common.kinds.lines import LinePredictor
 from common.runs.run import find_run
 
 
@@ -33,19 +33,19 @@ def run_task_test(name, run, examples):
         examples: a few raw examples.
     """
     task, trained = find_task(name), find_run(run, name)
-    predictor = run_predictor(task, trained)
+    predictor = load_run(trained)
     together = predictor.answer(examples)
     for example, answer in zip(examples, together, strict=True):
         assert_close(predictor.answer([example])[0], answer)
     for (example, answer), expected in zip(predictor.answer_all(examples), together, strict=True):
         assert_close(answer, expected)
         assert any(example is given for given in examples)
-    if isinstance(task, LineTask):
-        assert list(task.columns(together[0])) == task.column_names(predictor.labels)
-        assert "\n" not in task.line(together[0])
+    if isinstance(predictor, LinePredictor):
+        assert list(predictor.columns(together[0])) == predictor.column_names()
+        assert "\n" not in predictor.line(together[0])
 
-    exported = export_run(task, trained)
-    served = saved_model_predictor(find_task, exported)
+    exported = export_run(trained)
+    served = load_export(exported)
     for answer, expected in zip(served.answer(examples), together, strict=True):
         assert_same(answer, expected)
     folder = trained.folder / "evaluations" / "export"

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from common.answering import model_card
 from common.answering.export import export_run
-from common.answering.loading import run_predictor, saved_model_predictor
+from common.answering.loading import load_export, load_run
 from common.cli.app import app
 from common.contract.find import find_task
 from common.runs.run import find_run
@@ -43,7 +43,7 @@ def exported(trained):
             ("TFDS_DATA_DIR", "data"),
         ):
             patch.setenv(variable, str(trained / folder))
-        return export_run(TASK, find_run("small"))
+        return export_run(find_run("small"))
 
 
 def test_versions_count_up_and_nothing_else_is_left(exported, trained_workspace):
@@ -67,8 +67,8 @@ def test_signature_is_what_a_person_would_name(exported):
 
 
 def test_export_and_run_give_the_same_answers_to_any_text(exported, trained_workspace):
-    served = saved_model_predictor(lambda _: TASK, exported)
-    run = run_predictor(TASK, find_run("small"))
+    served = load_export(exported)
+    run = load_run(find_run("small"))
     examples = [{"text": text} for text in TEXTS]
     assert served.answer(examples) == run.answer(examples)
 
@@ -145,7 +145,7 @@ def test_failed_export_leaves_nothing(trained_workspace, monkeypatch, tmp_path):
 
     monkeypatch.setattr("common.answering.export.write_saved_model", broken_disk)
     with pytest.raises(OSError, match="broken disk"):
-        export_run(TASK, find_run("small"), tmp_path)
+        export_run(find_run("small"), tmp_path)
     assert list((tmp_path / "sentiment").iterdir()) == []
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from common.answering.tables import predict_lines
 from common.cli.app import app
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -70,11 +69,10 @@ def test_a_text_that_is_not_utf8_is_one_line(trained_workspace):
 
 
 def test_a_person_who_types_is_answered_line_by_line(trained_workspace):
-    from common.answering.loading import run_predictor
-    from common.contract.find import find_task
+    from common.answering.loading import load_run
     from common.runs.run import newest_run
 
-    predictor = run_predictor(find_task("sentiment"), newest_run("sentiment"))
+    predictor = load_run(newest_run("sentiment"))
     output = io.StringIO()
 
     def lines():
@@ -82,14 +80,14 @@ def test_a_person_who_types_is_answered_line_by_line(trained_workspace):
         assert output.getvalue().count("\n") == 1
         yield "a dull film\n"
 
-    predict_lines(predictor, lines(), "text", output, window=1)
+    predictor.answer_lines(lines(), "text", output, one_by_one=True)
     assert output.getvalue().count("\n") == 2
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--text", "x", "--input", "t.csv"], "TEXT and INPUT are both given"),
+        (["--text", "x", "--input", "t.csv"], "Give either TEXT or INPUT"),
         (["--input", "t.csv", "--output", "o.csv", "--format", "json"], "FORMAT is for texts"),
         (["--input", __file__, "--output", "o.csv", "--column", "text"], "write NAME=COLUMN"),
     ],

@@ -6,20 +6,21 @@ import subprocess
 import sys
 import textwrap
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 import tensorflow_datasets as tfds
 
-from common.data import packages, source
-from common.data.builder import SequenceBuilder
+from common import console
+from common.data import packages
+from common.data.builder import builder_of
+from common.data.data_set import DataSet
 from common.data.information import SourceInformation, data_directory, manual_directory
 from common.data.packages import PinnedPackage, fetch_package
-from common.data.source import open_source
+from common.data.source import Source, open_source
 from common.data.staging import RawExample
 from common.errors import UserError
+from common.files import file_digest
 
 INFORMATION = SourceInformation(
     name="numbers",
@@ -31,25 +32,25 @@ INFORMATION = SourceInformation(
 )
 
 
-class Numbers(SequenceBuilder):
+class Numbers(DataSet):
     information = INFORMATION
-    features: Mapping[str, Any] = {"text": tfds.features.Text()}
+    features = {"text": "text"}  # noqa: RUF012
     reads = 0
 
-    def raw_examples(self, download_manager):
+    def raw_examples(self):
         type(self).reads += 1
         for number in range(100):
             yield RawExample({"text": f"number {number}"}, f"number {number}", f"numbers:{number}")
 
 
 class Failing(Numbers):
-    def raw_examples(self, download_manager):
-        yield from super().raw_examples(download_manager)
+    def raw_examples(self):
+        yield from super().raw_examples()
         raise UserError("numbers:100: this is no number: correct it.")
 
 
 class Placed(Numbers):
-    def raw_examples(self, download_manager):
+    def raw_examples(self):
         for number, line in enumerate(self.manual_file("numbers/all.txt").read_text().splitlines()):
             yield RawExample({"text": line}, line, f"all.txt:{number}")
 
@@ -58,7 +59,7 @@ class Placed(Numbers):
 def folders(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("TFDS_MANUAL_DIR", str(tmp_path / "manual"))
-    source.announce.cache_clear()
+    console.announce.cache_clear()
     return tmp_path
 
 
@@ -112,8 +113,8 @@ def test_an_error_while_reading_leaves_nothing_behind(folders):
 
 
 class Long(Numbers):
-    def raw_examples(self, download_manager):
-        for example in super().raw_examples(download_manager):
+    def raw_examples(self):
+        for example in super().raw_examples():
             yield RawExample({"text": example.duplicate_key * 100}, example.duplicate_key, example.origin)
 
 
@@ -160,12 +161,13 @@ def test_the_content_of_manual_files_is_in_the_fingerprint(folders, monkeypatch)
 
 
 def test_a_copy_that_another_process_prepared_is_used():
-    ours = Numbers()
+    numbers = Numbers()
+    ours = builder_of(numbers)
     theirs = open_source(Numbers())
     before = Numbers.reads
     ours.download_and_prepare()
     assert Numbers.reads == before
-    assert texts_of(source.Source(ours), "train") == texts_of(theirs, "train")
+    assert texts_of(Source(numbers, ours), "train") == texts_of(theirs, "train")
 
 
 def test_data_that_another_process_is_preparing_is_waited_for(folders):
@@ -224,7 +226,7 @@ def test_directories(monkeypatch):
 
 def test_information_and_tables_do_not_need_tensorflow():
     code = (
-        "import sys, common.data.tables, common.data.source, common.data.packages, common.data.staging;"
+        "import sys, common.data.tables, common.data.data_set, common.data.labelled, common.data.catalogue;"
         "assert not {'tensorflow', 'tensorflow_datasets'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
@@ -309,7 +311,7 @@ def test_a_full_disk_while_a_package_is_fetched_is_one_line(folders):
         """
     )
     result = subprocess.run(
-        [sys.executable, "-c", script, folders, source.file_digest(wheel)],
+        [sys.executable, "-c", script, folders, file_digest(wheel)],
         env={**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folders), "PIP_NO_CACHE_DIR": "1"},
         cwd=Path(__file__).parents[3],
         capture_output=True,

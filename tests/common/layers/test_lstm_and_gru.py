@@ -38,7 +38,7 @@ def test_c_code_is_compiled_here():
 @pytest.mark.parametrize("units", [1, 21])
 def test_same_numbers_as_keras(kind, training, go_backwards, masked, units):
     ours, theirs = pair(kind, units, go_backwards=go_backwards)
-    assert ours._is_compiled()
+    assert ours.engine(training=True, batch=None) == "compiled"
     inputs, mask = sequences(units)
     mask = mask if masked else None
     seen = tf.ones(inputs.shape[:2], "bool") if mask is None else mask
@@ -176,7 +176,7 @@ def test_without_a_compiler_the_loop_trains(monkeypatch, tmp_path, caplog):
         assert np.all(np.isfinite(layer(inputs, training=True)))
         assert "no-compiler" in caplog.text
         assert len(caplog.text.strip().splitlines()) == 1
-        assert not layer._is_compiled()
+        assert layer.engine(training=True, batch=None) == "loop"
     finally:
         compiled.operations.cache_clear()
 

@@ -1,4 +1,4 @@
-"""What benchmarks/ holds: recipes to train, published references to compare with, recorded results."""
+"""What benchmarks/ holds: recipes to train, and recorded results."""
 
 from pathlib import Path
 from typing import Any
@@ -36,21 +36,6 @@ class Recipe(Entry):
     def data(self) -> str:
         """Name of the data that the results are of."""
         return f"{self.dataset} {self.part}".strip()
-
-
-class Reference(Entry):
-    """A number that somebody else has published."""
-
-    dataset: str = Field(description="name of the data set here, with its part if it has several")
-    metric: str = Field(description="name of the metric here")
-    value: float = Field(description="on this project's scale: a share, not per cent")
-    model: str = Field(description="as the paper calls it")
-    paper: str = Field(description="authors, title, venue and year")
-    where: str = Field(description="where in the paper the number stands, and how it is written there")
-    data: str = Field(description="split, and what else it was trained on")
-    outside_data: bool = Field(description="whether it learned from more than the labelled training split")
-    checked: bool = Field(description="whether the number was looked up outside this project's notes")
-    checked_at: str | None = Field(None, description="where it was looked up")
 
 
 def recipe_tasks() -> list[str]:
@@ -104,19 +89,6 @@ def choose_recipes(task: str, dataset: str | None, name: str | None) -> list[Rec
     return recipes
 
 
-def read_references(task: str) -> list[Reference]:
-    """Read the published numbers of a task from benchmarks/references.yaml; none if it names none.
-
-    Raises:
-        UserError: if the file is missing or wrong.
-    """
-    path = BENCHMARKS_FOLDER / "references.yaml"
-    by_task = read_yaml(path)
-    if not isinstance(by_task, dict):
-        raise UserError(f"{path} should be a mapping from task to a list of references.")
-    return check_entries(list[Reference], by_task.get(task, []), path)
-
-
 def records_file(task: str) -> Path:
     """Where the results of a task are recorded."""
     return BENCHMARKS_FOLDER / "results" / f"{task}.json"
@@ -133,7 +105,7 @@ def read_records(task: str) -> list[dict[str, Any]]:
 
 
 def read_serving_speeds() -> list[dict[str, Any]]:
-    """Read what `python -m benchmarks.serving_speed` recorded; none if nothing was measured yet.
+    """Read what `python -m benchmarks.speed.serving` recorded; none if nothing was measured yet.
 
     Raises:
         UserError: if the file is damaged.

@@ -1,12 +1,11 @@
-"""What benchmarks/ holds: recipes to train, published references to compare with, recorded results."""
+"""What benchmarks/ holds: recipes to train, and recorded results."""
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import pydantic
-import yaml
 from pydantic import Field
 
+from benchmarks.entries import Entry, check_entries, read_yaml
 from common.errors import UserError, unknown_name
 from common.files import PROJECT_FOLDER, read_json
 
@@ -15,12 +14,6 @@ SPEED_FILE = BENCHMARKS_FOLDER / "results" / "speed.json"
 GRADIENT_FLOW_FOLDER = BENCHMARKS_FOLDER / "results" / "gradient_flow"
 SERVING_SPEED_FILE = BENCHMARKS_FOLDER / "results" / "serving_speed.json"
 SPEED_TRIED_FILE = BENCHMARKS_FOLDER / "speed_tried.yaml"
-
-
-class Entry(pydantic.BaseModel):
-    """Base of the entries of the files: unknown keys are refused."""
-
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
 
 class Recipe(Entry):
@@ -45,24 +38,6 @@ class Recipe(Entry):
         return f"{self.dataset} {self.part}".strip()
 
 
-class Reference(Entry):
-    """A number that somebody else has published."""
-
-    dataset: str = Field(description="name of the data set here, with its part if it has several")
-    metric: str = Field(description="name of the metric here")
-    value: float = Field(description="on this project's scale: a share, not per cent")
-    model: str = Field(description="as the paper calls it")
-    paper: str = Field(description="authors, title, venue and year")
-    where: str = Field(description="where in the paper the number stands, and how it is written there")
-    data: str = Field(description="split, and what else it was trained on")
-    outside_data: bool = Field(description="whether it learned from more than the labelled training split")
-    checked: bool = Field(description="whether the number was looked up outside this project's notes")
-    checked_at: str | None = Field(None, description="where it was looked up")
-
-
-EntryType = TypeVar("EntryType", bound=Entry)
-
-
 def recipe_tasks() -> list[str]:
     """List the tasks that have recipes."""
     return sorted(path.stem for path in (BENCHMARKS_FOLDER / "recipes").glob("*.yaml"))
@@ -75,7 +50,7 @@ def read_recipes(task: str) -> list[Recipe]:
         UserError: if it is missing or wrong, two recipes have one name, or one starts from none above it.
     """
     path = BENCHMARKS_FOLDER / "recipes" / f"{task}.yaml"
-    recipes = _check_entries(Recipe, _read_yaml(path), path)
+    recipes = check_entries(list[Recipe], read_yaml(path), path)
     names = [recipe.name for recipe in recipes]
     for number, recipe in enumerate(recipes):
         if names.count(recipe.name) > 1:
@@ -114,19 +89,6 @@ def choose_recipes(task: str, dataset: str | None, name: str | None) -> list[Rec
     return recipes
 
 
-def read_references(task: str) -> list[Reference]:
-    """Read the published numbers of a task from benchmarks/references.yaml; none if it names none.
-
-    Raises:
-        UserError: if the file is missing or wrong.
-    """
-    path = BENCHMARKS_FOLDER / "references.yaml"
-    by_task = _read_yaml(path)
-    if not isinstance(by_task, dict):
-        raise UserError(f"{path} should be a mapping from task to a list of references.")
-    return _check_entries(Reference, by_task.get(task, []), path)
-
-
 def records_file(task: str) -> Path:
     """Where the results of a task are recorded."""
     return BENCHMARKS_FOLDER / "results" / f"{task}.json"
@@ -143,27 +105,9 @@ def read_records(task: str) -> list[dict[str, Any]]:
 
 
 def read_serving_speeds() -> list[dict[str, Any]]:
-    """Read what `python -m benchmarks.serving_speed` recorded; none if nothing was measured yet.
+    """Read what `python -m benchmarks.speed.serving` recorded; none if nothing was measured yet.
 
     Raises:
         UserError: if the file is damaged.
     """
     return read_json(SERVING_SPEED_FILE) if SERVING_SPEED_FILE.is_file() else []
-
-
-def _check_entries(entry_class: type[EntryType], values: Any, path: Path) -> list[EntryType]:
-    try:
-        return pydantic.TypeAdapter(list[entry_class]).validate_python(values)
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise UserError(f"{path}: {where} is wrong: {first['msg']}.") from None
-
-
-def _read_yaml(path: Path) -> Any:
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; write it first, as CONTRIBUTING.md says.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not readable YAML: {' '.join(str(error).split())}") from None

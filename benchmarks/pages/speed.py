@@ -1,41 +1,53 @@
-"""The part of the results page that says how fast the layers are."""
+"""The parts of the results page that say how fast the layers and the exported models are."""
 
 from typing import Any
 
-_HEADING = """\
+from benchmarks.pages.markdown import details, table
+
+_LAYERS = """\
 ## Speed
 
-Measured by `make speed` on {date}: {processor}, {cores} cores, {versions}, at commit {commit}. All take
-turns; times are medians in milliseconds of {repeats} turns or more.
+How many times as fast as Keras's and PyTorch's a recurrent layer of this project is, over all sizes that were
+timed: above 1 ours is faster. Training is a step forward and backward, answering a step forward as a server
+runs it; less than {same:.0%} is no difference.
 
-*train* is forward and backward, *answer* forward as a server runs it. *products* are the matrix products
-alone, the limit. Sizes are (batch, time steps, features, units); masked sequences have from one step to all
-of them, which PyTorch gets packed.
+{conclusions}
+Measured by `make speed` on {date} ({processor}, {cores} cores; {versions}; commit {commit}): medians of
+{repeats} turns or more, taken by all in turn.
+"""
+
+_TIMES = """\
+Milliseconds. Sizes are (batch, time steps, features, units); masked sequences have from one step to all of
+them, which PyTorch gets packed; *products* are the matrix products of the training step alone, the limit.
+
 """
 
 _EPOCH = """\
-One epoch over the IMDB training reviews, at most 400 words each, with the same model and about as many
-updates (benchmarks/review_epoch.py); words are counted without padding, the accuracy is that on the
-validation reviews after the epoch.
+One epoch over the IMDB training reviews takes {conclusion}. Each review has at most 400 words, the model is
+the same, and so is, nearly, the number of updates; words are counted without padding.
 """
 
 _LATENCY = """\
-From one text to its label and probabilities in milliseconds: ours from the SavedModel, which splits the text
-in its graph; PyTorch splits it in Python.
+From one text to its label and probabilities ours, which splits the text in the graph of its SavedModel, is
+{conclusion}.
 """
 
-_TRIED = """\
-What was tried to make training steps faster, by the same measure:
-"""
+_TRIED = "What was tried to make training steps faster, by the same measure"
 
 _SERVING = """\
 ## Answers a second
 
-From the SavedModel, raw examples in, in batches of 32 test examples as they come; *as set* is the way that
-the run is scored by.
+How many examples a SavedModel answers in a second, from raw text or pictures in batches of 32 test examples;
+*as set* is the way by which the run is scored. {conclusion}
+
+{table}
+Measured by `python -m benchmarks.speed.serving TASK RUN` on {conditions}.
 """
 
-_WHO = ("ours", "keras", "pytorch", "products")
+_NAMES = {"ours": "ours", "keras": "Keras", "pytorch": "PyTorch", "products": "products"}
+# Ratios that differ from 1 by less say nothing.
+_SAME = 0.05
+_PASSES = {"train": "Training", "answer": "Answering"}
 
 
 def speed_section(measured: dict[str, Any], tried: list[dict[str, str]]) -> str:
@@ -46,7 +58,9 @@ def speed_section(measured: dict[str, Any], tried: list[dict[str, str]]) -> str:
         tried: rows of `what` and `gave`.
     """
     versions = ("tensorflow", "keras", "torch")
-    heading = _HEADING.format(
+    heading = _LAYERS.format(
+        same=_SAME,
+        conclusions="".join(f"- {line}\n" for line in _layer_conclusions(measured["layers"])),
         repeats=min(record["repeats"] for record in measured["layers"]),
         date=measured["date"],
         processor=measured["machine"]["processor"],
@@ -56,10 +70,12 @@ def speed_section(measured: dict[str, Any], tried: list[dict[str, str]]) -> str:
         ),
         commit=(measured["commit"] or "unknown")[:12],
     )
-    parts = [heading, _layers_table(measured["layers"]), _EPOCH, _epoch_table(measured["epoch"])]
-    parts += [_LATENCY, _latency_table(measured["latency"])]
+    parts = [heading, details("All sizes", _TIMES + _layers_table(measured["layers"]))]
+    epoch, latency = measured["epoch"], measured["latency"]
+    parts.append(_EPOCH.format(conclusion=_epoch_conclusion(epoch)))
+    parts.append(_LATENCY.format(conclusion=_latency_conclusion(latency)))
     if tried:
-        parts += [_TRIED, _table(["what", "gave"], [[row["what"], row["gave"]] for row in tried])]
+        parts.append(details(_TRIED, table(["what", "gave"], [[row["what"], row["gave"]] for row in tried])))
     return "\n".join(parts)
 
 
@@ -67,53 +83,100 @@ def serving_section(measured: list[dict[str, Any]]) -> str:
     """Write benchmarks/results/serving_speed.json as Markdown: a row for each way of each run."""
     rows = []
     for record in measured:
-        machine = record["machine"]
-        conditions = f"{record['date']}, {machine['processor']}, {machine['cores']} cores"
-        command = f"`python -m benchmarks.serving_speed {record['task']} {record['run']}`"
-        for way, rate in record["examples_a_second"].items():
+        rates = record["examples_a_second"]
+        for way, rate in rates.items():
             shown = f"{rate:,.0f}" if rate >= 100 else f"{rate:,.1f}"
-            rows.append([record["task"], record["dataset"], way, shown, conditions, command])
-    columns = ["task", "data", "way", "examples a second", "measured", "command"]
-    return "\n".join([_SERVING, _table(columns, rows)])
+            times = f"{rate / rates['as set']:.1f}"
+            rows.append([record["task"], record["dataset"], way, shown, times, f"`{record['run']}`"])
+    conditions = (
+        f"{record['date']} ({record['machine']['processor']}, {record['machine']['cores']} cores)"
+        for record in measured
+    )
+    return _SERVING.format(
+        conclusion=_serving_conclusion(measured),
+        table=table(["task", "data", "way", "examples a second", "times as set", "run"], rows),
+        conditions=" and ".join(dict.fromkeys(conditions)),
+    )
+
+
+def _layer_conclusions(records: list[dict[str, Any]]) -> list[str]:
+    """One line for each pass, with and without a mask: what the ratios say, and their range."""
+    lines = []
+    by_layer = _by_layer(records)
+    for masked, sequences in ((True, "sequences of different lengths"), (False, "sequences of one length")):
+        for name, title in _PASSES.items():
+            times = [found[name] for key, found in by_layer.items() if key[2] is masked and name in found]
+            said = [_compared(times, other) for other in ("keras", "pytorch")]
+            if any(said):
+                lines.append(f"{title} on {sequences}: {', '.join(filter(None, said))}.")
+    return lines
+
+
+def _compared(times: list[dict[str, float]], other: str) -> str:
+    """Say whether ours is faster, and the range of the ratios; nothing if the other was not timed."""
+    ratios = [found[other] / found["ours"] for found in times if other in found]
+    if not ratios:
+        return ""
+    low, high = f"{min(ratios):.2f}", f"{max(ratios):.2f}"
+    return f"{_verdict(ratios)} {_NAMES[other]} ({low if low == high else f'{low} to {high}'})"
+
+
+def _verdict(ratios: list[float]) -> str:
+    if min(ratios) > 1 + _SAME:
+        return "faster than"
+    if min(ratios) > 1 - _SAME:
+        return "as fast as, or faster than," if max(ratios) > 1 + _SAME else "as fast as"
+    return "slower at some sizes, faster at others than" if max(ratios) > 1 + _SAME else "no faster than"
+
+
+def _epoch_conclusion(records: list[dict[str, Any]]) -> str:
+    ours = next(record["seconds"] for record in records if record["who"] == "ours")
+    return ", ".join(
+        f"{_NAMES[record['who']]} {record['seconds']:.0f} s"
+        + ("" if record["who"] == "ours" else f", {record['seconds'] / ours:.1f} times as long")
+        + f" ({record['words_per_second']:,} words a second, validation accuracy "
+        + f"{record['validation_accuracy']:.4f})"
+        for record in records
+    )
+
+
+def _latency_conclusion(records: list[dict[str, Any]]) -> str:
+    times: dict[str, dict[str, float]] = {}
+    for record in records:
+        times.setdefault(record["what"], {})[record["who"]] = record["median_ms"]
+    shown = "; ".join(
+        f"{what}: {', '.join(f'{_NAMES[who]} {median:.2f} ms' for who, median in of_text.items())}"
+        for what, of_text in times.items()
+    )
+    return f"{_compared(list(times.values()), 'pytorch')}. {shown}"
+
+
+def _serving_conclusion(measured: list[dict[str, Any]]) -> str:
+    """What a faster way gains, where there is one."""
+    gains = []
+    for record in measured:
+        rates = record["examples_a_second"]
+        way = max(rates, key=lambda name: rates[name])
+        if way != "as set":
+            gains.append(f"{rates[way] / rates['as set']:.1f} times as many on {record['dataset']} ({way})")
+    return f"The fastest other way answers {' and '.join(gains)}." if gains else ""
+
+
+def _by_layer(records: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, dict[str, float]]]:
+    """Medians by layer, size and mask, then by pass, then by who."""
+    layers: dict[tuple[Any, ...], dict[str, dict[str, float]]] = {}
+    for record in records:
+        of_layer = layers.setdefault((record["what"], tuple(record["size"]), record["masked"]), {})
+        of_layer.setdefault(record["pass"], {})[record["who"]] = record["median_ms"]
+    return layers
 
 
 def _layers_table(records: list[dict[str, Any]]) -> str:
-    rows: dict[tuple[Any, ...], dict[str, float]] = {}
-    for record in records:
-        key = (record["what"], tuple(record["size"]), record["masked"], record["pass"])
-        rows.setdefault(key, {})[record["who"]] = record["median_ms"]
-    lines = []
-    for (what, size, masked, name), times in rows.items():
-        lines.append(
-            [what, ", ".join(map(str, size)), "yes" if masked else "no", name]
-            + [f"{times[who]:.1f}" if who in times else "" for who in _WHO]
-            + [f"{times[who] / times['ours']:.2f}" if who in times else "" for who in ("keras", "pytorch")]
-        )
-    columns = ["layer", "size", "masked", "pass", *_WHO, "keras / ours", "pytorch / ours"]
-    return _table(columns, lines)
-
-
-def _epoch_table(records: list[dict[str, Any]]) -> str:
-    rows = [
-        [
-            record["who"],
-            f"{record['seconds']:.0f}",
-            f"{record['words_per_second']:,}",
-            f"{record['validation_accuracy']:.4f}",
-        ]
-        for record in records
-    ]
-    return _table(["who", "seconds", "words a second", "accuracy"], rows)
-
-
-def _latency_table(records: list[dict[str, Any]]) -> str:
-    who = list(dict.fromkeys(record["who"] for record in records))
-    rows: dict[str, list[str]] = {}
-    for record in records:
-        rows.setdefault(record["what"], []).append(f"{record['median_ms']:.2f}")
-    return _table(["text", *who], [[what, *times] for what, times in rows.items()])
-
-
-def _table(columns: list[str], rows: list[list[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    shown = [("train", who) for who in _NAMES] + [("answer", who) for who in _NAMES if who != "products"]
+    rows = []
+    for (what, size, masked), times in _by_layer(records).items():
+        medians = [times.get(name, {}).get(who) for name, who in shown]
+        cells = ["" if median is None else f"{median:.1f}" for median in medians]
+        rows.append([what, ", ".join(map(str, size)), "yes" if masked else "no", *cells])
+    columns = ["layer", "size", "masked", *(f"{name}: {_NAMES[who]}" for name, who in shown)]
+    return table(columns, rows)

@@ -1,0 +1,151 @@
+"""The table of a data set: our recipes, then baselines, then published results, a row for each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.best_baseline import part_of
+from benchmarks.pages.layout import Metric
+from benchmarks.pages.markdown import duration, table
+from benchmarks.pages.sections import Section, of_all_seeds
+from benchmarks.recipe import Recipe
+from benchmarks.references import Reference
+
+NOT_MEASURED = "not yet measured"
+OUTSIDE_DATA, NOT_SEEN = "\\*", "†"
+
+
+@dataclass
+class Row:
+    """A model with its scores.
+
+    Attributes:
+        whose: ours, baseline or published.
+        model: its name.
+        scores: metric -> score and standard deviation.
+        notes: seeds, parameters, training time, and what it is or where it was published.
+        compared: whether its scores are of all test examples, so that it can be the best.
+    """
+
+    whose: str
+    model: str
+    scores: dict[str, tuple[float, float | None]]
+    notes: tuple[str, str, str, str] = ("", "", "", "")
+    compared: bool = True
+
+
+def model_table(section: Section) -> str:
+    """Write the table of a section whose rows are models."""
+    rows = [*_our_rows(section), *_baseline_rows(section), *_published_rows(section)]
+    columns = ["", "model", *(metric.title for metric in section.metrics.values())]
+    columns += ["seeds", "parameters", "training time", "what it is, or source"]
+    compared = [row for row in rows if row.compared]
+    best = {name: best_text(metric, _all_scores(compared, name)) for name, metric in section.metrics.items()}
+    cells = [
+        [row.whose, row.model]
+        + [
+            score_text(metric, row.scores.get(name), best[name] if row.compared else "")
+            for name, metric in section.metrics.items()
+        ]
+        + list(row.notes)
+        for row in rows
+    ]
+    return table(columns, cells)
+
+
+def best_text(metric: Metric, scores: list[float]) -> str:
+    """The best of some scores as it is shown; nothing if there is none to be better than."""
+    best_of = max if metric.mode == "max" else min
+    return metric.shown(best_of(scores)) if len(scores) > 1 else ""
+
+
+def score_text(metric: Metric, score: tuple[float, float | None] | None, best: str) -> str:
+    """Write a score, bold if it is the best as shown; nothing if there is none."""
+    if score is None:
+        return ""
+    text = metric.shown(*score)
+    return f"**{text}**" if metric.shown(score[0]) == best else text
+
+
+def marked(reference: Reference) -> str:
+    """Name of a published model, with the marks that the head of the page explains."""
+    marks = (OUTSIDE_DATA if reference.outside_data else "") + ("" if reference.seen_at else NOT_SEEN)
+    return f"{reference.model} {marks}".strip()
+
+
+def recipe_link(section: Section, recipe: str) -> str:
+    """Name of a recipe, as a link to its file."""
+    return f"[`{recipe}`](recipes/{section.task}.yaml)"
+
+
+def baseline_scores(section: Section, record: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Scores of the baselines that a recipe was measured with: recorded name -> metric -> score."""
+    scores: dict[str, dict[str, float]] = {}
+    for name in section.metrics:
+        of_metric = section.record(record["recipe"], name)
+        for baseline, value in (of_metric or {"baselines": {}})["baselines"].items():
+            scores.setdefault(baseline, {})[name] = value
+    return scores
+
+
+def _all_scores(rows: list[Row], metric: str) -> list[float]:
+    return [row.scores[metric][0] for row in rows if metric in row.scores]
+
+
+def _our_rows(section: Section) -> list[Row]:
+    rows = []
+    for recipe in section.recipes:
+        rows.append(_our_row(section, recipe, lambda metric: metric, recipe.description))
+        if recipe.ensemble and section.record(recipe.name, of_all_seeds(section.table.metrics[0])):
+            together = f"its {len(recipe.seeds)} seeds as one model"
+            rows.append(_our_row(section, recipe, of_all_seeds, together))
+    return rows
+
+
+def _our_row(section: Section, recipe: Recipe, recorded_as: Callable[[str], str], description: str) -> Row:
+    """A row of ours: the scores recorded by `recorded_as(metric)`."""
+    model = recipe_link(section, recipe.name)
+    records = {name: section.record(recipe.name, recorded_as(name)) for name in section.metrics}
+    measured = {name: record for name, record in records.items() if record}
+    if not measured:
+        return Row("ours", model, {}, (str(len(recipe.seeds)), "", "", f"{NOT_MEASURED}; {description}"))
+    first = next(iter(measured.values()))
+    return Row(
+        "ours",
+        model,
+        {name: (record["value"], record["spread"]) for name, record in measured.items()},
+        (str(len(first["seeds"])), f"{first['parameters']:,}", duration(first["train_seconds"]), description),
+    )
+
+
+def _baseline_rows(section: Section) -> list[Row]:
+    """One row for each baseline; recipes that gave it other data get rows of their own."""
+    recipes: dict[tuple[str, tuple[tuple[str, float], ...]], list[str]] = {}
+    for record in _measured(section):
+        for name, scores in baseline_scores(section, record).items():
+            recipes.setdefault((name, tuple(scores.items())), []).append(record["recipe"])
+    names = [name for name, _ in recipes]
+    rows = []
+    for (recorded, scores), of in recipes.items():
+        name, examples = part_of(recorded)
+        note = "" if examples is None else f"too slow for all test windows, scored on {examples}"
+        if names.count(recorded) > 1:
+            name += f", with {', '.join(f'`{recipe}`' for recipe in of)}"
+        by_metric = {metric: (value, None) for metric, value in scores}
+        rows.append(Row("baseline", name, by_metric, ("", "", "", note), compared=examples is None))
+    return sorted(rows, key=lambda row: not row.compared)
+
+
+def _published_rows(section: Section) -> list[Row]:
+    rows = []
+    for reference, paper in section.references:
+        for data in (name for name in section.data if name in reference.scores):
+            scores = {name: (value, None) for name, value in reference.scores[data].items()}
+            rows.append(Row("published", marked(reference), scores, ("", "", "", paper.link)))
+    return rows
+
+
+def _measured(section: Section) -> list[dict[str, Any]]:
+    """One record of each measured recipe, in the order of the recipes."""
+    found = [section.record(recipe.name, section.table.metrics[0]) for recipe in section.recipes]
+    return [record for record in found if record]

@@ -21,7 +21,7 @@ from common.files import locked, read_record, write_json
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 # What makes a result. Recording one changes presets; what they say stands in the settings of each run.
-_CODE = ("common", "tasks", "benchmarks/recipes", "requirements.txt")
+_CODE = ("common", "tasks", "benchmarks/recipes", "requirements.lock")
 _NOT_CODE = (":(exclude)tasks/*/presets/*",)
 _RECORDED_PACKAGES = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "pandas", "scikit-learn")
 

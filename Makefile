@@ -1,7 +1,10 @@
 # Thin: each target is one call of the command line, `python -m common.cli VERB --help`.
 # Variables of a target are listed behind its name by `make help`.
 
-PYTHON ?= python3
+# What has the right version: python3 first, then the newest.
+is_right_python := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+right_pythons = $(foreach name,python3 python3.13 python3.12 python3.11,$(shell $(name) -c '$(is_right_python)' 2>/dev/null && echo $(name)))
+PYTHON ?= $(or $(firstword $(right_pythons)),python3)
 VENV := .venv
 BIN := $(VENV)/bin
 CLI := $(BIN)/python -m common.cli
@@ -39,18 +42,22 @@ $(error make $(MAKECMDGOALS) takes no $(ignored), but $(or $(sort $(taken)),noth
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help train evaluate export predict benchmark results-page speed gradient-flow datasets runs config new-task test test-all lint format clean
+.PHONY: help train evaluate export predict benchmark results-page speed gradient-flow datasets runs config new-task test test-all lint format lock clean
 
 help: ## list the targets
 	@echo "make TARGET [VARIABLE=value ...]"; echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-# Made once, and again when the requirements change.
-$(VENV)/ready: requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
-		|| { echo "Error: Python 3.11 is needed; name one with PYTHON=/path/to/python3.11"; exit 2; }
+pip_install = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+# Made once, and again when the lock file changes. First pip itself: older ones know no --build-constraint,
+# by which what packages that come as source are built with is checked by its hash, too.
+$(VENV)/ready: requirements.lock
+	@$(PYTHON) -c '$(is_right_python)' \
+		|| { echo "Error: Python 3.11, 3.12 or 3.13 is needed; name one with PYTHON=/path/to/python3"; exit 2; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	sed -n '/^pip==/,/[^\\]$$/p' requirements.lock | $(pip_install) -r /dev/stdin
+	$(pip_install) --build-constraint requirements.lock -r requirements.lock
 	@touch $@
 
 train: $(VENV)/ready ## train a run and score it: TASK= [DATASET=] [PRESET=] [SET="a.b=c"] [DATA=file DATA_TEXT= DATA_LABEL= DATA_TIME= DATA_TARGET= DATA_VALIDATION= DATA_TEST=] [PAIR=en-de] [HORIZON=steps] [RUN=name]; a killed run goes on: RUN=name alone
@@ -105,6 +112,11 @@ lint: $(VENV)/ready ## check the code's style
 format: $(VENV)/ready ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The same by each of the three Pythons, but for one line of its header.
+lock: $(VENV)/ready ## write requirements.lock from requirements.txt
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/python -m piptools compile --quiet --generate-hashes --no-annotate --strip-extras \
+		--allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --output-file=requirements.lock requirements.txt
 
 clean: ## remove the environment and caches; runs and exports stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

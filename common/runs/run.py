@@ -14,18 +14,8 @@ from typing import Any
 from common.config import SettingsType, read_settings, save_settings
 from common.contract.find import find_task
 from common.errors import UserError, unknown_name
-<<<<<<< HEAD:common/runs/run.py
 from common.files import PROJECT_FOLDER, file_digest, locked, read_record, write_json
 from common.runs.environment import environment
-=======
-from common.files import locked, read_record, write_json
-
-PROJECT_FOLDER = Path(__file__).resolve().parent.parent
-# What makes a result. Recording one changes presets; what they say stands in the settings of each run.
-_CODE = ("common", "tasks", "benchmarks/recipes", "requirements.lock")
-_NOT_CODE = (":(exclude)tasks/*/presets/*",)
-_RECORDED_PACKAGES = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "pandas", "scikit-learn")
->>>>>>> 303c68987521d9314ea1b0db8f6eb91eedf0d9f2:common/runs.py
 
 
 def runs_folder() -> Path:

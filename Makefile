@@ -1,5 +1,5 @@
 # Thin: each target is one call of the command line, `python -m common.cli VERB --help`.
-# Variables of a target are listed behind its name by `make help`.
+# `make help` lists the targets.
 
 # What has the right version: python3 first, then the newest.
 is_right_python := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -13,7 +13,7 @@ define newline
 
 
 endef
-# Quotes a variable for the shell, so that texts may hold any sign; a line's end becomes a blank.
+# Quotes a variable for the shell, so that texts may hold any character; a line end becomes a space.
 quote = '$(subst ','\'',$(subst $(newline), ,$(1)))'
 # --option VALUE, if the variable is given.
 option = $(if $(value $(2)),--$(1) $(call quote,$(value $(2))))
@@ -26,19 +26,31 @@ changes = $(strip $(value SET)$(if $(value PAIR), data.pair=$(value PAIR))$(if $
 what = $(call option,task,TASK) $(if $(changes),--set $(call quote,$(changes)))
 which = $(call option,run,RUN) $(call option,model,MODEL)
 
-variables := PYTHON TASK DATASET PRESET SET DATA RUN MODEL TEXT INPUT OUTPUT FORMAT RECIPE NAME PAIR HORIZON PLOT
-given = $(foreach variable,$(.VARIABLES),$(if $(filter command,$(origin $(variable))),$(variable)))
-misspelt := $(filter-out $(variables) DATA_%,$(given))
-ifneq ($(misspelt),)
-$(error $(misspelt) is no variable. Valid: $(variables) DATA_...)
-endif
+# The variables that each target takes. What it does not take would be ignored without a word.
+train.takes := TASK DATASET PRESET SET DATA DATA_% PAIR HORIZON RUN
+evaluate.takes := TASK RUN MODEL DATA DATA_% SET OUTPUT
+export.takes := TASK RUN
+predict.takes := TASK RUN MODEL TEXT INPUT DATA_% SET OUTPUT PLOT FORMAT
+benchmark.takes := TASK DATASET RECIPE
+gradient-flow.takes := OUTPUT
+datasets.takes := TASK
+runs.takes := TASK
+config.takes := TASK PRESET DATASET SET PAIR HORIZON
+new-task.takes := NAME INPUT
 
-# What a target does not take, by its line of help, would be ignored without a word.
-makefile := $(firstword $(MAKEFILE_LIST))
-taken := $(foreach goal,$(MAKECMDGOALS),$(shell sed -n 's/^$(goal):.*[#][#] //p' $(makefile) | grep -oE '[A-Z_]+=' | tr -d =))
-ignored := $(filter-out PYTHON $(taken) $(if $(filter DATA_%,$(taken)),DATA_%),$(given))
+given = $(foreach variable,$(.VARIABLES),$(if $(filter command,$(origin $(variable))),$(variable)))
+variables := PYTHON $(sort $(foreach takes,$(filter %.takes,$(.VARIABLES)),$($(takes))))
+misspelt := $(filter-out $(variables),$(given))
+ifneq ($(misspelt),)
+$(error $(misspelt) is no variable. Valid: $(subst %,...,$(variables)))
+endif
+taken := $(foreach goal,$(MAKECMDGOALS),$($(goal).takes))
+# The files of the splits are no columns.
+ignored := $(filter-out PYTHON $(taken),$(given)) \
+	$(if $(filter train,$(MAKECMDGOALS)),,$(filter DATA_VALIDATION DATA_TEST,$(given)))
+ignored := $(strip $(ignored))
 ifneq ($(ignored),)
-$(error make $(MAKECMDGOALS) takes no $(ignored), but $(or $(sort $(taken)),nothing); see make help)
+$(error make $(MAKECMDGOALS) takes no $(ignored), but $(or $(subst %,...,$(sort $(taken))),nothing); see make help)
 endif
 
 .DEFAULT_GOAL := help
@@ -96,7 +108,7 @@ runs: $(VENV)/ready ## list the runs with their scores: [TASK=]
 config: $(VENV)/ready ## print every setting and its meaning: TASK= [PRESET=] [DATASET=] [SET=] [PAIR=en-de] [HORIZON=steps]
 	@$(CLI) config $(what) $(call option,preset,PRESET) $(call option,dataset,DATASET)
 
-new-task: $(VENV)/ready ## write the skeleton of a task: NAME=
+new-task: $(VENV)/ready ## write the skeleton of a task: NAME= [INPUT=text|characters|series|images]
 	@$(CLI) new-task $(if $(NAME),$(call quote,$(value NAME)))
 
 test: $(VENV)/ready ## run the tests, all but the slow ones
@@ -105,11 +117,12 @@ test: $(VENV)/ready ## run the tests, all but the slow ones
 test-all: $(VENV)/ready ## run every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "slow or not slow"
 
-lint: $(VENV)/ready ## check the code's style
+lint: $(VENV)/ready ## check the code's style, and that imports go one way
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 
-format: $(VENV)/ready ## put the code into shape
+format: $(VENV)/ready ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

@@ -1,1 +1,1 @@
-"""Name tagging: the names in a sentence, their kinds and places."""
+"""Name tagging: the names in a sentence."""

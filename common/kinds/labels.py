@@ -10,7 +10,7 @@ from common.contract.evaluation import Evaluation
 from common.contract.predictor import SettingsType
 from common.contract.task import PreprocessingType, Task
 from common.data.examples import Answer, Example
-from common.kinds.lines import LinePredictor
+from common.kinds.lines import RowPredictor
 from common.modelling.losses import SmoothedCrossEntropy
 from common.scores.metrics import class_table, classification_metrics, confusion_counts
 from common.scores.plots import confusion_matrix
@@ -46,7 +46,7 @@ class LabelTask(Task[SettingsType, PreprocessingType]):
         )
 
 
-class LabelPredictor(LinePredictor[SettingsType]):
+class LabelPredictor(RowPredictor[SettingsType]):
     """Asks for a label and the probability of each."""
 
     def answers(self, outputs: dict[str, np.ndarray]) -> list[Answer]:

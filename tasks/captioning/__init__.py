@@ -1,1 +1,1 @@
-"""Captioning: pictures to sentences."""
+"""Captioning: a sentence for a picture."""

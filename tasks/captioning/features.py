@@ -19,10 +19,15 @@ from tasks.captioning.preprocessing import CaptioningPreprocessing
 
 # Pictures that go through the encoder at once.
 PICTURES_AT_ONCE = 64
-# Features are kept in half precision: the noise is below that of the JPEG.
-KEPT_AS = np.float16
-# To be raised when the same encoder comes to give other features: those that were kept are then made again.
+# Features are stored in half precision: the noise is below that of the JPEG.
+STORED_AS = np.float16
+# To be raised when the same encoder comes to give other features: stored ones are then computed again.
 FEATURES_VERSION = 1
+
+
+def pictures_of(source: Source, split: str) -> tf.data.Dataset:
+    """The files () of a split's pictures, in its order."""
+    return source.dataset(split).map(lambda example: example["picture"])
 
 
 def pixels(preprocessing: CaptioningPreprocessing, pictures: tf.data.Dataset) -> tf.data.Dataset:
@@ -38,10 +43,9 @@ def pixels(preprocessing: CaptioningPreprocessing, pictures: tf.data.Dataset) ->
 
 def keep_pixels(source: Source, preprocessing: CaptioningPreprocessing, split: str, path: Path) -> np.ndarray:
     """Write the pixels of a split to a file and open it: (pictures, size, size, 3) uint8."""
-    pictures = source.dataset(split).map(lambda example: example["picture"])
-    batches = pixels(preprocessing, pictures).as_numpy_iterator()
+    batches = pixels(preprocessing, pictures_of(source, split)).as_numpy_iterator()
     size = preprocessing.picture.settings.size
-    return _kept(path, batches, (source.counts[split], size, size, 3), np.dtype(np.uint8))
+    return _stored(path, batches, (source.counts[split], size, size, 3), np.dtype(np.uint8))
 
 
 def keep_features(
@@ -81,30 +85,30 @@ def keep_features(
     if not path.is_file():
         what = f"{split}, mirrored" if mirrored else split
         announce(f"Computing the features of {shape[0]:,} pictures ({what}); kept in {path.parent}")
-    batches = pixels(preprocessing, source.dataset(split).map(lambda example: example["picture"]))
+    batches = pixels(preprocessing, pictures_of(source, split))
     if mirrored:
         batches = batches.map(lambda batch: tf.reverse(batch, [2]))
-    return _kept(path, features(encoder, batches), shape, np.dtype(KEPT_AS))
+    return _stored(path, features(encoder, batches), shape, np.dtype(STORED_AS))
 
 
 def features(encoder: ImageEncoder, batches: tf.data.Dataset) -> Iterator[np.ndarray]:
-    """Batches of pixels to batches of features (batch, regions, features), as they are kept."""
+    """Batches of pixels to batches of features (batch, regions, features), as they are stored."""
     encode = tf.function(
-        lambda batch: tf.cast(encoder(batch), KEPT_AS), input_signature=[batches.element_spec]
+        lambda batch: tf.cast(encoder(batch), STORED_AS), input_signature=[batches.element_spec]
     )
     for batch in batches.prefetch(2):
         yield encode(batch).numpy()
 
 
-def _kept(path: Path, batches: Iterator[np.ndarray], shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+def _stored(path: Path, batches: Iterator[np.ndarray], shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Write batches one after the other to a file, unless it is there, and map it."""
     if not path.is_file():
         with whole_file(path) as temporary:
             table = np.lib.format.open_memmap(temporary, "w+", dtype, shape)
-            place = 0
+            start = 0
             for batch in batches:
-                table[place : place + len(batch)] = batch
-                place += len(batch)
+                table[start : start + len(batch)] = batch
+                start += len(batch)
             table.flush()
     return np.load(path, mmap_mode="r")
 
@@ -166,17 +170,17 @@ class CaptionBatches:
     def _joined(
         self, inputs: dict[str, tf.Tensor], targets: tf.Tensor, mirror: tf.Tensor | None = None
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        """Put what is seen of the pictures beside their places (batch,); mirrored where `mirror` (batch,)."""
+        """Put what is seen of the pictures beside their positions (batch,), mirrored where `mirror` is."""
         if mirror is None:
             mirror = tf.zeros_like(inputs["picture"], tf.bool)
         seen = tf.numpy_function(self._rows, [inputs["picture"], mirror], self.table.dtype)
         seen = tf.ensure_shape(seen, [None, *self.table.shape[1:]])
         return {input_name(self.table): seen, **inputs}, targets
 
-    def _rows(self, places: np.ndarray, mirror: np.ndarray) -> np.ndarray:
-        rows = self.table[places]
+    def _rows(self, positions: np.ndarray, mirror: np.ndarray) -> np.ndarray:
+        rows = self.table[positions]
         if mirror.any():
-            rows[mirror] = self.mirrored[places[mirror]]
+            rows[mirror] = self.mirrored[positions[mirror]]
         return rows
 
 
@@ -203,9 +207,10 @@ def augmented(pictures: tf.Tensor, settings: AugmentationSettings, seed: tf.Tens
         most = int(settings.shift * size)
         moves = tf.random.stateless_uniform([count, 2], seeds[1], -most, most + 1, tf.int32)
         # What is moved in from outside goes on as the edge does.
-        places = tf.clip_by_value(tf.range(size) + moves[:, :, tf.newaxis], 0, size - 1)  # (batch, 2, size)
-        changed = tf.gather(changed, places[:, 0], axis=1, batch_dims=1)
-        changed = tf.gather(changed, places[:, 1], axis=2, batch_dims=1)
+        positions = tf.range(size) + moves[:, :, tf.newaxis]  # (batch, 2, size)
+        positions = tf.clip_by_value(positions, 0, size - 1)
+        changed = tf.gather(changed, positions[:, 0], axis=1, batch_dims=1)
+        changed = tf.gather(changed, positions[:, 1], axis=2, batch_dims=1)
     if settings.contrast > 0:
         factors = 1 + tf.random.stateless_uniform([count, 1, 1, 1], seeds[2], -1, 1) * settings.contrast
         middle = tf.reduce_mean(changed, axis=[1, 2, 3], keepdims=True)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from common.data.tables import BadRow, is_table, read_rows
+from common.data.bad_rows import BadRow, BadRows
+from common.data.tables import is_table, read_rows
 from common.errors import UserError
 from tasks.captioning.captions_json import json_captions
 
@@ -113,13 +114,7 @@ def read_captions(
         UserError: the folder cannot be read, or holds no picture.
         BadRow: a caption is of no picture, is empty, or a picture has none.
     """
-
-    def reject(error: BadRow) -> None:
-        if not skip_bad_rows:
-            raise BadRow(f"{error} To leave bad rows out, set data.skip_bad_rows=true.") from error
-        if on_bad_row is not None:
-            on_bad_row(error)
-
+    reject = BadRows(skip_bad_rows, on_bad_row)
     file = captions_file(path)
     folder = Path(path).expanduser() if file is None else file.parent
     if file is None:
@@ -162,7 +157,7 @@ def unreadable_picture(origin: str, name: str, problem: str) -> UserError:
     return UserError(f"{origin}: {name} {problem}. To leave such pictures out, set data.skip_bad_rows=true.")
 
 
-def _from_texts(folder: Path, reject: Callable[[BadRow], None]) -> Iterator[CaptionedPicture]:
+def _from_texts(folder: Path, reject: BadRows) -> Iterator[CaptionedPicture]:
     pictures = picture_files(folder)
     for picture in pictures:
         text = picture.with_suffix(".txt")
@@ -187,7 +182,7 @@ def _from_texts(folder: Path, reject: Callable[[BadRow], None]) -> Iterator[Capt
 
 
 def _rows(
-    file: Path, picture_column: str, caption_column: str, reject: Callable[[BadRow], None]
+    file: Path, picture_column: str, caption_column: str, reject: BadRows
 ) -> Iterator[tuple[str, str, str]]:
     """Origin, picture and caption of every row."""
     columns = (picture_column, caption_column)

@@ -1,6 +1,6 @@
 """The captioner: a convolutional encoder that sees, and a recurrent decoder that writes."""
 
-from typing import Any
+from typing import Any, Self
 
 import keras
 import tensorflow as tf
@@ -22,7 +22,7 @@ class Captioner(keras.Model):
 
     m_1 ... m_n = relu(W_m f_i + b_m), with the features f_i of the regions of the picture; v = their mean
     init_inject: h_t = cells(y_{t-1}, h_{t-1}), h_{-1} from v: the picture enters before the first word only
-    attend: h_t and what was looked at, see AttentionDecoder; its first state is from v, too
+    attend: h_t and what was attended to, see AttentionDecoder; its first state is from v, too
     merge: h_t = cells(y_{t-1}, h_{t-1}), h_{-1} the same for all pictures; a_t = tanh(W [h_t; v] + b)
     z_t = E (W a_t) + b, with the matrix E of the vectors of the words, if it is tied
 
@@ -41,21 +41,17 @@ class Captioner(keras.Model):
     image caption generator?", 2017.
     """
 
-    def __init__(
-        self, model: dict[str, Any], vocabulary_size: int, implementation: str = "auto", **kwargs: Any
-    ) -> None:
+    def __init__(self, model: dict[str, Any], vocabulary_size: int, **kwargs: Any) -> None:
         """Make all layers, with their weights.
 
         Args:
             model: values of ModelSettings.
             vocabulary_size: different numbers of the captions.
-            implementation: of the recurrent layers, see RecurrentLayer.
             kwargs: of keras.Model.
         """
         super().__init__(**kwargs)
         self.configuration = model
         self.vocabulary_size = vocabulary_size
-        self.implementation = implementation
         self.options = options = ModelSettings(**model)
         self.encoder = ImageEncoder(
             options.encoder,
@@ -101,7 +97,6 @@ class Captioner(keras.Model):
             attention=options.attention if self.attends else None,
             context_gate=options.context_gate and self.attends,
             dropout=options.recurrent_dropout,
-            implementation=self.implementation,
             name="decoder",
         )
         memory_shape = (None, None, options.memory_units)
@@ -124,10 +119,10 @@ class Captioner(keras.Model):
         Returns:
             Memory (batch, regions, memory units), and its mean (batch, memory units).
         """
-        found = seen.get("features")
-        if found is None:
-            found = self.encoder(seen["pixels"], training=training and not self.options.frozen)
-        memory = self.memory_projection(ops.cast(found, self.compute_dtype))
+        features = seen.get("features")
+        if features is None:
+            features = self.encoder(seen["pixels"], training=training and not self.options.frozen)
+        memory = self.memory_projection(ops.cast(features, self.compute_dtype))
         memory = self.memory_dropout(memory, training=training)
         return memory, ops.mean(memory, axis=1)
 
@@ -219,12 +214,17 @@ class Captioner(keras.Model):
         self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
         return {"loss": self._loss_tracker.result()}
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make the model of a configuration, also of one of before 0.2, which names its layers' engines."""
+        config = {name: value for name, value in config.items() if name != "implementation"}
+        return super().from_config(config)
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
         return super().get_config() | {
             "model": self.configuration,
             "vocabulary_size": self.vocabulary_size,
-            "implementation": self.implementation,
         }
 
 
@@ -238,22 +238,21 @@ def uncovered(weights: Any, written: Any) -> Any:
     Source: Xu et al., "Show, attend and tell", 2015, section 4.2.1.
     """
     counts = ops.cast(ops.not_equal(written, PADDING), weights.dtype)
-    looked = ops.sum(weights * ops.expand_dims(counts, -1), axis=1)  # (batch, regions)
-    return ops.cast(ops.mean(ops.sum((1 - looked) ** 2, axis=-1)), "float32")
+    attended = ops.sum(weights * ops.expand_dims(counts, -1), axis=1)  # (batch, regions)
+    return ops.cast(ops.mean(ops.sum((1 - attended) ** 2, axis=-1)), "float32")
 
 
 def build_model(settings: CaptioningSettings, vocabulary_size: int) -> Captioner:
     """Build the captioner, with the weights that it starts with.
 
     Args:
-        settings: `model`, and whether XLA compiles it.
+        settings: of the group `model`.
         vocabulary_size: different numbers of the captions, padding, unknown and boundary included.
 
     Raises:
         UserError: weights cannot be had, or those of another run do not fit.
     """
-    implementation = "loop" if settings.train.xla else "auto"
-    model = Captioner(settings.model.model_dump(), vocabulary_size, implementation, name="captioner")
+    model = Captioner(settings.model.model_dump(), vocabulary_size, name="captioner")
     if settings.model.start_from:
         weights, others = load_model(first_run(settings), settings).get_weights(), model.get_weights()
         if [array.shape for array in weights] != [array.shape for array in others]:

@@ -1,6 +1,7 @@
-"""Pictures of captioned pictures, and of what was looked at for each word."""
+"""Figures of captioned pictures, and of what was attended to for each word."""
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,14 +9,16 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from common.inputs.subwords import BLANK_MARK
+from common.kinds.writing.predictor import piece_labels
 from common.scores.plots import plain, text_fonts
 
+# Pictures of a contact sheet.
+PICTURES_SHOWN = 12
 COLUMNS = 4
 # Inches of a picture on the sheet, and of a line of text.
 SIDE = 3.2
 LINE_HEIGHT = 0.18
-# Letters of a line below a picture.
+# Characters of a line below a picture.
 LINE = 34
 # References that are written beside a caption.
 MOST_REFERENCES = 2
@@ -55,15 +58,15 @@ def contact_sheet(pictures: list[CaptionedPixels]) -> Figure:
     return figure
 
 
-def attention_maps(pixels: np.ndarray, pieces: list[str], attention: np.ndarray) -> Figure:
-    """Draw a picture, and for each piece of its caption where the model looked.
+def attention_maps(pixels: np.ndarray, pieces: Sequence[bytes], attention: np.ndarray) -> Figure:
+    """Draw a picture, and for each piece of its caption what the model attended to.
 
     Args:
         pixels: (size, size, 3).
-        pieces: of the caption.
-        attention: (pieces or more, rows, columns), each step's sum 1.
+        pieces: of the caption; empty ones behind the last.
+        attention: (pieces, rows, columns), each step's sum 1.
     """
-    words = [piece.replace(BLANK_MARK, " ").strip() or "_" for piece in pieces]
+    words = piece_labels(pieces)
     rows = -(-(len(words) + 1) // COLUMNS)
     size = len(pixels)
     with plt.rc_context({"font.family": text_fonts(words)}):

@@ -10,7 +10,8 @@ from common.data.source import Source
 from common.errors import UserError
 from common.files import whole_file
 from common.inputs.images import PicturePreprocessor
-from common.inputs.subwords import BOUNDARY, SubwordText
+from common.inputs.subwords import SubwordText
+from common.kinds.writing.teacher_forcing import teacher_forced
 from tasks.captioning.config import CaptioningSettings, CaptionTextSettings
 
 # Pictures whose captions are cut at once: enough for the graph to be quick.
@@ -19,9 +20,9 @@ PICTURES_AT_ONCE = 256
 PIECES_FILE = "pieces.tsv"
 CAPTIONS_FILE = "caption_fingerprints.npy"
 
-_SIGNS = r"[^\p{L}\p{M}\p{N}\s'\x{2019}-]+"
-# Apostrophes and hyphens stay inside a word alone.
-_LOOSE_SIGNS = r"(^|\s)['\x{2019}-]+|['\x{2019}-]+(\s|$)"
+_PUNCTUATION = r"[^\p{L}\p{M}\p{N}\s'\x{2019}-]+"
+# Apostrophes and hyphens stay only inside a word.
+_LOOSE_PUNCTUATION = r"(^|\s)['\x{2019}-]+|['\x{2019}-]+(\s|$)"
 # Different captions are told apart by so many numbers.
 _FINGERPRINTS = 2**62
 
@@ -44,6 +45,7 @@ class CaptioningPreprocessing(Preprocessing):
         settings: CaptionTextSettings,
         fingerprints: np.ndarray,
     ) -> None:
+        super().__init__(name="captioning_preprocessing")
         self.picture = picture
         self.text = text
         self.settings = settings
@@ -79,24 +81,21 @@ class CaptioningPreprocessing(Preprocessing):
         """Whether plain captions (batch,) stand among the training captions, (batch,)."""
         numbers = self.fingerprint(captions)
         known = tf.constant(self.fingerprints)
-        places = tf.minimum(tf.searchsorted(known, numbers), tf.size(known) - 1)
-        return tf.equal(tf.gather(known, places), numbers)
+        positions = tf.minimum(tf.searchsorted(known, numbers), tf.size(known) - 1)
+        return tf.equal(tf.gather(known, positions), numbers)
 
     def examples(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
         """Raw examples to ({"picture": (), "written": (steps,)}, (steps,)), one for each caption.
 
-        `picture` is the place of the picture in its split, int64. `written` is what stands before each step,
-        the boundary first; the targets are what the step is to write, the boundary last; both int32.
+        `picture` is the position of the picture in its split, int64. `written` is what stands before each
+        step, the targets are what the step is to write; both int32.
         """
 
-        def of_one_picture(place: tf.Tensor, example: dict[str, tf.Tensor]) -> tf.data.Dataset:
+        def of_one_picture(position: tf.Tensor, example: dict[str, tf.Tensor]) -> tf.data.Dataset:
             captions = self.text(cleaned(example["captions"], self.settings))  # (captions, pieces)
-            boundary = tf.fill([captions.nrows(), 1], BOUNDARY)
-            inputs = {
-                "picture": tf.repeat(place, captions.nrows()),
-                "written": tf.concat([boundary, captions], axis=1),
-            }
-            return tf.data.Dataset.from_tensor_slices((inputs, tf.concat([captions, boundary], axis=1)))
+            written, targets = teacher_forced(captions)
+            inputs = {"picture": tf.repeat(position, captions.nrows()), "written": written}
+            return tf.data.Dataset.from_tensor_slices((inputs, targets))
 
         def to_tensors(
             inputs: dict[str, tf.Tensor], targets: tf.Tensor
@@ -130,9 +129,9 @@ class CaptioningPreprocessing(Preprocessing):
 
 
 def cleaned(captions: tf.Tensor, settings: CaptionTextSettings) -> tf.Tensor:
-    """Captions (batch,) without signs, unless the settings keep them."""
+    """Captions (batch,) without punctuation, unless the settings keep it."""
     if settings.keep_signs:
         return captions
     captions = tf.strings.unicode_transcode(captions, "UTF-8", "UTF-8", errors="replace")
-    captions = tf.strings.regex_replace(captions, _SIGNS, " ")
-    return tf.strings.regex_replace(captions, _LOOSE_SIGNS, " ")
+    captions = tf.strings.regex_replace(captions, _PUNCTUATION, " ")
+    return tf.strings.regex_replace(captions, _LOOSE_PUNCTUATION, " ")

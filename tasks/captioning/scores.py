@@ -9,31 +9,31 @@ from pycocoevalcap.bleu.bleu import Bleu
 from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge
 
+from common.inputs.scripts import WORD
+
 # Vowel signs and accents of their own (M) are parts of words.
-_SIGNS = regex.compile(r"[^\w\p{M}\s'-]|_")
-_LOOSE_SIGNS = re.compile(r"(^|(?<=\s))['-]+|['-]+($|(?=\s))")
+_PUNCTUATION = regex.compile(r"[^\w\p{M}\s'-]|_")
+_LOOSE_PUNCTUATION = re.compile(r"(^|(?<=\s))['-]+|['-]+($|(?=\s))")
 _CONTRACTIONS = re.compile(r"(n't|'(?:s|re|ve|ll|d|m))\b")
-# A word, or a character of a script without blanks.
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\s\u3040-\u30ff\u3400-\u9fff]+")
 
 
 def caption_words(caption: str) -> list[str]:
-    """Words of a caption as they are scored: in small letters, without signs, contractions parted.
+    """Words of a caption as they are scored: in lower case, without punctuation, contractions split.
 
-    So does the tokenizer of the COCO captions' scores, but that it is a Java program.
+    As the tokenizer of the COCO captions' scores does, which is a Java program.
 
     Source: Chen et al., "Microsoft COCO captions: data collection and evaluation server", 2015.
     """
     caption = unicodedata.normalize("NFC", caption)
-    text = _SIGNS.sub(" ", caption.lower().replace("\u2019", "'"))
-    return _WORD.findall(_CONTRACTIONS.sub(r" \1", _LOOSE_SIGNS.sub(" ", text)))
+    text = _PUNCTUATION.sub(" ", caption.lower().replace("\u2019", "'"))
+    return WORD.findall(_CONTRACTIONS.sub(r" \1", _LOOSE_PUNCTUATION.sub(" ", text)))
 
 
 def caption_metrics(captions: list[str], references: list[list[str]]) -> dict[str, float]:
     """Scores of captions against all references of their pictures.
 
     BLEU-1 to BLEU-4, ROUGE-L and CIDEr-D of pycocoevalcap, times 100; `distinct_1` and `distinct_2`, the
-    different words, and pairs of neighbours, for each hundred of them.
+    share of different words, and of different pairs of neighbours.
 
     Source: Papineni et al., "BLEU", 2002; Lin, "ROUGE", 2004; Vedantam, Zitnick and Parikh, "CIDEr:
     consensus-based image description evaluation", 2015; Li et al., "A diversity-promoting objective function
@@ -61,8 +61,8 @@ def _joined(caption: str) -> str:
 
 
 def distinct(captions: list[list[str]], n: int) -> float:
-    """Share of different runs of n words among all of them; 0 if there is none."""
-    runs = Counter(
+    """Share of different n-grams of words among all of them; 0 if there is none."""
+    ngrams = Counter(
         tuple(words[start : start + n]) for words in captions for start in range(len(words) - n + 1)
     )
-    return len(runs) / max(1, sum(runs.values()))
+    return len(ngrams) / max(1, sum(ngrams.values()))

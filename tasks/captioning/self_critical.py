@@ -12,7 +12,7 @@ from common.inputs.subwords import BOUNDARY, SubwordText
 from common.inputs.words import PADDING, UNKNOWN
 from tasks.captioning.scores import caption_words
 
-# Lengths of the runs of words that CIDEr-D counts, and how much a length that is off is forgiven.
+# Longest n-grams of words that CIDEr-D counts, and how much a length that is off is forgiven.
 LONGEST, SPREAD = 4, 6.0
 
 Ngrams = Counter[tuple[str, ...]]
@@ -22,7 +22,7 @@ class CiderReward:
     """CIDEr-D of single captions, with the document frequencies of the training captions.
 
     CIDEr-D_n(c, S) = 10 / |S| sum_s exp(-(l(c) - l(s))^2 / 2 sigma^2) min(g(c), g(s)) . g(s) / |g(c)||g(s)|,
-    with the vectors g of the counts of runs of n words, each times the logarithm of (number of pictures /
+    with the vectors g of the counts of n-grams of words, each times the logarithm of (number of pictures /
     number of pictures that have it in a caption); the mean over n = 1 ... 4. Lengths are numbers of pairs, as
     pycocoevalcap counts them.
 
@@ -42,18 +42,19 @@ class CiderReward:
         self.log_pictures = np.log(float(len(references)))
         self.vectors = [[self._weighted(counts) for counts in captions] for captions in counted]
 
-    def __call__(self, places: np.ndarray, captions: np.ndarray) -> np.ndarray:
-        """Score captions (batch,) bytes of the pictures at places (batch,): (batch,) float32."""
+    def __call__(self, positions: np.ndarray, captions: np.ndarray) -> np.ndarray:
+        """Score captions (batch,) bytes of the pictures at positions (batch,): (batch,) float32."""
         scores = [
-            self.score(place, caption.decode()) for place, caption in zip(places, captions, strict=True)
+            self.score(position, caption.decode())
+            for position, caption in zip(positions, captions, strict=True)
         ]
         return np.array(scores, np.float32)
 
-    def score(self, place: int, caption: str) -> float:
-        """Score one caption."""
+    def score(self, position: int, caption: str) -> float:
+        """Score one caption of the picture at a position."""
         vectors, norms, length = self._weighted(ngrams(caption_words(caption)))
         total = 0.0
-        for others, other_norms, other_length in self.vectors[place]:
+        for others, other_norms, other_length in self.vectors[position]:
             forgiven = np.exp(-((length - other_length) ** 2) / (2 * SPREAD**2))
             for vector, norm, other, other_norm in zip(vectors, norms, others, other_norms, strict=True):
                 if norm > 0 and other_norm > 0:
@@ -63,10 +64,10 @@ class CiderReward:
                         if ngram in other
                     )
                     total += forgiven * product / (norm * other_norm)
-        return 10 * total / LONGEST / len(self.vectors[place])
+        return 10 * total / LONGEST / len(self.vectors[position])
 
     def _weighted(self, counts: Ngrams) -> tuple[list[dict[Any, float]], list[float], int]:
-        """Vectors of the runs of 1 ... 4 words, their lengths as vectors, and the number of pairs."""
+        """Vectors of the n-grams of 1 ... 4 words, their norms, and the number of pairs."""
         vectors: list[dict[Any, float]] = [{} for _ in range(LONGEST)]
         for ngram, count in counts.items():
             rarity = self.log_pictures - np.log(max(1.0, self.frequencies[ngram]))
@@ -76,7 +77,7 @@ class CiderReward:
 
 
 def ngrams(words: list[str]) -> Ngrams:
-    """Count the runs of 1 to 4 words."""
+    """Count the n-grams of 1 to 4 words."""
     return Counter(
         tuple(words[start : start + n]) for n in range(1, LONGEST + 1) for start in range(len(words) - n + 1)
     )
@@ -119,12 +120,13 @@ class SelfCritical:
             logits, states, _ = model.step(tokens, states, picture)
             return StepResult(logits + self.excluded, states)
 
-        places = tf.repeat(inputs["picture"], self.draws)
-        start, lengths = tf.fill(tf.shape(places), BOUNDARY), tf.fill(tf.shape(places), self.maximum_length)
+        positions = tf.repeat(inputs["picture"], self.draws)
+        shape = tf.shape(positions)
+        start, lengths = tf.fill(shape, BOUNDARY), tf.fill(shape, self.maximum_length)
         drawn = sample(step, states, start, BOUNDARY, lengths, model.sampling_seed.next())
         tokens = drawn.tokens[:, 0]
         counts = tf.range(tf.shape(tokens)[1]) <= drawn.lengths[:, :1]
-        rewards = tf.reshape(self._rewards(places, tokens), [-1, self.draws])  # (batch, draws)
+        rewards = tf.reshape(self._rewards(positions, tokens), [-1, self.draws])  # (batch, draws)
         others = (tf.reduce_sum(rewards, axis=1, keepdims=True) - rewards) / (self.draws - 1)
         return tokens, counts, tf.reshape(rewards - others, [-1])
 
@@ -147,7 +149,7 @@ class SelfCritical:
         numbers = (PADDING, UNKNOWN)
         return sum(tf.one_hot(number, self.text.size, on_value=-1e9, off_value=0.0) for number in numbers)
 
-    def _rewards(self, places: Any, tokens: Any) -> Any:
+    def _rewards(self, positions: Any, tokens: Any) -> Any:
         captions = self.text.texts(self.text.pieces_of(tokens))
-        rewards = tf.numpy_function(self.reward, [places, captions], tf.float32)
+        rewards = tf.numpy_function(self.reward, [positions, captions], tf.float32)
         return tf.ensure_shape(rewards, [None])

@@ -1,1 +1,1 @@
-"""Translation: sentences of one language to sentences of another."""
+"""Translation: a sentence in another language."""

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from common.config import DataSettings, Settings, TaskSettings
 from common.inputs.settings import SubwordSettings
+from common.kinds.writing.settings import SearchSettings
 
 
 class TranslationDataSettings(DataSettings):
@@ -31,8 +32,8 @@ class TextSettings(Settings):
     target: SubwordSettings
     joint: bool = Field(
         False,
-        description="whether both languages share one vocabulary, that of the source; with equal units and "
-        "lowercase",
+        description="whether both languages share one vocabulary, that of the source; needs equal units "
+        "and lowercase",
     )
 
 
@@ -71,15 +72,12 @@ class ModelSettings(Settings):
     )
 
 
-class SearchSettings(Settings):
-    """How translations are sought."""
+class TranslationSearchSettings(SearchSettings):
+    """How translations are searched for."""
 
-    beam: int = Field(5, ge=1, description="beginnings kept at each step; 1: greedy search")
-    length_penalty: float = Field(0.6, ge=0, description="the larger, the longer the translations")
     coverage_penalty: float = Field(
-        0.0, ge=0, description="the larger, the more of the source must have been looked at"
+        0.0, ge=0, description="the larger, the more of the source must have been attended to"
     )
-    no_repeat_ngram: int = Field(0, ge=0, description="no so many pieces in a row occur twice; 0: they may")
     length_ratio: float = Field(
         2.0, gt=0, description="pieces of a translation at most, for each of its source's"
     )
@@ -92,7 +90,7 @@ class TranslationSettings(TaskSettings):
     data: TranslationDataSettings
     text: TextSettings
     model: ModelSettings
-    search: SearchSettings
+    search: TranslationSearchSettings
 
     @pydantic.model_validator(mode="after")
     def _shared_vectors_need_a_shared_vocabulary(self) -> "TranslationSettings":
@@ -120,3 +118,6 @@ class TranslationSettings(TaskSettings):
                     f"and {values[1]}"
                 )
         return self
+
+
+SETTINGS = TranslationSettings

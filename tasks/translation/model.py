@@ -1,6 +1,6 @@
-"""The translator: an encoder that reads both ways, and a decoder that looks at what was read."""
+"""The translator: an encoder that reads both ways, and a decoder that attends to what was read."""
 
-from typing import Any
+from typing import Any, Self
 
 import keras
 from keras import ops
@@ -25,35 +25,26 @@ class Translator(keras.Model):
     is what stands before each step, the boundary first.
     Output: logits (batch, steps, target size) float32.
 
-    A search calls `encode` once, and `step` for each step.
+    A search calls `encode` and `begin` once, and `step` for each step.
 
     Source: Bahdanau, Cho and Bengio, "Neural machine translation by jointly learning to align and translate",
     2015; Luong, Pham and Manning, "Effective approaches to attention-based neural machine translation", 2015;
     tied vectors: Press and Wolf, "Using the output embedding to improve language models", 2017.
     """
 
-    def __init__(
-        self,
-        model: dict[str, Any],
-        source_size: int,
-        target_size: int,
-        implementation: str = "auto",
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, model: dict[str, Any], source_size: int, target_size: int, **kwargs: Any) -> None:
         """Make all layers, with their weights.
 
         Args:
             model: values of ModelSettings.
             source_size: different numbers of the source.
             target_size: different numbers of the target.
-            implementation: of the recurrent layers, see RecurrentLayer.
             kwargs: of keras.Model.
         """
         super().__init__(**kwargs)
         self.configuration = model
         self.source_size = source_size
         self.target_size = target_size
-        self.implementation = implementation
         self.options = ModelSettings(**model)
         self._make_encoder(self.options)
         self._make_decoder(self.options)
@@ -88,7 +79,6 @@ class Translator(keras.Model):
             layers=options.encoder_layers,
             dropout=options.recurrent_dropout,
             variational=True,
-            implementation=self.implementation,
             name="encoder",
         )
         self.encoder.build((None, None, width))
@@ -104,7 +94,6 @@ class Translator(keras.Model):
             attention=options.attention,
             input_feeding=options.input_feeding,
             dropout=options.recurrent_dropout,
-            implementation=self.implementation,
             name="decoder",
         )
         self.decoder.build((None, None, width), (None, memory_width), (None, None, memory_width))
@@ -129,6 +118,10 @@ class Translator(keras.Model):
         memory = self.encoder(vectors, mask=mask, training=training)
         memory = self.memory_dropout(memory, training=training)
         return memory, mask, self.summary(memory, mask=mask)
+
+    def begin(self, memory: Any, mask: Any, summary: Any) -> tuple[Any, dict[str, Any]]:
+        """The decoder's first states, and what every step needs of the source; of what `encode` gave."""
+        return self.decoder.initial_states(summary), self.decoder.prepare(memory, mask)
 
     def logits(self, outputs: Any) -> Any:
         """Outputs of the decoder (..., decoder_units) to logits (..., target size), in float32."""
@@ -162,7 +155,7 @@ class Translator(keras.Model):
         Args:
             pieces: (rows,), written last.
             states: of the decoder.
-            memory: from `decoder.prepare`.
+            memory: from `begin`.
 
         Returns:
             Logits (rows, target size), states, and attention weights (rows, source pieces).
@@ -170,13 +163,18 @@ class Translator(keras.Model):
         outputs, states, weights = self.decoder.step(self.target_embedding(pieces), states, memory)
         return self.logits(outputs), states, weights
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make the model of a configuration, also of one of before 0.2, which names its layers' engines."""
+        config = {name: value for name, value in config.items() if name != "implementation"}
+        return super().from_config(config)
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
         return super().get_config() | {
             "model": self.configuration,
             "source_size": self.source_size,
             "target_size": self.target_size,
-            "implementation": self.implementation,
         }
 
 
@@ -184,11 +182,8 @@ def build_model(settings: TranslationSettings, source_size: int, target_size: in
     """Build the translator.
 
     Args:
-        settings: `model`, and whether XLA compiles it.
+        settings: of the group `model`.
         source_size: different numbers of the source, padding, unknown and boundary included.
         target_size: different numbers of the target.
     """
-    implementation = "loop" if settings.train.xla else "auto"
-    return Translator(
-        settings.model.model_dump(), source_size, target_size, implementation, name="translator"
-    )
+    return Translator(settings.model.model_dump(), source_size, target_size, name="translator")

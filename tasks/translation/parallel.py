@@ -1,21 +1,19 @@
 """Pairs of sentences read from a user's files, and which of them are worth learning from."""
 
-import re
 import zlib
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from common.data.tables import COMPRESSIONS, BadRow, check_file, is_table, read_rows, table_kind
+from common.data.bad_rows import BadRow, BadRows
+from common.data.tables import COMPRESSIONS, check_file, is_table, read_rows, table_kind
 from common.errors import UserError
-
-# A word, or a character of a script without blanks.
-WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\s\u3040-\u30ff\u3400-\u9fff]+")
+from common.inputs.scripts import WORD
 
 
 def file_names(file: Path | str) -> list[Path]:
-    """The files that DATA= names: a table, or two line-aligned files parted by a comma.
+    """The files that DATA= names: a table, or two line-aligned files separated by a comma.
 
     Raises:
         UserError: a file is missing, or of no kind that can be read.
@@ -44,8 +42,8 @@ def read_pairs(
     """Read pairs of sentences.
 
     Args:
-        file: a table, or two line-aligned files parted by a comma. A .tsv holds quotes as they are, and needs
-            no header: without one its two columns are the sentence and its translation.
+        file: a table, or two line-aligned files separated by a comma. A .tsv holds quotes as they are, and
+            needs no header: without one its two columns are the sentence and its translation.
         source_column: name of the column with the sentence.
         target_column: name of the column with its translation.
         skip_bad_rows: leave bad rows out instead of raising.
@@ -58,13 +56,7 @@ def read_pairs(
         UserError: a file cannot be read or lacks a column, or two files are not of one length.
         BadRow: a row has not two columns, or one side is empty.
     """
-
-    def reject(error: BadRow) -> None:
-        if not skip_bad_rows:
-            raise BadRow(f"{error} To leave bad rows out, set data.skip_bad_rows=true.") from error
-        if on_bad_row is not None:
-            on_bad_row(error)
-
+    reject = BadRows(skip_bad_rows, on_bad_row)
     paths = file_names(file)
     if len(paths) == 2:
         pairs = _aligned(*paths, reject)
@@ -81,9 +73,7 @@ def read_pairs(
             yield {"source": source.strip(), "target": target.strip(), "origin": origin}
 
 
-def _aligned(
-    sources: Path, targets: Path, reject: Callable[[BadRow], None]
-) -> Iterator[tuple[str, str, str]]:
+def _aligned(sources: Path, targets: Path, reject: BadRows) -> Iterator[tuple[str, str, str]]:
     counts = [0, 0]
     for lines in zip_longest(_lines(sources), _lines(targets)):
         for side, line in enumerate(lines):
@@ -103,9 +93,9 @@ def _aligned(
 
 
 def _tab_separated(
-    path: Path, source_column: str, target_column: str, reject: Callable[[BadRow], None]
+    path: Path, source_column: str, target_column: str, reject: BadRows
 ) -> Iterator[tuple[str, str, str]]:
-    columns, places, header = 2, (0, 1), False
+    columns, positions, header = 2, (0, 1), False
     for number, line in enumerate(_lines(path), 1):
         if isinstance(line, BadRow):
             reject(line)
@@ -114,11 +104,11 @@ def _tab_separated(
         if number == 1 and {source_column, target_column} <= {field.strip() for field in fields}:
             names = [field.strip() for field in fields]
             columns, header = len(names), True
-            places = names.index(source_column), names.index(target_column)
+            positions = names.index(source_column), names.index(target_column)
         elif number == 1 and (source_column, target_column) != ("source", "target"):
             raise UserError(f"{path}:1: there are no columns {source_column!r} and {target_column!r}.")
         elif len(fields) == columns:
-            yield f"{path}:{number}", fields[places[0]], fields[places[1]]
+            yield f"{path}:{number}", fields[positions[0]], fields[positions[1]]
         elif line.strip():
             what = "column" if len(fields) == 1 else "columns"
             advice = "as many as the header" if header else "the sentence, one tab, its translation"
@@ -145,7 +135,7 @@ def reason_to_leave_out(
 ) -> str | None:
     """Say why a pair is not worth learning from, in the words of the data's report; None if it is.
 
-    Words are counted, and in scripts without blanks characters.
+    Words are counted, and characters in scripts without spaces.
     """
     words, others = len(WORD.findall(source)), len(WORD.findall(target))
     if max(words, others) > maximum_words:

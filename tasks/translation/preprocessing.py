@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import tensorflow as tf
-from rich.console import Console
 
+from common.console import notes
 from common.contract.preprocessing import Preprocessing
 from common.data.source import Source
-from common.inputs.subwords import BOUNDARY, SubwordText
+from common.inputs.subwords import SubwordText
+from common.kinds.writing.teacher_forcing import teacher_forced
 from tasks.translation.config import TranslationSettings
 
 # Sentences cut at once: enough for the graph to be quick.
@@ -27,6 +28,7 @@ class TranslationPreprocessing(Preprocessing):
     """
 
     def __init__(self, source: SubwordText, target: SubwordText) -> None:
+        super().__init__(name="translation_preprocessing")
         self.source = source
         self.target = target
         self.labels: list[str] = []
@@ -53,7 +55,7 @@ class TranslationPreprocessing(Preprocessing):
             text: SubwordText = getattr(self, side)
             longer = text.count_longer(batches)
             if longer:
-                Console(stderr=True, highlight=False, soft_wrap=True).print(
+                notes.print(
                     f"{longer:,} training sentences have more than {text.settings.maximum_length} pieces and "
                     f"are cut (text.{side}.maximum_length)"
                 )
@@ -61,26 +63,19 @@ class TranslationPreprocessing(Preprocessing):
     def examples(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
         """Raw examples to ({"source": (pieces,), "written": (steps,)}, (steps,)), all int32.
 
-        `written` is what stands before each step, the boundary first; the targets are what the step is to
-        write, the boundary last.
+        `written` is what stands before each step, the targets are what the step is to write.
         """
 
         def to_numbers(example: dict[str, tf.Tensor]) -> tuple[dict[str, tf.RaggedTensor], tf.RaggedTensor]:
-            target = self.target(example["target"])
-            boundary = tf.fill([target.nrows(), 1], BOUNDARY)
-            inputs = {
-                "source": self.source(example["source"]),
-                "written": tf.concat([boundary, target], axis=1),
-            }
-            return inputs, tf.concat([target, boundary], axis=1)
+            written, targets = teacher_forced(self.target(example["target"]))
+            return {"source": self.source(example["source"]), "written": written}, targets
 
         def to_tensors(
             inputs: dict[str, tf.Tensor], targets: tf.Tensor
         ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
             # One row of a ragged tensor is a plain tensor, which the type does not say yet.
-            return {name: tf.ensure_shape(row, [None]) for name, row in inputs.items()}, tf.ensure_shape(
-                targets, [None]
-            )
+            inputs = {name: tf.ensure_shape(row, [None]) for name, row in inputs.items()}
+            return inputs, tf.ensure_shape(targets, [None])
 
         return (
             dataset.batch(SENTENCES_AT_ONCE)

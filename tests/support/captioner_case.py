@@ -4,12 +4,12 @@ import keras
 import numpy as np
 
 from common.config import load_settings
-from common.contract.find import find_task
+from common.contract.find import TASKS_FOLDER
 from common.inputs.subwords import BOUNDARY
 from tasks.captioning.config import CaptioningSettings
 from tasks.captioning.model import build_model
 
-FOLDER = find_task("captioning").folder
+FOLDER = TASKS_FOLDER / "captioning"
 SMALL = {
     "model.encoder": "small_cnn",
     "model.pretrained": False,

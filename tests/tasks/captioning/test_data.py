@@ -1,7 +1,5 @@
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,31 +7,38 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from support.picture_case import encoded, huge_png, noise, write_captions, write_pictures
 
+from common import console
 from common.config import load_settings
-from common.contract.find import find_task
-from common.data import source
-from common.data.tables import BadRow
+from common.contract.find import TASKS_FOLDER
+from common.data.bad_rows import BadRow
+from common.data.builder import builder_of
+from common.data.source import open_source
 from common.errors import UserError
-from tasks.captioning import builders
-from tasks.captioning.config import CaptioningSettings
-from tasks.captioning.data import LANGUAGES, SOURCES, open_captioning_source
+from tasks.captioning.config import LANGUAGES, CaptioningSettings
+from tasks.captioning.data import DATA_SETS, OwnPictures
+from tasks.captioning.emoji import number_groups
 from tasks.captioning.folder import read_captions
 
 MANUAL = Path(os.environ.get("TFDS_MANUAL_DIR", ""))
 # Read before any fixture changes it.
 DATA = os.environ.get("TFDS_DATA_DIR")
-FOLDER = find_task("captioning").folder
+FOLDER = TASKS_FOLDER / "captioning"
+
+
+def data_set_with(**settings):
+    values = {f"data.{name}": value for name, value in settings.items()}
+    settings = load_settings(CaptioningSettings, FOLDER, "default", values)
+    return DATA_SETS.choose(settings.data).from_settings(settings)
 
 
 def open_with(**settings):
-    values = {f"data.{name}": value for name, value in settings.items()}
-    return open_captioning_source(load_settings(CaptioningSettings, FOLDER, "default", values))
+    return open_source(data_set_with(**settings))
 
 
 @pytest.fixture
 def own_data(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
-    source.announce.cache_clear()
+    console.announce.cache_clear()
     return tmp_path
 
 
@@ -203,11 +208,10 @@ def test_pictures_that_cannot_be_opened(own_data):
     opened = open_with(file=texts, skip_bad_rows=True)
     assert (sum(opened.counts.values()), opened.report["pictures_skipped"]) == (7, 1)
     settings = load_settings(CaptioningSettings, FOLDER, "default", {})
-    labelled = find_task("captioning").labelled_examples
     with pytest.raises(
         UserError, match=r"007\.txt: 007\.png cannot be read \(No such file.*data.skip_bad_rows=true"
     ):
-        list(labelled(texts, settings, [], pytest.fail))
+        OwnPictures.labelled_file(texts, settings, [])
 
 
 def test_pictures_of_kinds_that_cannot_be_read_are_not_passed_over(own_data):
@@ -230,19 +234,11 @@ def test_equal_pictures_never_straddle_splits(pictures):
 # The built-in sources.
 
 
-def test_listing_needs_no_tensorflow():
-    heavy = "{'tensorflow', 'tensorflow_datasets'}"
-    code = f"import sys, tasks.captioning.data; assert not {heavy} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
-
-
-def test_every_listed_source_has_a_builder_whose_name_is_free():
-    assert set(builders.BUILDERS) == set(SOURCES)
-    catalogue = set(tfds.list_builders(with_community_datasets=False))
-    names = [builder.name for builder in builders.BUILDERS.values()]
-    assert len(set(names)) == len(names)
-    assert not set(names) & catalogue
-    assert all(one.licence and one.citation and one.homepage and one.description for one in SOURCES.values())
+def test_prepared_data_keeps_its_name(own_data):
+    """Under another name all data would be prepared again, and runs would not know theirs."""
+    assert builder_of(data_set_with()).data_path.parts[-3:] == ("emoji", "options_8ba781a9f6b25a3a", "1.0.0")
+    names = [builder_of(data_set_with(dataset=name)).name for name in DATA_SETS.names()]
+    assert names == ["emoji", "flickr8k", "catalogue_pictures"]
 
 
 def test_wrong_names(own_data):
@@ -257,7 +253,7 @@ def test_wrong_names(own_data):
 
 def test_skin_tones_and_equal_pictures_are_one_group():
     waving, dark, woman, dog = "\U0001f44b", "\U0001f44b\U0001f3ff", "\U0001f469", "\U0001f415\ufe0f"
-    groups = builders._groups([waving, dark, woman, dog, "\U0001f415"], ["a", "b", "c", "d", "c"])
+    groups = number_groups([waving, dark, woman, dog, "\U0001f415"], ["a", "b", "c", "d", "c"])
     assert groups[0] == groups[1]
     assert len({groups[0], groups[2]}) == 2
     # One has the picture of the third, and the plain form of the fourth.
@@ -293,7 +289,7 @@ def test_photos_of_the_catalogue_stay_as_they_are_and_restval_is_trained_on(own_
 @pytest.mark.slow
 def test_emoji(kept_data):
     opened = open_with()
-    assert opened.counts == SOURCES["emoji"].counts
+    assert opened.counts == DATA_SETS.find("emoji").information.counts
     names = {}
     for split in opened.counts:
         for example in opened.examples(split):

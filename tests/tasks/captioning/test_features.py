@@ -4,11 +4,12 @@ import tensorflow as tf
 from support.picture_case import write_pictures
 
 from common.config import load_settings
-from common.contract.find import find_task
+from common.contract.find import TASKS_FOLDER
 from common.data.batching import SequenceBatches, choose_buckets
+from common.data.source import open_source
 from common.layers.image_encoder import ImageEncoder
 from tasks.captioning.config import CaptioningSettings
-from tasks.captioning.data import open_captioning_source
+from tasks.captioning.data import OwnPictures
 from tasks.captioning.features import CaptionBatches, keep_features, keep_pixels
 from tasks.captioning.preprocessing import CaptioningPreprocessing
 
@@ -57,8 +58,8 @@ def test_half_of_the_captions_see_mirrored_pictures_in_training_alone(captions):
 def test_features_of_mirrored_pictures(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
     values = {"data.file": str(write_pictures(tmp_path / "pictures", 20)), "picture.size": 32}
-    settings = load_settings(CaptioningSettings, find_task("captioning").folder, "default", values)
-    source = open_captioning_source(settings)
+    settings = load_settings(CaptioningSettings, TASKS_FOLDER / "captioning", "default", values)
+    source = open_source(OwnPictures.from_settings(settings))
     seen = settings, source, CaptioningPreprocessing.learn(settings, source), "train"
     encoder = ImageEncoder("small_cnn", trainable=False)
     usual, mirrored = keep_features(*seen, encoder), keep_features(*seen, encoder, mirrored=True)

@@ -10,8 +10,6 @@ from support.captioner_case import INPUTS, model_with, settings_with
 from support.picture_case import encoded, noise
 
 from common.answering.loading import load_model
-from common.contract.find import find_task
-from common.contract.predictor import Predictor
 from common.errors import UserError
 from common.inputs.images import BROKEN, PicturePreprocessor
 from common.inputs.settings import PictureSettings
@@ -19,14 +17,15 @@ from common.inputs.subwords import BOUNDARY, SubwordText
 from common.modelling.losses import SequenceCrossEntropy
 from common.modelling.precision import precision
 from common.runs.run import Run
-from tasks.captioning.config import AugmentationSettings, CaptionTextSettings, SearchSettings
+from tasks.captioning.config import AugmentationSettings, CaptionSearchSettings, CaptionTextSettings
 from tasks.captioning.features import augmented
-from tasks.captioning.model import uncovered
+from tasks.captioning.model import Captioner, uncovered
 from tasks.captioning.plots import CaptionedPixels, contact_sheet
-from tasks.captioning.prediction import write_captions
+from tasks.captioning.predictor import CaptioningPredictor
 from tasks.captioning.preprocessing import CaptioningPreprocessing, cleaned
 from tasks.captioning.scores import caption_metrics, caption_words, distinct
 from tasks.captioning.serving import CaptioningServing
+from tasks.captioning.task import CaptioningTask
 
 NO_DROPOUT = dict.fromkeys(
     (f"model__{place}_dropout" for place in ("memory", "embedding", "recurrent", "output")), 0.0
@@ -68,6 +67,12 @@ def test_saved_and_read_again(overrides, tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(again(INPUTS), expected)
+
+
+def test_models_of_before_0_2_name_their_engines():
+    model = model_with()
+    config = model.get_config() | {"implementation": "loop"}
+    assert Captioner.from_config(config).count_params() == model.count_params()
 
 
 def test_a_loaded_model_computes_in_the_precision_of_its_run(tmp_path):
@@ -172,15 +177,14 @@ def serving():
     keras.utils.set_random_seed(2)
     # Batch normalisation has variances, which are above 0.
     model.set_weights([np.abs(np.random.normal(size=w.shape, scale=0.3)) for w in model.get_weights()])
-    search = SearchSettings(beam=3, maximum_length=5)
+    search = CaptionSearchSettings(beam=3, maximum_length=5)
     return CaptioningServing(preprocessing, [model], search)
 
 
 def test_captions_are_ordered_and_bounded_and_none_for_what_is_no_picture(serving):
     pictures = tf.constant([encoded(noise()), b"no picture", encoded(noise(seed=1), "JPEG")])
     answers = {
-        name: value.numpy()
-        for name, value in serving.caption(pictures, tf.constant(3), tf.constant(3)).items()
+        name: value.numpy() for name, value in serving.serve(pictures, tf.constant(3), tf.constant(3)).items()
     }
     assert answers["captions"].shape == answers["scores"].shape == (3, 3)
     assert np.all(answers["scores"][:, :-1] >= answers["scores"][:, 1:])
@@ -188,7 +192,7 @@ def test_captions_are_ordered_and_bounded_and_none_for_what_is_no_picture(servin
     assert all(len(caption.split()) <= 5 for caption in answers["captions"].flat)
     assert [bool(problem) for problem in answers["problem"]] == [False, True, False]
     assert answers["caption"][1] == b""
-    only_bad = serving.caption(tf.constant([b""]), tf.constant(3), tf.constant(1))
+    only_bad = serving.serve(tf.constant([b""]), tf.constant(3), tf.constant(1))
     assert only_bad["problem"].numpy().tolist() == [b"is empty"]
 
 
@@ -217,16 +221,39 @@ def test_models_that_see_other_regions_have_no_maps_together(serving):
     assert list(serving.endpoints()) == ["serve", "attention"]
 
 
+def test_models_of_other_words_or_sizes_make_no_ensemble(serving):
+    first = serving.preprocessing
+    words = SubwordText(["\u2581z"], [0.0], first.text.settings)
+    large = PicturePreprocessor(PictureSettings(size=64))
+    task = CaptioningTask(settings_with())
+    task.check_ensemble([first, first])
+    for picture, text, different in ((first.picture, words, "words"), (large, first.text, r"picture\.size")):
+        other = CaptioningPreprocessing(picture, text, first.settings, first.fingerprints)
+        with pytest.raises(UserError, match=f"not trained with the same {different}, so they cannot answer"):
+            task.check_ensemble([first, other])
+
+
+def test_an_ensemble_of_models_in_different_precision(serving):
+    """As in translation: their attention is the mean of both, in float32."""
+    with precision(settings_with(train__mixed_precision="bfloat16")):
+        half = model_with(serving.text.size)
+    half.set_weights(serving.models[0].get_weights())
+    both = CaptioningServing(serving.preprocessing, [half, *serving.models], serving.search_settings)
+    pictures = tf.constant([encoded(noise())])
+    found, alone = (one.attention(pictures)["attention"] for one in (both, serving))
+    assert found.dtype == tf.float32
+    np.testing.assert_allclose(found[:, 0], alone[:, 0], atol=0.02)
+
+
 def test_a_folder_is_captioned_past_bad_files(serving, tmp_path):
     folder = tmp_path / "mixed"
     folder.mkdir()
     (folder / "cut.jpg").write_bytes(encoded(noise(), "JPEG")[:-200])
     (folder / "good.png").write_bytes(encoded(noise()))
     (folder / "nowhere.png").symlink_to(tmp_path / "nothing.png")
-    predictor = Predictor(
-        find_task("captioning"), settings_with(), [], {"serve": serving.endpoints()["serve"][0]}, "untrained"
-    )
-    done = write_captions(predictor, folder, tmp_path / "captions.jsonl", None)
+    signatures = {"serve": serving.endpoints()["serve"][0]}
+    predictor = CaptioningPredictor(settings_with(), [], signatures, "untrained")
+    done = predictor.answer_file(folder, tmp_path / "captions.jsonl", predictor.settings)
     assert done == "1 pictures captioned, 2 that cannot be read,"
     rows = [json.loads(line) for line in (tmp_path / "captions.jsonl").read_text().splitlines()]
     assert [row["problem"] for row in rows] == [BROKEN, "", "cannot be read (No such file or directory)"]

@@ -11,16 +11,14 @@ from support.task_case import run_task_test
 from typer.testing import CliRunner
 
 from common.answering.export import export_run
-from common.answering.loading import run_predictor
+from common.answering.loading import load_run
 from common.cli.app import app
-from common.contract.find import find_task
 from common.errors import UserError
 from common.runs.run import find_run
 
 # The contract costs a minute here: the other tasks keep it in every run of the suite.
 pytestmark = pytest.mark.slow
 
-TASK = find_task("captioning")
 GENERATOR = random.Random(7)
 EXAMPLES = [
     {"picture": encoded(draw("red", "circle", GENERATOR))},
@@ -54,7 +52,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def predictor(folder):
-    return run_predictor(TASK, find_run("small", "captioning"))
+    return load_run(find_run("small", "captioning"))
 
 
 @pytest.fixture
@@ -117,7 +115,7 @@ def test_optional_inputs(predictor):
 
 def shown(predictor, path, plot=None):
     output = io.StringIO()
-    TASK.show_file(predictor, path, output, plot)
+    predictor.show_file(path, output, plot)
     return output.getvalue()
 
 
@@ -152,7 +150,7 @@ def test_a_folder_goes_on_past_bad_files(predictor, mixed, tmp_path, capsys):
     problems = [line for line in capsys.readouterr().err.splitlines() if "mixed" in line]
     assert len(problems) == 4
     output = tmp_path / "captions.csv"
-    done = TASK.predict_file(predictor, mixed, output, predictor.settings, tmp_path / "sheet.png")
+    done = predictor.answer_file(mixed, output, predictor.settings, tmp_path / "sheet.png")
     assert done == "4 pictures captioned, 4 that cannot be read,"
     table = pd.read_csv(output, keep_default_na=False).set_index("picture")
     assert {name: table.loc[name, "caption"] for name in captions} == captions
@@ -164,7 +162,7 @@ def test_a_folder_goes_on_past_bad_files(predictor, mixed, tmp_path, capsys):
         shown(predictor, empty)
     (empty / "bad.png").write_text("no picture")
     with pytest.raises(UserError, match="of which none can be read as a picture"):
-        TASK.predict_file(predictor, empty, output, predictor.settings)
+        predictor.answer_file(empty, output, predictor.settings)
     assert len(pd.read_csv(output)) == 8
 
 
@@ -182,7 +180,7 @@ def test_evaluate_a_folder(folder, tmp_path):
 
 
 def test_the_export_answers_without_this_project_and_with_its_defaults(folder):
-    exported = export_run(TASK, find_run("small", "captioning"))
+    exported = export_run(find_run("small", "captioning"))
     picture = folder / "pictures" / "000.png"
     code = """
 import sys

@@ -1,37 +1,22 @@
 import gzip
 import os
-import subprocess
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from common.data import source
-from common.data.tables import BadRow
+from common import console
+from common.config import load_settings
+from common.contract.find import TASKS_FOLDER
+from common.data.bad_rows import BadRow
+from common.data.builder import builder_of
+from common.data.source import open_source
 from common.errors import UserError
-from tasks.translation import builders
-from tasks.translation.data import PAIRS, SOURCES, open_translation_source
+from tasks.translation.config import TranslationSettings
+from tasks.translation.data import DATA_SETS
 from tasks.translation.parallel import read_pairs, reason_to_leave_out
 
-SETTINGS = {
-    "dataset": "hsk",
-    "pair": "",
-    "file": None,
-    "validation_file": None,
-    "test_file": None,
-    "source_column": "source",
-    "target_column": "target",
-    "maximum_words": 100,
-    "maximum_ratio": 9.0,
-    "keep_copies": False,
-    "validation_fraction": 0.1,
-    "test_fraction": 0.1,
-    "split_seed": 0,
-    "skip_bad_rows": False,
-}
 MANUAL = Path(os.environ.get("TFDS_MANUAL_DIR", ""))
 # Read before any fixture changes it.
 DATA = os.environ.get("TFDS_DATA_DIR")
@@ -43,8 +28,14 @@ def needs_manual(relative):
     return pytest.mark.skipif(not there, reason=f"{relative} is not in the folder that TFDS_MANUAL_DIR names")
 
 
+def data_set_with(**settings):
+    values = {f"data.{name}": value for name, value in settings.items()}
+    settings = load_settings(TranslationSettings, TASKS_FOLDER / "translation", "default", values)
+    return DATA_SETS.choose(settings.data).from_settings(settings)
+
+
 def open_with(**settings):
-    return open_translation_source(SimpleNamespace(**{**SETTINGS, **settings}))
+    return open_source(data_set_with(**settings))
 
 
 def pairs_of(opened, split):
@@ -64,7 +55,7 @@ def write_tsv(path, rows):
 @pytest.fixture
 def own_data(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
-    source.announce.cache_clear()
+    console.announce.cache_clear()
     return tmp_path
 
 
@@ -196,19 +187,23 @@ def test_equal_sentences_never_straddle_splits(own_data):
 # The built-in sources.
 
 
-def test_listing_needs_no_tensorflow():
-    heavy = "{'tensorflow', 'tensorflow_datasets'}"
-    code = f"import sys, tasks.translation.data; assert not {heavy} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
+def test_prepared_data_keeps_its_name(own_data):
+    """Under another name all data would be prepared again, and runs would not know theirs."""
+    assert builder_of(data_set_with()).data_path.parts[-3:] == ("hsk", "options_0c07b535303ab7c3", "1.0.0")
+    names = [builder_of(data_set_with(dataset=name)).name for name in DATA_SETS.names()]
+    assert names[:5] == [
+        *("hsk", "bible", "multi30k"),
+        *("ted_hrlr_translate_az_to_en", "ted_hrlr_translate_aztr_to_en"),
+    ]
+    assert names[-3:] == ["opus_koran", "opus_it", "opus_subtitles"]
+    assert len(set(names)) == len(names) == 22
 
 
-def test_every_listed_source_has_a_builder_whose_name_is_free():
-    assert set(builders.BUILDERS) == set(SOURCES) == set(PAIRS)
-    catalogue = set(tfds.list_builders(with_community_datasets=False))
-    names = [builder.name for builder in builders.BUILDERS.values()]
-    assert len(set(names)) == len(names)
-    assert not set(names) & catalogue
-    assert all(one.licence and one.citation and one.homepage and one.description for one in SOURCES.values())
+def test_languages_go_both_ways(own_data):
+    for one in DATA_SETS:
+        assert {"-".join(reversed(pair.split("-"))) for pair in one.language_pairs} == set(one.language_pairs)
+    assert data_set_with(dataset="bible").languages == ("en", "fr")
+    assert data_set_with(dataset="multi30k", pair="cs-fr").languages == ("cs", "fr")
 
 
 def test_wrong_names():
@@ -216,14 +211,14 @@ def test_wrong_names():
         open_with(dataset="hks")
     with pytest.raises(UserError, match=r"Unknown pair of hsk 'zh-de'. Did you mean 'zh-en'.*en-zh, zh-en"):
         open_with(pair="zh-de")
-    with pytest.raises(UserError, match=r"data\.test_file is set without data\.file"):
+    with pytest.raises(UserError, match=r"\(data\.test_file\) needs DATA \(data\.file\)"):
         open_with(test_file=Path("x.tsv"))
 
 
 @pytest.mark.slow
 def test_hsk_both_ways(kept_data):
     opened = open_with()
-    assert opened.counts == SOURCES["hsk"].counts
+    assert opened.counts == DATA_SETS.find("hsk").information.counts
     sentences = {split: {source for source, _ in pairs_of(opened, split)} for split in opened.counts}
     assert not sentences["train"] & (sentences["validation"] | sentences["test"])
     pairs = dict(pairs_of(opened, "train")) | dict(pairs_of(opened, "test"))

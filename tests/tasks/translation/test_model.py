@@ -7,26 +7,27 @@ import tensorflow as tf
 from sacrebleu.metrics import BLEU
 
 from common.config import load_settings
-from common.contract.find import find_task
+from common.contract.find import TASKS_FOLDER
 from common.errors import UserError
 from common.inputs.settings import SubwordSettings
 from common.inputs.subwords import BOUNDARY, SubwordText
 from common.inputs.words import UNKNOWN
 from common.modelling.losses import SequenceCrossEntropy
 from common.modelling.precision import precision
-from tasks.translation.config import SearchSettings, TranslationSettings
+from tasks.translation.config import TranslationSearchSettings, TranslationSettings
 from tasks.translation.evaluation import (
-    ValidationBleu,
     co_occurrence_dictionary,
-    draw_attention,
     evaluate_answers,
     translation_metrics,
+    validation_bleu,
 )
-from tasks.translation.model import build_model
+from tasks.translation.model import Translator, build_model
+from tasks.translation.predictor import draw_attention
 from tasks.translation.preprocessing import TranslationPreprocessing
 from tasks.translation.serving import TranslationServing
+from tasks.translation.task import TranslationTask
 
-FOLDER = find_task("translation").folder
+FOLDER = TASKS_FOLDER / "translation"
 SMALL = {"model.embedding_dimension": 8, "model.encoder_units": 6, "model.decoder_units": 10}
 INPUTS = {
     "source": np.array([[3, 4, 5, 6], [5, 4, 0, 0]], np.int32),
@@ -59,8 +60,7 @@ MODELS = {
 def test_search_steps_give_what_the_whole_target_gives(overrides):
     model = model_with(**overrides)
     expected = model(INPUTS).numpy()
-    memory, mask, summary = model.encode(INPUTS["source"])
-    prepared, states = model.decoder.prepare(memory, mask), model.decoder.initial_states(summary)
+    states, prepared = model.begin(*model.encode(INPUTS["source"]))
     for step in range(3):
         logits, states, weights = model.step(INPUTS["written"][:, step], states, prepared)
         np.testing.assert_allclose(logits, expected[:, step], rtol=1e-4, atol=1e-5)
@@ -76,6 +76,12 @@ def test_saved_and_read_again(overrides, tmp_path):
     again = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(again(INPUTS), expected)
     assert again.count_params() == model.count_params()
+
+
+def test_models_of_before_0_2_name_their_engines():
+    model = model_with()
+    config = model.get_config() | {"implementation": "loop"}
+    assert Translator.from_config(config).count_params() == model.count_params()
 
 
 def test_tied_vectors_are_one_matrix():
@@ -136,7 +142,7 @@ def serving():
     models = [model_with(text.size, text.size) for _ in range(2)]
     keras.utils.set_random_seed(2)
     models[1].set_weights([np.random.normal(size=w.shape, scale=0.7) for w in models[1].get_weights()])
-    search = SearchSettings(beam=3, length_extra=2, length_ratio=1.5)
+    search = TranslationSearchSettings(beam=3, length_extra=2, length_ratio=1.5)
     return {
         name: TranslationServing(preprocessing, which, search)
         for name, which in {
@@ -149,7 +155,7 @@ def serving():
 
 
 def translate(serving, sentences, beam=3, n_best=3):
-    outputs = serving.translate(tf.constant(sentences), tf.constant(beam), tf.constant(n_best))
+    outputs = serving.serve(tf.constant(sentences), tf.constant(beam), tf.constant(n_best))
     return {name: value.numpy() for name, value in outputs.items()}
 
 
@@ -184,9 +190,9 @@ def test_an_ensemble_takes_the_mean_of_the_probabilities(serving):
 def test_an_ensemble_of_models_in_different_precision(serving):
     """Both in graphs and without."""
     with precision(settings_with(train__mixed_precision="bfloat16")):
-        half = model_with(serving["one"].target.size, serving["one"].target.size)
+        half = model_with(serving["one"].text.size, serving["one"].text.size)
     half.set_weights(serving["one"].models[0].get_weights())
-    preprocessing = TranslationPreprocessing(serving["one"].source, serving["one"].target)
+    preprocessing = serving["one"].preprocessing
     for models in ([half, *serving["one"].models], [*serving["one"].models, half]):
         both = TranslationServing(preprocessing, models, serving["one"].search_settings)
         found, alone = (one.attention(tf.constant(["a b c"])) for one in (both, serving["one"]))
@@ -202,41 +208,41 @@ def test_products_need_vectors_of_one_width(attention):
 
 
 def test_models_of_other_pieces_make_no_ensemble(serving):
-    first = serving["one"].target
+    first = serving["one"].text
     others = [
         SubwordText(["\u2581z"], [0.0], first.settings),
         SubwordText(first.vocabulary, first.scores, first.settings.model_copy(update={"lowercase": True})),
     ]
     for other in others:
-        both = [TranslationPreprocessing(serving["one"].source, target) for target in (first, other)]
+        both = [TranslationPreprocessing(first, target) for target in (first, other)]
         with pytest.raises(UserError, match="not trained with the same pieces of the target"):
-            find_task("translation").build_ensemble(settings_with(), both, serving["both"].models)
+            TranslationTask(settings_with()).check_ensemble(both)
+    TranslationTask(settings_with()).check_ensemble([serving["one"].preprocessing] * 2)
 
 
 def test_an_unknown_piece_is_copied_from_where_it_was_read(serving):
     module = serving["one"]
-    pieces = module.source.pieces(tf.constant(["a zebra b"]))
+    pieces = module.text.pieces(tf.constant(["a zebra b"]))
 
     class Found:
         tokens = tf.constant([[[3, 1, BOUNDARY]]])
         record = tf.constant([[[[1.0, 0, 0], [0.1, 0.7, 0.2], [0, 0, 1.0]]]])
 
     written = module._written_pieces(Found, pieces)
-    assert module.target.texts(written).numpy().tolist() == [[b"a zebra"]]
+    assert module.text.texts(written).numpy().tolist() == [[b"a zebra"]]
 
 
 def test_the_validation_score_is_that_of_what_is_served(serving):
     """Of a model that writes pieces it does not know: they are copied, and count as what they are then."""
-    text = serving["one"].target
+    text = serving["one"].text
     model = model_with(text.size, text.size)
     model.output_bias.assign(10.0 * tf.one_hot(UNKNOWN, text.size))
-    preprocessing = TranslationPreprocessing(text, text)
-    module = TranslationServing(preprocessing, [model], serving["one"].search_settings)
+    module = TranslationServing(serving["one"].preprocessing, [model], serving["one"].search_settings)
     sentences = ["a zebra b okapi c", "d e f a", "b c"]
     served = [text.decode() for text in translate(module, sentences, beam=1, n_best=1)["translation"]]
     assert served[0].split()[0] in sentences[0]
     pairs = tf.data.Dataset.from_tensor_slices({"source": sentences, "target": served})
-    assert ValidationBleu(module, preprocessing, pairs)() == {"bleu": pytest.approx(100)}
+    assert validation_bleu(module, pairs)() == {"bleu": pytest.approx(100)}
 
 
 def test_attention_goes_with_its_pieces(serving):

@@ -10,14 +10,11 @@ from support.task_case import run_task_test
 from typer.testing import CliRunner
 
 from common.answering.export import export_run
-from common.answering.loading import run_predictor
-from common.answering.tables import predict_lines
+from common.answering.loading import load_run
 from common.cli.app import app
-from common.contract.find import find_task
 from common.errors import UserError
 from common.runs.run import find_run
 
-TASK = find_task("translation")
 EXAMPLES = [
     {"source": source}
     for source in ("the red dog sees a cat.", "", "Does the cat hear 龘 ?", "the dog sees a bird " * 60)
@@ -48,7 +45,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def predictor(folder):
-    return run_predictor(TASK, find_run("small", "translation"))
+    return load_run(find_run("small", "translation"))
 
 
 def scores_of(folder, run="small"):
@@ -91,7 +88,7 @@ def test_the_best_epochs_mean_is_kept_only_if_it_is_better(folder):
 
 def test_long_sentences_are_cut_and_it_is_said(predictor):
     long = [{"source": "the dog sees a cat " * 200, "origin": "line 1"}, *EXAMPLES]
-    notices = TASK.notices(predictor.settings, long, predictor)
+    notices = predictor.notices(long)
     assert [notice.partition(":")[0] for notice in notices] == ["line 1", "sentence"]
     assert "cut after 100 of 1," in notices[0]
     assert len(predictor.answer(long[:1])[0]["translation"]) > 0
@@ -100,16 +97,16 @@ def test_long_sentences_are_cut_and_it_is_said(predictor):
 def test_a_sentence_one_piece_too_long_is_cut_and_it_is_said(predictor):
     """A hundred letters never seen are as many pieces, and one for the blank before them."""
     for letters, pieces in ((99, []), (100, ["101"])):
-        notices = TASK.notices(predictor.settings, [{"source": "龘" * letters}], predictor)
+        notices = predictor.notices([{"source": "龘" * letters}])
         assert [notice.split()[5] for notice in notices] == pieces
 
 
 def test_an_empty_sentence_has_an_empty_translation(predictor):
     output = io.StringIO()
-    predict_lines(predictor, [" "], "json", output)
+    predictor.answer_lines([" "], "json", output)
     assert json.loads(output.getvalue()) == {"source": " ", "translation": "", "score": 0.0}
     with pytest.raises(UserError, match="nothing to draw of an empty sentence"):
-        TASK.draw({"source": " "}, predictor)
+        predictor.draw({"source": " "})
 
 
 def test_optional_inputs(predictor):
@@ -148,7 +145,7 @@ def test_picture_of_an_answer(folder, tmp_path):
     assert result.exit_code == 2
     assert "must end in one of .png, .pdf, .svg" in result.output
     result = invoke("predict", "--run", "small", "--plot", tmp_path / "attention.png")
-    assert "PLOT is given without TEXT" in result.output
+    assert "PLOT needs TEXT or INPUT" in result.output
 
 
 @pytest.mark.slow
@@ -168,7 +165,7 @@ def test_several_runs_answer_as_one(folder, tmp_path):
 @pytest.mark.slow
 def test_the_export_answers_without_this_project_and_with_its_defaults(folder):
     """Empty, long and unknown texts too, beams and n-best given or not."""
-    exported = export_run(TASK, find_run("small", "translation"))
+    exported = export_run(find_run("small", "translation"))
     code = """
 import sys
 import tensorflow as tf

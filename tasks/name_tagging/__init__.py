@@ -1,1 +1,1 @@
-"""Name tagging: the names in a sentence, their kinds and places."""
+"""Name tagging: which words are names, and of what? One tag for each word (many to many)."""

@@ -1,1 +1,1 @@
-"""Translation: sentences of one language to sentences of another."""
+"""Translation: what does a sentence say in another language? Sequence to sequence, with attention."""

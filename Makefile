@@ -1,7 +1,10 @@
 # Thin: each target is one call of the command line, `python -m common.cli VERB --help`.
-# Variables of a target are listed behind its name by `make help`.
+# `make help` lists the targets.
 
-PYTHON ?= python3
+# What has the right version: python3 first, then the newest.
+is_right_python := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+right_pythons = $(foreach name,python3 python3.13 python3.12 python3.11,$(shell $(name) -c '$(is_right_python)' 2>/dev/null && echo $(name)))
+PYTHON ?= $(or $(firstword $(right_pythons)),python3)
 VENV := .venv
 BIN := $(VENV)/bin
 CLI := $(BIN)/python -m common.cli
@@ -10,7 +13,7 @@ define newline
 
 
 endef
-# Quotes a variable for the shell, so that texts may hold any sign; a line's end becomes a blank.
+# Quotes a variable for the shell, so that texts may hold any character; a line end becomes a space.
 quote = '$(subst ','\'',$(subst $(newline), ,$(1)))'
 # --option VALUE, if the variable is given.
 option = $(if $(value $(2)),--$(1) $(call quote,$(value $(2))))
@@ -23,34 +26,50 @@ changes = $(strip $(value SET)$(if $(value PAIR), data.pair=$(value PAIR))$(if $
 what = $(call option,task,TASK) $(if $(changes),--set $(call quote,$(changes)))
 which = $(call option,run,RUN) $(call option,model,MODEL)
 
-variables := PYTHON TASK DATASET PRESET SET DATA RUN MODEL TEXT INPUT OUTPUT FORMAT RECIPE NAME PAIR HORIZON PLOT
-given = $(foreach variable,$(.VARIABLES),$(if $(filter command,$(origin $(variable))),$(variable)))
-misspelt := $(filter-out $(variables) DATA_%,$(given))
-ifneq ($(misspelt),)
-$(error $(misspelt) is no variable. Valid: $(variables) DATA_...)
-endif
+# The variables that each target takes. What it does not take would be ignored without a word.
+train.takes := TASK DATASET PRESET SET DATA DATA_% PAIR HORIZON RUN
+evaluate.takes := TASK RUN MODEL DATA DATA_% SET OUTPUT
+export.takes := TASK RUN
+predict.takes := TASK RUN MODEL TEXT INPUT DATA_% SET OUTPUT PLOT FORMAT
+benchmark.takes := TASK DATASET RECIPE
+gradient-flow.takes := OUTPUT
+datasets.takes := TASK
+runs.takes := TASK
+config.takes := TASK PRESET DATASET SET PAIR HORIZON
+new-task.takes := NAME INPUT
 
-# What a target does not take, by its line of help, would be ignored without a word.
-makefile := $(firstword $(MAKEFILE_LIST))
-taken := $(foreach goal,$(MAKECMDGOALS),$(shell sed -n 's/^$(goal):.*[#][#] //p' $(makefile) | grep -oE '[A-Z_]+=' | tr -d =))
-ignored := $(filter-out PYTHON $(taken) $(if $(filter DATA_%,$(taken)),DATA_%),$(given))
+given = $(foreach variable,$(.VARIABLES),$(if $(filter command,$(origin $(variable))),$(variable)))
+variables := PYTHON $(sort $(foreach takes,$(filter %.takes,$(.VARIABLES)),$($(takes))))
+misspelt := $(filter-out $(variables),$(given))
+ifneq ($(misspelt),)
+$(error $(misspelt) is no variable. Valid: $(subst %,...,$(variables)))
+endif
+taken := $(foreach goal,$(MAKECMDGOALS),$($(goal).takes))
+# The files of the splits are no columns.
+ignored := $(filter-out PYTHON $(taken),$(given)) \
+	$(if $(filter train,$(MAKECMDGOALS)),,$(filter DATA_VALIDATION DATA_TEST,$(given)))
+ignored := $(strip $(ignored))
 ifneq ($(ignored),)
-$(error make $(MAKECMDGOALS) takes no $(ignored), but $(or $(sort $(taken)),nothing); see make help)
+$(error make $(MAKECMDGOALS) takes no $(ignored), but $(or $(subst %,...,$(sort $(taken))),nothing); see make help)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help train evaluate export predict benchmark results-page speed gradient-flow datasets runs config new-task test test-all lint format clean
+.PHONY: help train evaluate export predict benchmark results-page speed gradient-flow datasets runs config new-task test test-all lint format lock clean
 
 help: ## list the targets
 	@echo "make TARGET [VARIABLE=value ...]"; echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-# Made once, and again when the requirements change.
-$(VENV)/ready: requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
-		|| { echo "Error: Python 3.11 is needed; name one with PYTHON=/path/to/python3.11"; exit 2; }
+pip_install = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+# Made once, and again when the lock file changes. First pip itself: older ones know no --build-constraint,
+# by which what packages that come as source are built with is checked by its hash, too.
+$(VENV)/ready: requirements.lock
+	@$(PYTHON) -c '$(is_right_python)' \
+		|| { echo "Error: Python 3.11, 3.12 or 3.13 is needed; name one with PYTHON=/path/to/python3"; exit 2; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	sed -n '/^pip==/,/[^\\]$$/p' requirements.lock | $(pip_install) -r /dev/stdin
+	$(pip_install) --build-constraint requirements.lock -r requirements.lock
 	@touch $@
 
 train: $(VENV)/ready ## train a run and score it: TASK= [DATASET=] [PRESET=] [SET="a.b=c"] [DATA=file DATA_TEXT= DATA_LABEL= DATA_TIME= DATA_TARGET= DATA_VALIDATION= DATA_TEST=] [PAIR=en-de] [HORIZON=steps] [RUN=name]; a killed run goes on: RUN=name alone
@@ -89,8 +108,8 @@ runs: $(VENV)/ready ## list the runs with their scores: [TASK=]
 config: $(VENV)/ready ## print every setting and its meaning: TASK= [PRESET=] [DATASET=] [SET=] [PAIR=en-de] [HORIZON=steps]
 	@$(CLI) config $(what) $(call option,preset,PRESET) $(call option,dataset,DATASET)
 
-new-task: $(VENV)/ready ## write the skeleton of a task: NAME=
-	@$(CLI) new-task $(if $(NAME),$(call quote,$(value NAME)))
+new-task: $(VENV)/ready ## write the skeleton of a task, with a first test and a recipe: NAME= [INPUT=text|characters|series|images]
+	@$(CLI) new-task $(if $(NAME),$(call quote,$(value NAME))) $(call option,input,INPUT)
 
 test: $(VENV)/ready ## run the tests, all but the slow ones
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -98,13 +117,19 @@ test: $(VENV)/ready ## run the tests, all but the slow ones
 test-all: $(VENV)/ready ## run every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "slow or not slow"
 
-lint: $(VENV)/ready ## check the code's style
+lint: $(VENV)/ready ## check the code's style, and that imports go one way
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 
-format: $(VENV)/ready ## put the code into shape
+format: $(VENV)/ready ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The same by each of the three Pythons, but for one line of its header.
+lock: $(VENV)/ready ## write requirements.lock from requirements.txt
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/python -m piptools compile --quiet --generate-hashes --no-annotate --strip-extras \
+		--allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --output-file=requirements.lock requirements.txt
 
 clean: ## remove the environment and caches; runs and exports stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

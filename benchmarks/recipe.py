@@ -23,6 +23,7 @@ class Recipe(Entry):
     dataset: str = Field(description="as in DATASET=")
     part: str = Field("", description="what of a data set that has several, e.g. a pair of languages")
     preset: str = Field(description="as in PRESET=")
+    states_preset: bool = Field(False, description="whether its score stands in the preset's second line")
     seeds: list[int] = Field(min_length=1, description="one run each")
     set: str = Field("", description='settings to change, as in SET="model.units=128"')
     start_from: str = Field(

@@ -26,22 +26,15 @@ def score_line(record: dict[str, Any]) -> str:
 
 
 def presets_with_scores() -> dict[Path, str]:
-    """The text that presets should have, of each recorded recipe whose changes the first line names.
-
-    PAIR=en-de in that line names the change data.pair=en-de.
-    """
+    """The text that presets should have, of each recorded recipe that states its preset's score."""
     texts = {}
     for task in recipe_tasks():
         judged = {record["recipe"]: record for record in read_records(task) if record["metric_mode"]}
         for recipe in read_recipes(task):
+            if not recipe.states_preset or recipe.name not in judged:
+                continue
             path = TASKS_FOLDER / task / "presets" / f"{recipe.preset}.yaml"
-            # A second stage is not what the preset's command trains.
-            if recipe.name not in judged or recipe.start_from or not path.is_file():
-                continue
             command, _, rest = path.read_text(encoding="utf-8").partition("\n")
-            named = {word.partition("=")[2] for word in command.split()}
-            if not {change.partition("=")[2] for change in recipe.set.split()} <= named:
-                continue
             old, _, below = rest.partition("\n")
             below = below if old.startswith("#") else rest
             texts[path] = "\n".join([command, score_line(judged[recipe.name]), below])

@@ -1,18 +1,17 @@
 """Exports: a SavedModel that answers raw inputs, checked without this project, with a card beside it."""
 
-import inspect
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from keras.export import ExportArchive
 
 from common.answering.loading import load_model, load_run
 from common.answering.model_card import RunRecords, model_card
+from common.answering.signature import Signature, signature_of
 from common.contract.predictor import Predictor
 from common.contract.serving import ServingModule
 from common.data.examples import Example, from_json
@@ -101,12 +100,8 @@ def write_saved_model(module: ServingModule, folder: Path) -> None:
 
 def _check_without_project(
     predictor: Predictor, module: ServingModule, folder: Path, examples: list[Example]
-) -> dict[str, Any]:
-    """Load the export in a process that cannot import this project and compare its answers with the run's.
-
-    Returns:
-        The serving signature: {"inputs": {name: description}, "outputs": {name: description}}.
-    """
+) -> Signature:
+    """Load the export in a process that cannot import this project and compare its answers with the run's."""
     request = predictor.request([from_json(example) for example in examples])
     expected = {name: value.numpy() for name, value in predictor.signatures["serve"](**request).items()}
     with tempfile.TemporaryDirectory() as scratch:
@@ -123,27 +118,7 @@ def _check_without_project(
                         f"the export's {name} differs from the run's: {answers[name]} != {value}"
                     )
     specs = predictor.signatures["serve"].get_concrete_function().structured_outputs
-    return {
-        "inputs": {name: _describe(value) for name, value in request.items()} | _optional_inputs(module),
-        "outputs": {name: _describe(specs[name]) for name in expected},
-    }
-
-
-def _optional_inputs(module: ServingModule) -> dict[str, str]:
-    """Describe the inputs that have a default, which are single numbers."""
-    function, _ = next(iter(module.endpoints().values()))
-    return {
-        name: f"{parameter.default.dtype.name} (); {parameter.default.numpy()} if not given"
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.default is not parameter.empty
-    }
-
-
-def _describe(tensor: Any) -> str:
-    """Type and shape; a side that differs from request to request is "any"."""
-    kind = tensor.dtype.name
-    shape = ["batch", *("any" if side is None else side for side in tensor.shape[1:])]
-    return f"{kind} ({', '.join(str(side) for side in shape)}{',' if len(shape) == 1 else ''})"
+    return signature_of(module, request, {name: specs[name] for name in expected})
 
 
 def _next_version(folder: Path) -> Path:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.answering.signature import Signature
 from common.contract.task import Task
 from common.files import read_record
 from common.runs.run import Run
@@ -43,7 +44,7 @@ def model_card(
     run: Run,
     records: RunRecords,
     target: Path,
-    signature: dict[str, Any],
+    signature: Signature,
     notes: list[str],
 ) -> str:
     """Write the card as Markdown.
@@ -53,7 +54,7 @@ def model_card(
         run: that was exported.
         records: of the run.
         target: the export's folder.
-        signature: names of inputs and outputs, described.
+        signature: of the function that servers call by default.
         notes: sentences on what the inputs and outputs hold.
     """
     data, environment, training = records.data, records.environment, records.training
@@ -79,11 +80,11 @@ def model_card(
         "",
         "| | name | type and shape |",
         "| --- | --- | --- |",
-        *(f"| input | `{name}` | {kind} |" for name, kind in signature["inputs"].items()),
-        *(f"| output | `{name}` | {kind} |" for name, kind in signature["outputs"].items()),
+        *(f"| input | `{name}` | {kind} |" for name, kind in signature.inputs.items()),
+        *(f"| output | `{name}` | {kind} |" for name, kind in signature.outputs.items()),
         "",
         *(line for note in notes for line in (note, "")),
-        *_calls(task, signature),
+        *_calls(task.name, signature),
         "",
         "## Made with",
         f"Python {environment['python']}, "
@@ -116,17 +117,18 @@ def _scores(metrics: dict[str, Any] | None) -> list[str]:
     return rows
 
 
-def _calls(task: Task, signature: dict[str, Any]) -> list[str]:
-    inputs = signature["inputs"]
-    defaults = {name: _default(kind) for name, kind in inputs.items()}
-    arguments = ", ".join(f"{name}={_sample(kind)}" for name, kind in inputs.items() if not defaults[name])
-    if any(defaults.values()):
+def _calls(task: str, signature: Signature) -> list[str]:
+    inputs = signature.inputs
+    required = {name: tensor for name, tensor in inputs.items() if tensor.default is None}
+    arguments = ", ".join(f"{name}={tensor.sample()}" for name, tensor in required.items())
+    if len(required) < len(inputs):
         # The signature of that name would ask for the optional inputs too.
         python = ['model = tf.saved_model.load(".")', f"model.serve({arguments})"]
-        # By columns: a number that is given once for all has no place in a list of instances.
-        request = {
-            "inputs": {name: int(default) if default else ["..."] for name, default in defaults.items()}
+        # Columnar format, because a scalar cannot be repeated per instance.
+        columns = {
+            name: ["..."] if tensor.default is None else tensor.default for name, tensor in inputs.items()
         }
+        request: dict[str, Any] = {"inputs": columns}
     else:
         python = ['serve = tf.saved_model.load(".").signatures["serving_default"]', f"serve({arguments})"]
         # TensorFlow Serving takes the one input of a signature without its name.
@@ -143,22 +145,8 @@ def _calls(task: Task, signature: dict[str, Any]) -> list[str]:
         "",
         "```sh",
         "docker run -p 8501:8501 \\",
-        f'  -v "$(dirname "$PWD"):/models/{task.name}" \\',
-        f"  -e MODEL_NAME={task.name} tensorflow/serving",
-        f"curl http://localhost:8501/v1/models/{task.name}:predict -d '{json.dumps(request)}'",
+        f'  -v "$(dirname "$PWD"):/models/{task}" \\',
+        f"  -e MODEL_NAME={task} tensorflow/serving",
+        f"curl http://localhost:8501/v1/models/{task}:predict -d '{json.dumps(request)}'",
         "```",
     ]
-
-
-def _default(kind: str) -> str:
-    """What an input is if it is not given, of "int32 (); 5 if not given"; empty if it has to be."""
-    return kind.partition("; ")[2].partition(" ")[0]
-
-
-def _sample(kind: str) -> str:
-    """A batch of one, as a person would write it: of "string (batch,)" or "float32 (batch, 336, 2)"."""
-    dtype, _, shape = kind.partition(" ")
-    if dtype == "string" and shape == "(batch,)":
-        return 'tf.constant(["..."])'
-    sides = [side.strip() for side in shape.strip("()").split(",")[1:] if side.strip()]
-    return f"tf.zeros([{', '.join(['1', *sides])}], tf.{dtype})"

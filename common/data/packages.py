@@ -73,7 +73,8 @@ def _install(package: PinnedPackage, temporary: Path, target: Path) -> None:
     requirements = temporary / "requirements.txt"
     requirements.write_text(f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n")
     options = ["--no-deps", "--require-hashes", "--no-compile", "--quiet", "--disable-pip-version-check"]
-    command = [sys.executable, "-m", "pip", "install", *options]
+    # What comes as source is built with the setuptools of requirements.lock, not with the newest one.
+    command = [sys.executable, "-m", "pip", "install", "--no-build-isolation", *options]
     result = subprocess.run(
         [*command, "--target", str(target), "-r", str(requirements)],
         capture_output=True,

@@ -29,8 +29,38 @@ def read_labels(path: Path) -> list[str]:
 
 
 def label_numbers(labels: list[str]) -> tf.lookup.StaticHashTable:
-    """Table from a label to its place in the list, int32; -1 for others."""
-    numbers = tf.range(len(labels), dtype=tf.int32)
-    return tf.lookup.StaticHashTable(
-        tf.lookup.KeyValueTensorInitializer(tf.constant(labels), numbers), default_value=-1
+    """Table from a label to its position in the list, int32; -1 for others."""
+    return memory_table(labels, tf.int32)
+
+
+def memory_table(entries: list[str], dtype: tf.DType, missing: int = -1) -> tf.lookup.StaticHashTable:
+    """Table from an entry to its position in the list, of this dtype; `missing` for others."""
+    initializer = tf.lookup.KeyValueTensorInitializer(
+        tf.constant(entries, tf.string), tf.range(len(entries), dtype=dtype)
     )
+    return tf.lookup.StaticHashTable(initializer, default_value=missing)
+
+
+def number_table(
+    entries: list[str], file: Path | None, column: int = tf.lookup.TextFileIndex.WHOLE_LINE
+) -> tf.lookup.StaticHashTable:
+    """Table from an entry to its position in the list, int64; -1 for others.
+
+    Args:
+        entries: the list.
+        file: where it was saved, an entry a line. The table is then read from it, and an export carries the
+            file, which a person can read. None: the table is made from the list.
+        column: of the file's lines, separated by tabs, that holds the entry.
+    """
+    if file is None:
+        return memory_table(entries, tf.int64)
+    initializer = tf.lookup.TextFileInitializer(
+        str(file), tf.string, column, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER
+    )
+    return tf.lookup.StaticHashTable(initializer, default_value=-1)
+
+
+def lookup(entries: tf.Tensor, table: tf.lookup.StaticHashTable, first: int, missing: int) -> tf.Tensor:
+    """Numbers, int32, of entries of any shape: from `first` on by the table, `missing` for others."""
+    lines = table.lookup(entries)
+    return tf.cast(tf.where(lines < 0, tf.cast(missing, tf.int64), lines + first), tf.int32)

@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from common.errors import UserError
 from common.files import write_text
+from common.inputs.lookup import number_table
 from common.inputs.settings import SubwordSettings
 from common.inputs.words import PADDING, UNKNOWN
 
@@ -72,15 +73,7 @@ class SubwordText(tf.Module):
         self.vocabulary = pieces
         self.scores = scores
         self.settings = settings
-        if file is None:
-            initializer: Any = tf.lookup.KeyValueTensorInitializer(
-                tf.constant(pieces, tf.string), tf.range(len(pieces), dtype=tf.int64)
-            )
-        else:
-            initializer = tf.lookup.TextFileInitializer(
-                str(file), tf.string, 0, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER
-            )
-        self.table = tf.lookup.StaticHashTable(initializer, default_value=-1)
+        self.table = number_table(pieces, file, column=0)
 
     @property
     def size(self) -> int:

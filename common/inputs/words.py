@@ -6,7 +6,6 @@ Training, evaluate, predict and the SavedModel all call the same `TextPreprocess
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +13,10 @@ from rich.console import Console
 
 from common.errors import UserError
 from common.files import write_text
+from common.inputs.lookup import lookup, number_table
+from common.inputs.scripts import UNSPACED_RE2
 from common.inputs.settings import TextSettings
+from common.inputs.vocabulary import count_entries, most_frequent, read_lines
 
 PADDING = 0
 UNKNOWN = 1
@@ -24,15 +26,13 @@ FIRST_PAIR = 1
 WORDS_FILE = "vocabulary.txt"
 PAIRS_FILE = "pairs.txt"
 
-# Different words, or pairs, that are counted at once; beyond, those seen once are forgotten.
-COUNTED_AT_ONCE = 2_000_000
 
 # White space of any script and control characters; what remains can be parted by blanks alone.
 _BLANKS = r"[\s\p{Z}\p{Cc}]+"
 _LINE_BREAK_MARKS = r"(?i)<br\s*/?>"
 _CURLY_APOSTROPHES = "[\u2018\u2019\u02bc\uff07]"
-# Scripts that are written without blanks: one character is one word.
-_UNSPACED_CHARACTERS = r"([\p{Han}\p{Hiragana}\p{Katakana}])"
+# One character is one word.
+_UNSPACED_CHARACTERS = rf"([{UNSPACED_RE2}])"
 _CONTRACTIONS = r"(?i)(n't|'(?:s|re|ve|ll|d|m))\b"
 _QUOTES = '(["\u201c\u201d\u00ab\u00bb])'
 _SENTENCE_ENDS = r"([.!?]+)"
@@ -113,8 +113,8 @@ class TextPreprocessor(tf.Module):
         self.vocabulary = vocabulary
         self.pairs = pairs
         self.settings = settings
-        self.word_table = line_numbers(vocabulary, directory and directory / WORDS_FILE)
-        self.pair_table = line_numbers(pairs, directory and directory / PAIRS_FILE) if pairs else None
+        self.word_table = number_table(vocabulary, directory and directory / WORDS_FILE)
+        self.pair_table = number_table(pairs, directory and directory / PAIRS_FILE) if pairs else None
 
     @property
     def size(self) -> int:
@@ -201,57 +201,3 @@ class TextPreprocessor(tf.Module):
         vocabulary = read_lines(directory / WORDS_FILE)
         pairs = read_lines(directory / PAIRS_FILE) if settings.pairs else []
         return cls(vocabulary, pairs, settings, directory)
-
-
-def line_numbers(entries: list[str], file: Path | None) -> tf.lookup.StaticHashTable:
-    """Table from an entry to its place in the list; -1 for others."""
-    if file is None:
-        initializer: Any = tf.lookup.KeyValueTensorInitializer(
-            tf.constant(entries, tf.string), tf.range(len(entries), dtype=tf.int64)
-        )
-    else:
-        index = tf.lookup.TextFileIndex
-        initializer = tf.lookup.TextFileInitializer(
-            str(file), tf.string, index.WHOLE_LINE, tf.int64, index.LINE_NUMBER
-        )
-    return tf.lookup.StaticHashTable(initializer, default_value=-1)
-
-
-def lookup(entries: tf.Tensor, table: tf.lookup.StaticHashTable, first: int, missing: int) -> tf.Tensor:
-    """Numbers, int32, of entries of any shape: from `first` on by the table, `missing` for others."""
-    lines = table.lookup(entries)
-    return tf.cast(tf.where(lines < 0, tf.cast(missing, tf.int64), lines + first), tf.int32)
-
-
-def count_entries(counts: Counter[bytes], entries: tf.Tensor) -> None:
-    """Add the entries of a tensor (entries,) to the counts."""
-    different, occurrences = np.unique(entries.numpy().astype(object), return_counts=True)
-    counts.update(dict(zip(different.tolist(), occurrences.tolist(), strict=True)))
-    # Lossy counting (Manku and Motwani, 2002): memory does not grow with the data.
-    if len(counts) > COUNTED_AT_ONCE:
-        for entry in [entry for entry, count in counts.items() if count == 1]:
-            del counts[entry]
-
-
-def most_frequent(counts: Counter[bytes], size: int, minimum_count: int) -> list[str]:
-    """List the entries that occur often enough, the most frequent first."""
-    # Entries of equal count in alphabetical order: the vocabulary does not depend on the order of examples.
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [entry.decode() for entry, count in ranked[:size] if count >= minimum_count]
-
-
-def read_lines(path: Path) -> list[str]:
-    """Read a vocabulary, one entry a line.
-
-    Raises:
-        UserError: if it is missing or damaged.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: the run is damaged; train it again.") from None
-    except UnicodeDecodeError:
-        lines = []
-    if not lines:
-        raise UserError(f"{path} is damaged: it holds no vocabulary; train the run again.")
-    return lines

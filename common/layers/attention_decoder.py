@@ -1,7 +1,7 @@
 """A recurrent decoder that looks at the encoder's steps, the same in training and in search."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import keras
 from keras import ops
@@ -10,6 +10,7 @@ from common.layers.bahdanau_attention import BahdanauAttention
 from common.layers.engines.policy import Implementation, implementation_policy
 from common.layers.engines.time_loop import run_over_time
 from common.layers.luong_attention import LuongAttention
+from common.layers.saved_config import with_units
 from common.layers.stacked_rnn import CELLS
 
 
@@ -32,12 +33,12 @@ class AttentionDecoder(keras.layers.Layer):
     Input: inputs (batch, time, features), vectors of the tokens before the ones to be foretold; summary
     (batch, width), the encoder's final or mean state; memory (batch, memory time, memory features), none
     without attention. A feature map is a memory (batch, regions, features).
-    Output: (batch, time, hidden_units); with `return_weights` also (batch, time, memory time).
+    Output: (batch, time, units); with `return_weights` also (batch, time, memory time).
     Mask: of the inputs (batch, time), passed on; a masked step leaves the states as they were. `memory_mask`
     (batch, memory time); masked steps are not looked at.
 
     Example:
-        >>> decoder = AttentionDecoder("lstm", hidden_units=64, attention="general", input_feeding=True)
+        >>> decoder = AttentionDecoder("lstm", units=64, attention="general", input_feeding=True)
         >>> memory = keras.ops.ones((8, 20, 128))
         >>> decoder(keras.ops.ones((8, 10, 32)), memory[:, -1], memory).shape
         (8, 10, 64)
@@ -51,7 +52,7 @@ class AttentionDecoder(keras.layers.Layer):
     def __init__(
         self,
         cell: Literal["elman", "lstm", "gru"],
-        hidden_units: int,
+        units: int,
         layers: int = 1,
         attention: Literal["bahdanau", "dot", "general", "scaled"] | None = "bahdanau",
         input_feeding: bool = False,
@@ -65,7 +66,7 @@ class AttentionDecoder(keras.layers.Layer):
 
         Args:
             cell: elman (tanh), lstm or gru.
-            hidden_units: width of each layer and of the output.
+            units: width of each layer and of the output.
             layers: number of recurrent layers, at least 1.
             attention: Bahdanau's, or Luong's with this score, or none.
             input_feeding: whether a step also sees the output of the one before.
@@ -80,7 +81,7 @@ class AttentionDecoder(keras.layers.Layer):
         if attention is None and (input_feeding or context_gate):
             raise ValueError("Input feeding and a context gate need an attention.")
         self.cell = cell
-        self.hidden_units = hidden_units
+        self.units = units
         self.layers = layers
         self.attention = attention
         self.input_feeding = input_feeding
@@ -91,18 +92,18 @@ class AttentionDecoder(keras.layers.Layer):
         self.supports_masking = True
         dtype = self.dtype_policy
         self.recurrent_layers = [
-            CELLS[cell](hidden_units, return_sequences=True, implementation=implementation, dtype=dtype)
+            CELLS[cell](units, return_sequences=True, implementation=implementation, dtype=dtype)
             for _ in range(layers)
         ]
         self.seed_generator = keras.random.SeedGenerator()
         self.dropout_layer = keras.layers.Dropout(dropout, dtype=dtype)
         if attention == "bahdanau":
-            self.attention_layer = BahdanauAttention(hidden_units, dtype=dtype)
+            self.attention_layer = BahdanauAttention(units, dtype=dtype)
         elif attention is not None:
             self.attention_layer = LuongAttention(attention, dtype=dtype)
         if attention is not None:
             self.readout = keras.layers.Dense(
-                hidden_units, activation="tanh", use_bias=False, dtype=dtype, name="readout"
+                units, activation="tanh", use_bias=False, dtype=dtype, name="readout"
             )
 
     def build(
@@ -117,21 +118,21 @@ class AttentionDecoder(keras.layers.Layer):
             if memory_shape is None:
                 raise ValueError("The attention of the decoder needs a memory to look at.")
             context_width = memory_shape[-1]
-            self.attention_layer.build((None, self.hidden_units), memory_shape)
-            self.readout.build((None, None, self.hidden_units + context_width))
+            self.attention_layer.build((None, self.units), memory_shape)
+            self.readout.build((None, None, self.units + context_width))
             if self.context_gate:
                 self.gate = keras.layers.Dense(
                     context_width, activation="sigmoid", dtype=self.dtype_policy, name="gate"
                 )
-                self.gate.build((None, None, self.hidden_units))
+                self.gate.build((None, None, self.units))
             width += context_width if self.attention == "bahdanau" else 0
-            width += self.hidden_units if self.input_feeding else 0
-        self.input_widths = [width] + [self.hidden_units] * (self.layers - 1)
+            width += self.units if self.input_feeding else 0
+        self.input_widths = [width] + [self.units] * (self.layers - 1)
         for layer, features in zip(self.recurrent_layers, self.input_widths, strict=True):
             layer.build((None, None, features))
         states = sum(len(layer.initial_state(1)) for layer in self.recurrent_layers)
         self.bridge = keras.layers.Dense(
-            states * self.hidden_units, activation="tanh", dtype=self.dtype_policy, name="bridge"
+            states * self.units, activation="tanh", dtype=self.dtype_policy, name="bridge"
         )
         self.bridge.build((None, summary_shape[-1]))
         self.built = True
@@ -143,20 +144,20 @@ class AttentionDecoder(keras.layers.Layer):
             summary: (batch, width), the encoder's final or mean state, or an image's features.
 
         Returns:
-            `recurrent`: for each layer the list of its states (batch, hidden_units); with input feeding also
-            `fed`: the output before, zeros (batch, hidden_units). Each begins with the batch, so that a
+            `recurrent`: for each layer the list of its states (batch, units); with input feeding also
+            `fed`: the output before, zeros (batch, units). Each begins with the batch, so that a
             search may repeat or gather them.
         """
         summary = ops.cast(summary, self.compute_dtype)
-        bridged = self.bridge(summary)  # (batch, states * hidden_units)
+        bridged = self.bridge(summary)  # (batch, states * units)
         recurrent, start = [], 0
         for layer in self.recurrent_layers:
-            end = start + len(layer.initial_state(1)) * self.hidden_units
-            recurrent.append(ops.split(bridged[:, start:end], (end - start) // self.hidden_units, axis=-1))
+            end = start + len(layer.initial_state(1)) * self.units
+            recurrent.append(ops.split(bridged[:, start:end], (end - start) // self.units, axis=-1))
             start = end
         states = {"recurrent": recurrent}
         if self.input_feeding:
-            states["fed"] = ops.zeros((ops.shape(summary)[0], self.hidden_units), dtype=self.compute_dtype)
+            states["fed"] = ops.zeros((ops.shape(summary)[0], self.units), dtype=self.compute_dtype)
         return states
 
     def prepare(self, memory: Any, memory_mask: Any = None) -> dict[str, Any]:
@@ -174,7 +175,7 @@ class AttentionDecoder(keras.layers.Layer):
             memory: from `prepare`; None without attention.
 
         Returns:
-            Outputs (batch, hidden_units), states, and weights (batch, memory time) or None without attention.
+            Outputs (batch, units), states, and weights (batch, memory time) or None without attention.
         """
         inputs = ops.cast(inputs, self.compute_dtype)
         seen, weights, states = self._step(inputs, states, memory, kept=None)
@@ -201,13 +202,13 @@ class AttentionDecoder(keras.layers.Layer):
             mask: (batch, time) of the inputs.
             memory_mask: (batch, memory time).
             return_weights: whether the attention's weights are returned too.
-            sample: for scheduled sampling (Bengio et al., 2015), function from outputs (batch, hidden_units)
+            sample: for scheduled sampling (Bengio et al., 2015), function from outputs (batch, units)
                 to vectors (batch, features) of the tokens that the model would write.
             sampling_probability: with which a step, but the first, is given such a vector as its input.
             training: whether there is dropout.
 
         Returns:
-            Outputs (batch, time, hidden_units), and weights (batch, time, memory time) if `return_weights`.
+            Outputs (batch, time, units), and weights (batch, time, memory time) if `return_weights`.
         """
         mask = None if mask is None else ops.cast(mask, "bool")
         states = self.initial_states(summary)
@@ -232,7 +233,7 @@ class AttentionDecoder(keras.layers.Layer):
         return [self.dropout_layer(tensor, training=True) for tensor in ones]
 
     def _look(self, query: Any, memory: dict[str, Any]) -> tuple[Any, Any]:
-        """Context and weights for queries (batch, hidden_units) or (batch, time, hidden_units)."""
+        """Context and weights for queries (batch, units) or (batch, time, units)."""
         context, weights = self.attention_layer.attend(query, memory)
         return (self.gate(query) * context if self.context_gate else context), weights
 
@@ -270,7 +271,7 @@ class AttentionDecoder(keras.layers.Layer):
     def _run(
         self, inputs: Any, states: dict[str, Any], kept: list[Any] | None, mask: Any, training: bool
     ) -> Any:
-        """s_t for all steps at once: (batch, time, features) to (batch, time, hidden_units)."""
+        """s_t for all steps at once: (batch, time, features) to (batch, time, units)."""
         if kept is not None:
             kept = [ops.expand_dims(tensor, 1) for tensor in kept]
         outputs = inputs
@@ -309,7 +310,7 @@ class AttentionDecoder(keras.layers.Layer):
             # The first step has no token before it that the model could have written.
             later = ops.arange(time) > 0
             steps["sampled"] = ops.logical_and(later, chances < sampling_probability)
-            states = states | {"fed": ops.zeros((batch, self.hidden_units), dtype=self.compute_dtype)}
+            states = states | {"fed": ops.zeros((batch, self.units), dtype=self.compute_dtype)}
 
         def step(
             step_inputs: dict[str, Any], states: dict[str, Any]
@@ -329,7 +330,7 @@ class AttentionDecoder(keras.layers.Layer):
                 )
             return outputs, new_states
 
-        width = self.hidden_units
+        width = self.units
         if "fed" not in states:
             width += memory["memory"].shape[-1]
         outputs = {"seen": ops.zeros((batch, width), dtype=self.compute_dtype)}
@@ -343,11 +344,16 @@ class AttentionDecoder(keras.layers.Layer):
         """Pass the inputs' mask on."""
         return mask
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make the layer of a configuration, also of one that was saved under earlier names."""
+        return super().from_config(with_units(config))
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
         return super().get_config() | {
             "cell": self.cell,
-            "hidden_units": self.hidden_units,
+            "units": self.units,
             "layers": self.layers,
             "attention": self.attention,
             "input_feeding": self.input_feeding,

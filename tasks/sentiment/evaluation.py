@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from common.data.examples import Example, dataset_examples
 from common.data.source import Source
+from common.inputs.scripts import mostly_unspaced
 from common.kinds.labels import score_classifiers
 from tasks.sentiment.preprocessing import SentimentPreprocessing
 
@@ -19,11 +20,11 @@ def score_baselines(
     """Train the majority class and TF-IDF with logistic regression on the training split, and score them.
 
     Both see the words that the network sees: 1-2 grams of words, 1-3 grams of characters for scripts
-    without blanks, whose characters are words here.
+    without spaces, whose characters are words here.
     """
     train_words, train_labels = _words_and_labels(dataset_examples(source.dataset("train")), preprocessing)
     test_words, test_labels = _words_and_labels(examples, preprocessing)
-    longest = 3 if _is_mostly_characters(train_words) else 2
+    longest = 3 if mostly_unspaced(" ".join(train_words[:1_000])) else 2
     vectorizer = TfidfVectorizer(
         ngram_range=(1, longest), min_df=2, sublinear_tf=True, lowercase=False, token_pattern=r"\S+"
     )
@@ -49,8 +50,3 @@ def _words_and_labels(
         split = preprocessing.text.words(tf.constant(texts[start : start + at_once]))
         words.extend(text.decode() for text in tf.strings.reduce_join(split, axis=-1, separator=" ").numpy())
     return words, labels
-
-
-def _is_mostly_characters(words: list[str]) -> bool:
-    sample = " ".join(words[:1_000]).split()
-    return sum("\u3040" <= word[0] <= "\u9fff" for word in sample) > len(sample) / 2

@@ -15,11 +15,10 @@ from typer.testing import CliRunner
 from common.answering import model_card
 from common.answering.export import export_run
 from common.answering.loading import load_export, load_run
+from common.answering.signature import Signature, SignatureTensor
 from common.cli.app import app
-from common.contract.find import find_task
 from common.runs.run import find_run
 
-TASK = find_task("sentiment")
 TEXTS = [
     "a lovely film",
     "two hours of dull scenes",
@@ -132,8 +131,9 @@ def test_python_of_the_model_card_runs_wherever_the_export_is(exported, tmp_path
 
 
 def test_the_model_card_leaves_optional_inputs_out():
-    inputs = {"sentence": "string (batch,)", "beam": "int32 (); 5 if not given"}
-    lines = model_card._calls(TASK, {"inputs": inputs})
+    inputs = {"sentence": SignatureTensor("string", (None,)), "beam": SignatureTensor("int32", (), 5)}
+    lines = model_card._calls("sentiment", Signature(inputs, {}))
+    assert [str(tensor) for tensor in inputs.values()] == ["string (batch,)", "int32 (); 5 if not given"]
     assert 'model.serve(sentence=tf.constant(["..."]))' in lines
     assert """-d '{"inputs": {"sentence": ["..."], "beam": 5}}'""" in lines[-2]
 

@@ -1,4 +1,5 @@
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -255,11 +256,12 @@ def test_makefile_passes_variables_as_they_are():
     [
         (
             ["evaluate", "TASK=sentiment", "DATASET=imdb"],
-            "make evaluate takes no DATASET, but DATA DATA_LABEL",
+            "make evaluate takes no DATASET, but DATA DATA_...",
         ),
         (["predict", "TASK=sentiment", "DATA=new.csv"], "make predict takes no DATA, but"),
         (["export", "TASK=sentiment", "SET=a=1"], "make export takes no SET, but RUN TASK; see make help"),
         (["lint", "TASK=sentiment"], "make lint takes no TASK, but nothing"),
+        (["evaluate", "TASK=sentiment", "DATA=a.csv", "DATA_TEST=b.csv"], "takes no DATA_TEST"),
     ],
 )
 def test_make_refuses_what_a_target_would_ignore(arguments, said):
@@ -271,6 +273,21 @@ def test_make_takes_what_one_of_its_targets_takes():
     result = make("train", "export", "TASK=forecasting", "HORIZON=28", "DATA_TIME=date", "DATA=a.csv")
     assert result.returncode == 0, result.stderr
     assert "data.horizon=28" in result.stdout
+
+
+def test_make_help_names_the_variables_of_each_target():
+    takes = {
+        target: set(variables.split())
+        for target, variables in re.findall(
+            r"^([a-z-]+)\.takes := (.*)$", (PROJECT / "Makefile").read_text(), re.M
+        )
+    }
+    shown = subprocess.run(["make", "help"], capture_output=True, text=True, cwd=PROJECT, check=True).stdout
+    for target, meaning in re.findall(r"^  ([a-z-]+) +(.*)$", shown, re.M):
+        named = {
+            "DATA_%" if name.startswith("DATA_") else name for name in re.findall(r"([A-Z_]+)=", meaning)
+        }
+        assert named == takes.get(target, set()), target
 
 
 def test_make_help_names_every_target():

@@ -80,7 +80,7 @@ def test_pairs_are_learned_saved_and_loaded(tmp_path):
 
 
 def test_counting_keeps_to_its_memory_and_the_frequent_words(monkeypatch):
-    monkeypatch.setattr("common.inputs.words.COUNTED_AT_ONCE", 50)
+    monkeypatch.setattr("common.inputs.vocabulary.COUNTED_AT_ONCE", 50)
     batches = [tf.constant([f"often rare{number}"]) for number in range(200)]
     learned = TextPreprocessor.learn(batches, TextSettings(minimum_count=2))
     assert learned.vocabulary == ["often"]

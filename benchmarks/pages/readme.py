@@ -1,5 +1,6 @@
 """The tables of the project's README that are generated."""
 
+from collections import Counter
 from collections.abc import Callable
 from itertools import groupby
 
@@ -38,9 +39,16 @@ def data_table() -> str:
     for task in task_names():
         known = [data_set.information for data_set in find_data_sets(task)]
         for licence, group in groupby(known, key=lambda information: information.licence):
-            rows.append([", ".join(f"`{information.name}`" for information in group), f"`{task}`", licence])
+            rows.append([_listed([information.name for information in group]), f"`{task}`", licence])
     rows += [[name, "", package.licence] for name, package in _OTHER_PACKAGES.items()]
     return table(("data set", "task", "licence"), rows)
+
+
+def _listed(names: list[str]) -> str:
+    """Names of data sets; a family such as opus/law and opus/medical stands once."""
+    families = Counter(name.partition("/")[0] for name in names)
+    shown = (name if families[family := name.partition("/")[0]] == 1 else f"{family}/..." for name in names)
+    return ", ".join(f"`{name}`" for name in dict.fromkeys(shown))
 
 
 def results_table(by_task: dict[str, list[Section]]) -> str:

@@ -1,31 +1,43 @@
 """Which of the recorded baselines a model may be compared with."""
 
 import re
+from typing import Any
 
-_ON_A_PART = re.compile(r"(?P<name>.+) \((?P<origins>\d+) origins\)")
-
-
-def named_by_its_part(name: str, origins: int) -> str:
-    """Name a baseline that is too slow for all test examples, with the number of those it was scored on."""
-    return f"{name} ({origins} origins)"
+_NAME_WITH_ORIGINS = re.compile(r"(?P<name>.+) \((?P<origins>\d+) origins\)")
 
 
-def part_of(recorded: str) -> tuple[str, int | None]:
-    """Name of a recorded baseline, and the number of examples it was scored on; None if on all of them."""
-    found = _ON_A_PART.fullmatch(recorded)
-    return (found["name"], int(found["origins"])) if found else (recorded, None)
+def with_origins(record: dict[str, Any]) -> dict[str, Any]:
+    """Give a recorded result with its `baseline_origins` apart from the names of its baselines.
+
+    Those baselines that are too slow for all test examples were scored on so many of them: name -> number.
+    Results that were recorded before this was a value have it in the names, "AutoTheta (20 origins)"; it is
+    read from there, once, so that all code asks the value alone and the recorded files stay as they are.
+    """
+    baselines = record.get("baselines", {})
+    matches = {name: _NAME_WITH_ORIGINS.fullmatch(name) for name in baselines}
+    if not any(matches.values()):
+        return record
+    plain = {name: match["name"] if match else name for name, match in matches.items()}
+    origins = {match["name"]: int(match["origins"]) for match in matches.values() if match}
+    renamed = {plain[name]: score for name, score in baselines.items()}
+    return record | {"baselines": renamed, "baseline_origins": origins}
 
 
-def best_baseline(baselines: dict[str, float], mode: str) -> tuple[str, float] | None:
+def origins_of(record: dict[str, Any], baseline: str) -> int | None:
+    """On how many test examples a baseline was scored; None if on all of them."""
+    return record.get("baseline_origins", {}).get(baseline)
+
+
+def best_baseline(record: dict[str, Any], mode: str) -> tuple[str, float] | None:
     """Name and score of the best baseline on the test examples of the model; None if there is none.
 
     One that was scored on a part of them is left out: its score is of other examples.
 
     Args:
-        baselines: score of each, by the name it is recorded by.
+        record: with `baselines`, name -> score.
         mode: max or min, what is better.
     """
-    scores = {name: score for name, score in baselines.items() if part_of(name)[1] is None}
+    scores = {name: score for name, score in record["baselines"].items() if origins_of(record, name) is None}
     if not scores:
         return None
     best_of = max if mode == "max" else min

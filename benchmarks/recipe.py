@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
+from benchmarks.best_baseline import with_origins
 from benchmarks.entries import Entry, check_entries, read_yaml
 from common.errors import UserError, unknown_name
 from common.files import PROJECT_FOLDER, read_json
@@ -102,7 +103,7 @@ def read_records(task: str) -> list[dict[str, Any]]:
         UserError: if the file is damaged.
     """
     path = records_file(task)
-    return read_json(path) if path.is_file() else []
+    return [with_origins(record) for record in read_json(path)] if path.is_file() else []
 
 
 def read_serving_speeds() -> list[dict[str, Any]]:

@@ -167,6 +167,12 @@ def _record(
         "baselines": {
             name: metrics[metric] for name, metrics in scores[0]["baselines"].items() if metric in metrics
         },
+        # Of those that are too slow for all test examples: on how many they were scored.
+        "baseline_origins": {
+            name: metrics["origins"]
+            for name, metrics in scores[0]["baselines"].items()
+            if "origins" in metrics
+        },
         **shared,
     }
 

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import tensorflow_datasets as tfds
 
 from common.contract.find import find_data_sets, find_settings, find_task, task_names, task_title
 from common.contract.predictor import Predictor
@@ -106,13 +105,6 @@ def test_data_sets_are_described_where_their_authors_keep_them(name):
         assert not REGISTRY.search(known.homepage), known.name
         assert not REGISTRY.search(known.citation), known.name
         assert find_data_sets(name).find(known.name) is one
-
-
-def test_prepared_data_has_names_that_the_catalogue_leaves_free():
-    catalogue = set(tfds.list_builders(with_community_datasets=False))
-    every = [find_data_sets(name) for name in task_names()]
-    classes = {one.__name__ for data_sets in every for one in (*data_sets, data_sets.own)}
-    assert not {tfds.core.naming.camelcase_to_snakecase(one) for one in classes} & catalogue
 
 
 def test_titles_name_the_task():

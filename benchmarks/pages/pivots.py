@@ -6,11 +6,12 @@ A cell holds all metrics of a model.
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.best_baseline import best_baseline, part_of
+from benchmarks.best_baseline import best_baseline
 from benchmarks.pages.markdown import details, duration, table
 from benchmarks.pages.sections import Section
 from benchmarks.pages.tables import (
     NOT_MEASURED,
+    Baseline,
     baseline_scores,
     best_text,
     marked,
@@ -81,7 +82,7 @@ def _baseline_columns(
         (
             f"baseline: {name}",
             {
-                value: _with_no_spread(baseline_scores(section, of[0]).get(name, {}))
+                value: _with_no_spread(baseline_scores(section, of[0]).get((name, None), {}))
                 for value, of in rows.items()
             },
         )
@@ -91,7 +92,7 @@ def _baseline_columns(
 
 def _best_baselines(section: Section, rows: dict[Any, list[dict[str, Any]]]) -> list[str]:
     mode = section.metrics[section.table.metrics[0]].mode
-    best = [best_baseline(records[0]["baselines"], mode) for records in rows.values()]
+    best = [best_baseline(records[0], mode) for records in rows.values()]
     return list(dict.fromkeys(found[0] for found in best if found))
 
 
@@ -150,19 +151,19 @@ def _unmeasured(section: Section) -> list[str]:
 
 def _other_baselines(section: Section, rows: dict[Any, list[dict[str, Any]]]) -> str:
     """The baselines that are nowhere the best or were scored on a part of the test windows, folded away."""
-    shown = _best_baselines(section, rows)
-    cells: dict[str, dict[Any, str]] = {}
+    shown = [(name, None) for name in _best_baselines(section, rows)]
+    cells: dict[Baseline, dict[Any, str]] = {}
     for value, records in rows.items():
-        for name, scores in baseline_scores(section, records[0]).items():
+        for baseline, scores in baseline_scores(section, records[0]).items():
             texts = [metric.shown(scores[key]) for key, metric in section.metrics.items() if key in scores]
-            if name not in shown:
-                cells.setdefault(name, {})[value] = " / ".join(texts)
+            if baseline not in shown:
+                cells.setdefault(baseline, {})[value] = " / ".join(texts)
     if not cells:
         return ""
-    lines = []
-    for recorded, by_row in cells.items():
-        name, origins = part_of(recorded)
-        lines.append([name, str(origins or "all"), *(by_row.get(value, "") for value in rows)])
+    lines = [
+        [name, str(origins or "all"), *(by_row.get(value, "") for value in rows)]
+        for (name, origins), by_row in cells.items()
+    ]
     title = section.table.rows.title
     columns = ["baseline", "test windows", *(f"{title} {_setting_text(value)}" for value in rows)]
     summary = "Other baselines; those too slow for all test windows are not to be compared"

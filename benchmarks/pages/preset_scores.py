@@ -19,7 +19,7 @@ def score_line(record: dict[str, Any]) -> str:
         f"{record['train_seconds']:.0f} s on {record['machine']['cores']} CPU cores",
         f"test {record['metric']} {score} ({seeds} seed{'s' if seeds > 1 else ''})",
     ]
-    found = best_baseline(record["baselines"], record["metric_mode"])
+    found = best_baseline(record, record["metric_mode"])
     if found:
         parts.append(f"{found[0]} {found[1]:.4f}")
     return f"# {'; '.join(parts)}."

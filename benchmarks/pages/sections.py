@@ -133,7 +133,7 @@ def compare(section: Section, data: str) -> Comparison | None:
         data=data,
         metric=metric,
         ours=ours,
-        baseline=best_baseline(ours["baselines"], metric.mode),
+        baseline=best_baseline(ours, metric.mode),
         published=best_of(scores, key=lambda score: score[0]) if scores else None,
     )
 

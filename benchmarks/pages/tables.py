@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.best_baseline import part_of
+from benchmarks.best_baseline import origins_of
 from benchmarks.pages.layout import Metric
 from benchmarks.pages.markdown import duration, table
 from benchmarks.pages.sections import Section, of_all_seeds
@@ -12,6 +12,8 @@ from benchmarks.recipe import Recipe
 from benchmarks.references import Reference
 
 NOT_MEASURED = "not yet measured"
+# Name of a baseline, and the number of test examples that it was scored on; None if on all of them.
+Baseline = tuple[str, int | None]
 OUTSIDE_DATA, NOT_SEEN = "\\*", "†"
 
 
@@ -78,13 +80,13 @@ def recipe_link(section: Section, recipe: str) -> str:
     return f"[`{recipe}`](recipes/{section.task}.yaml)"
 
 
-def baseline_scores(section: Section, record: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Scores of the baselines that a recipe was measured with: recorded name -> metric -> score."""
-    scores: dict[str, dict[str, float]] = {}
+def baseline_scores(section: Section, record: dict[str, Any]) -> dict[Baseline, dict[str, float]]:
+    """Scores of the baselines that a recipe was measured with, by metric."""
+    scores: dict[Baseline, dict[str, float]] = {}
     for name in section.metrics:
-        of_metric = section.record(record["recipe"], name)
-        for baseline, value in (of_metric or {"baselines": {}})["baselines"].items():
-            scores.setdefault(baseline, {})[name] = value
+        of_metric = section.record(record["recipe"], name) or {"baselines": {}}
+        for baseline, value in of_metric["baselines"].items():
+            scores.setdefault((baseline, origins_of(of_metric, baseline)), {})[name] = value
     return scores
 
 
@@ -120,16 +122,16 @@ def _our_row(section: Section, recipe: Recipe, recorded_as: Callable[[str], str]
 
 def _baseline_rows(section: Section) -> list[Row]:
     """One row for each baseline; recipes that gave it other data get rows of their own."""
-    recipes: dict[tuple[str, tuple[tuple[str, float], ...]], list[str]] = {}
+    recipes: dict[tuple[Baseline, tuple[tuple[str, float], ...]], list[str]] = {}
     for record in _measured(section):
-        for name, scores in baseline_scores(section, record).items():
-            recipes.setdefault((name, tuple(scores.items())), []).append(record["recipe"])
-    names = [name for name, _ in recipes]
+        for baseline, scores in baseline_scores(section, record).items():
+            recipes.setdefault((baseline, tuple(scores.items())), []).append(record["recipe"])
+    baselines = [baseline for baseline, _ in recipes]
     rows = []
-    for (recorded, scores), of in recipes.items():
-        name, examples = part_of(recorded)
+    for (baseline, scores), of in recipes.items():
+        name, examples = baseline
         note = "" if examples is None else f"too slow for all test windows, scored on {examples}"
-        if names.count(recorded) > 1:
+        if baselines.count(baseline) > 1:
             name += f", with {', '.join(f'`{recipe}`' for recipe in of)}"
         by_metric = {metric: (value, None) for metric, value in scores}
         rows.append(Row("baseline", name, by_metric, ("", "", "", note), compared=examples is None))

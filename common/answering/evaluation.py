@@ -11,7 +11,7 @@ from rich.progress import track
 from rich.table import Table
 
 from common.console import results
-from common.contract.evaluation import Evaluation
+from common.contract.evaluation import Evaluation, baseline_title
 from common.contract.find import find_task
 from common.contract.predictor import Predictor
 from common.contract.task import Task
@@ -168,7 +168,8 @@ def report(evaluation: Evaluation, record: dict[str, Any], name: str) -> None:
     shown = [metric for metric in evaluation.metrics if not metric.endswith(("_low", "_high"))]
     where = f"{record['dataset']}, {record.get('split', 'file')}"
     rows = [(name, [_with_interval(evaluation.metrics, metric) for metric in shown])]
-    others = evaluation.variants | record.get("baselines", {})
+    baselines = record.get("baselines", {})
+    others = evaluation.variants | {baseline_title(*item): item[1] for item in baselines.items()}
     rows += [(other, [_number(metrics.get(metric)) for metric in shown]) for other, metrics in others.items()]
     results.print(_scores(f"{escape(where)}: {record['examples']:,} examples", shown, rows))
     for title, rows in evaluation.tables.items():

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from common.answering.signature import Signature
+from common.contract.evaluation import baseline_title
 from common.contract.task import Task
 from common.files import read_record
 from common.runs.run import Run
@@ -110,7 +111,7 @@ def _scores(metrics: dict[str, Any] | None) -> list[str]:
     ]
     for baseline, scores in metrics["baselines"].items():
         rows.append(
-            f"| {baseline} | "
+            f"| {baseline_title(baseline, scores)} | "
             + " | ".join(f"{scores[name]:.4f}" if name in scores else "" for name in names)
             + " |"
         )

@@ -23,3 +23,8 @@ class Evaluation:
     predictions: list[dict[str, Any]] = field(default_factory=list)
     variants: dict[str, dict[str, float]] = field(default_factory=dict)
     files: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+def baseline_title(name: str, metrics: dict[str, float]) -> str:
+    """Name a baseline for a reader; one that was scored on a part of the examples, with their number."""
+    return f"{name} ({metrics['origins']} origins)" if "origins" in metrics else name

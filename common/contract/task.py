@@ -147,7 +147,10 @@ class Task(abc.ABC, Generic[SettingsType, PreprocessingType]):
     def baselines(
         self, source: Any, preprocessing: PreprocessingType, examples: Iterable[Example]
     ) -> dict[str, dict[str, float]]:
-        """Train the baselines on the training split and score them on the same examples: name -> metrics."""
+        """Train the baselines on the training split and score them on the same examples: name -> metrics.
+
+        One that is too slow for all examples says among its metrics on how many it was scored: `origins`.
+        """
 
     @classmethod
     def check_reading(cls, trained: SettingsType, settings: SettingsType) -> None:

@@ -6,16 +6,16 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.progress import track
 
-from benchmarks.best_baseline import named_by_its_part
 from common.config import override_settings
+from common.console import notes
 from common.data.examples import Example
+from tasks.forecasting.borders import Borders
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.evaluation import ForecastScores, chosen_origins
 from tasks.forecasting.fitting import Forecaster
-from tasks.forecasting.windows import Borders, SeriesSource
+from tasks.forecasting.windows import SeriesSource
 
 # Longer seasons are taken out first: AutoETS does not know them, AutoARIMA takes minutes.
 LONGEST_SEASON_OF_ETS, LONGEST_SEASON_OF_ARIMA = 24, 12
@@ -42,7 +42,11 @@ def score_baselines(
 ) -> dict[str, dict[str, float]]:
     """Score every baseline on the test windows, the statistical ones on some of them.
 
-    With `evaluation.refits` the model itself is among them, trained again on its way.
+    With `evaluation.refits` the model itself is among them, trained again further on in the test part.
+
+    Returns:
+        Name -> metrics; those of a baseline that is too slow for all windows hold `origins`, the number of
+        windows that it was scored on.
     """
     naive = {"naive": 1} | {_season_name(season): season for season in source.seasons if season > 1}
     scores = {name: ForecastScores([]) for name in naive}
@@ -56,12 +60,12 @@ def score_baselines(
                 scores[name].add(example, _repeated(past, season, settings.data.horizon))
         if nlinear is not None:
             _score(nlinear_scores, nlinear, held)
-    found = {name: score.metrics() for name, score in scores.items()}
+    metrics = {name: score.metrics() for name, score in scores.items()}
     if nlinear is not None:
-        found["NLinear"] = nlinear_scores.metrics()
+        metrics["NLinear"] = nlinear_scores.metrics()
     if settings.evaluation.refits:
-        found[f"the model, trained {settings.evaluation.refits} times"] = backtest(settings, source)
-    return found | _statistical(settings, source)
+        metrics[f"the model, trained {settings.evaluation.refits} times"] = backtest(settings, source)
+    return metrics | _statistical(settings, source)
 
 
 def _season_name(season: int) -> str:
@@ -88,7 +92,7 @@ def _nlinear(settings: ForecastingSettings, source: SeriesSource) -> Forecast:
 
 
 def backtest(settings: ForecastingSettings, source: SeriesSource) -> dict[str, float]:
-    """Score the model with a rolling origin: trained anew before each part of the test part, on all before.
+    """Score the model with a rolling origin: trained again before each part of the test part, on all before.
 
     The parts before the origin keep their order: the last steps before it, as many as ever, are validation.
     """
@@ -96,9 +100,7 @@ def backtest(settings: ForecastingSettings, source: SeriesSource) -> dict[str, f
     scale = source.statistics
     for part in range(settings.evaluation.refits):
         borders = [moved_border(border, part, settings) for border in source.borders]
-        moved = SeriesSource(
-            source.information, source.data, borders, settings, {}, source.extra, splits=("train", "test")
-        )
+        moved = SeriesSource(replace(source.cut, borders=borders), settings, splits=("train", "test"))
         forecaster = Forecaster(settings, moved)
         # Errors are measured by the same scales in every part.
         moved.statistics = scale
@@ -115,33 +117,34 @@ def moved_border(border: Borders, part: int, settings: ForecastingSettings) -> B
     """
     evaluation, horizon = settings.evaluation, settings.data.horizon
     windows = len(border.test_steps(horizon, evaluation.stride))
-    first, behind = (windows * number // evaluation.refits for number in (part, part + 1))
+    first, next_first = (windows * number // evaluation.refits for number in (part, part + 1))
     moved = first * evaluation.stride
     return replace(
         border,
         train_end=border.train_end + moved,
         validation_end=border.validation_end + moved,
-        end=border.validation_end + (behind - 1) * evaluation.stride + horizon,
+        end=border.validation_end + (next_first - 1) * evaluation.stride + horizon,
     )
 
 
 def _statistical(settings: ForecastingSettings, source: SeriesSource) -> dict[str, dict[str, float]]:
-    """Fit each model anew at every origin, to the steps before it, and score its forecast from there."""
+    """Fit each model again at every origin, to the steps before it, and score its forecast from there."""
     windows = source.windows("test")
     origins = chosen_origins(len(windows), settings.evaluation.origins)
     levels = settings.model.levels
-    found = {}
+    metrics: dict[str, dict[str, float]] = {}
     for name, model in _models(source.seasons) if origins else ():
         scores = ForecastScores(levels if len(levels) == 3 else [])
-        for number, step in track(windows[origins], name, console=Console(stderr=True), transient=True):
+        for number, step in track(windows[origins], name, console=notes, transient=True):
             start = max(0, step - settings.evaluation.statistical_history)
             past = source.data.series[number].values[start:step, : source.targets]
             forecasts = [_forecast(model, past[:, column], settings) for column in range(source.targets)]
             quantiles = np.stack(forecasts, axis=1)  # (horizon, targets, 3)
             scores.add(source.example(int(number), int(step), is_test=True), quantiles[..., 1], quantiles)
-        on_all = len(origins) == len(windows)
-        found[name if on_all else named_by_its_part(name, len(origins))] = scores.metrics()
-    return found
+        metrics[name] = scores.metrics()
+        if len(origins) < len(windows):
+            metrics[name]["origins"] = len(origins)
+    return metrics
 
 
 def _models(seasons: list[int]) -> Iterator[tuple[str, Any]]:

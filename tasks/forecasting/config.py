@@ -19,7 +19,7 @@ Names = Annotated[list[str], pydantic.BeforeValidator(_names)]
 
 
 class ForecastingDataSettings(DataSettings):
-    """Where the series come from, and how much of them a model reads and foretells."""
+    """Where the series come from, and how much of them a model reads and forecasts."""
 
     time_column: str | None = Field(
         None, description="column that holds the time; empty: the data set's, or `time`"
@@ -49,7 +49,7 @@ class ForecastingDataSettings(DataSettings):
         "one time the last counts",
     )
     look_back: int = Field(ge=1, description="steps that the model reads")
-    horizon: int = Field(ge=1, description="steps that the model foretells")
+    horizon: int = Field(ge=1, description="steps that the model forecasts")
     stride: int = Field(1, ge=1, description="steps from one training window to the next")
     training_share: float = Field(
         1.0, gt=0, le=1, description="latest share of the training part that is trained on"
@@ -74,8 +74,8 @@ class ModelSettings(Settings):
     units: int = Field(64, ge=1, description="width of the hidden layers")
     layers: int = Field(1, ge=1, description="recurrent layers on top of one another")
     segment_length: int = Field(48, ge=1, description="steps that segrnn reads and writes at once")
-    window: int = Field(24, ge=1, description="steps before the one foretold that window sees")
-    attention: bool = Field(False, description="whether the decoder of gru and lstm looks at the encoder")
+    window: int = Field(24, ge=1, description="steps before the one that is forecast that window sees")
+    attention: bool = Field(False, description="whether the decoder of gru and lstm attends to the encoder")
     channels: Literal["independent", "joint"] = Field(
         "joint", description="columns forecast together (joint) or one by one with the same weights"
     )
@@ -109,7 +109,7 @@ class ModelSettings(Settings):
 
     @property
     def reads_steps(self) -> bool:
-        """Whether the network is told of each step its calendar and the columns known ahead."""
+        """Whether the network reads the calendar and the columns known ahead of each step."""
         return self.kind in ("gru", "lstm", "window")
 
     @property
@@ -159,3 +159,6 @@ class ForecastingSettings(TaskSettings):
                         f"{self.model.segment_length}"
                     )
         return self
+
+
+SETTINGS = ForecastingSettings

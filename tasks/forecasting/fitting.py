@@ -12,8 +12,9 @@ from common.learning.training import seed_everything
 from common.modelling.losses import PinballLoss
 from common.modelling.optimizers import build_optimizer
 from tasks.forecasting.config import ForecastingSettings
-from tasks.forecasting.model import ForecastingServing, build_model
+from tasks.forecasting.model import build_model
 from tasks.forecasting.preprocessing import ForecastingPreprocessing, raw_windows
+from tasks.forecasting.serving import ForecastingServing
 from tasks.forecasting.windows import SeriesSource, WindowBatches
 
 LOSSES = {
@@ -41,13 +42,15 @@ class Forecaster:
             source: of the series.
         """
         seed_everything(settings)
-        prepared = ForecastingPreprocessing.learn(settings, source)
-        batches = {split: WindowBatches(source, split, prepared.example) for split in ("train", "validation")}
-        buckets = {
-            split: choose_buckets(found.lengths, 1, settings.train.tokens_per_batch)
-            for split, found in batches.items()
+        preprocessing = ForecastingPreprocessing.learn(settings, source)
+        batches = {
+            split: WindowBatches(source, split, preprocessing.example) for split in ("train", "validation")
         }
-        model = build_model(settings, prepared.shape)
+        buckets = {
+            split: choose_buckets(windows.lengths, 1, settings.train.tokens_per_batch)
+            for split, windows in batches.items()
+        }
+        model = build_model(settings, preprocessing.shape)
         model.compile(build_optimizer(settings.train, buckets["train"].steps_per_epoch), loss_of(settings))
         epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
         callbacks = [
@@ -67,7 +70,7 @@ class Forecaster:
             shuffle=False,
             verbose=0,
         )
-        self.serving = ForecastingServing(prepared, model)
+        self.serving = ForecastingServing(preprocessing, model)
 
     def __call__(self, examples: list[Example]) -> dict[str, np.ndarray]:
         """Answer examples: forecast, and quantiles if there are any."""

@@ -11,7 +11,7 @@ def seasonal_naive_error(values: np.ndarray, season: int) -> np.ndarray:
 
     Args:
         values: (time, series), longer than a season.
-        season: steps after which a series is like before; 1 for none.
+        season: steps after which a series repeats itself; 1 for none.
 
     Returns:
         (series,)

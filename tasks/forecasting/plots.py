@@ -11,9 +11,12 @@ from matplotlib.figure import Figure
 
 from common.data.examples import Answer, Example
 from common.scores.plots import plain, text_fonts
+from tasks.forecasting.series import SeriesSet
 
 # Columns drawn of one window.
 MOST_COLUMNS = 3
+# Series and columns that the picture of a table's forecasts shows, and look-backs of their past.
+MOST_PANELS, PAST_DRAWN = 6, 2
 
 
 def draw_forecasts(
@@ -41,6 +44,39 @@ def draw_forecasts(
             panel.plot(ahead, truth[:, number], color="black", linewidth=1, label="truth")
             title = name_of(example["series"], target)
             panel.set(title=f"{title}, read until {example['time']}", xlabel="step")
+    name_lines(figure, panels[0, 0])
+    return figure
+
+
+def draw_ahead(
+    table: SeriesSet,
+    ahead: list[pd.DatetimeIndex],
+    answers: list[Answer],
+    levels: list[float],
+    look_back: int,
+) -> Figure:
+    """Draw the first few series and columns of a table, over time: past, forecast and interval.
+
+    Args:
+        table: the series.
+        ahead: times of the forecast steps of each.
+        answers: to each.
+        levels: of the answers' quantiles.
+        look_back: steps that the model reads.
+    """
+    shown = [
+        (series, times, answer, number)
+        for series, times, answer in zip(table.series, ahead, answers, strict=True)
+        for number in range(len(table.columns.targets))
+    ][:MOST_PANELS]
+    names = [*table.columns.targets, *(series.name for series, *_ in shown)]
+    figure, panels = draw_panels(len(shown), 1, (9, 3 * len(shown)), names)
+    for panel, (series, times, answer, number) in zip(panels[:, 0], shown, strict=True):
+        first = max(0, len(series) - PAST_DRAWN * look_back)
+        past, values = series.times[first : len(series)], series.values[first:, number]
+        draw_forecast(panel, past, values, times, answer, number, levels)
+        panel.set(title=name_of(series.name, table.columns.targets[number]))
+        panel.tick_params(axis="x", labelrotation=30)
     name_lines(figure, panels[0, 0])
     return figure
 
@@ -74,9 +110,9 @@ def draw_forecast(
 
     Args:
         panel: to draw into.
-        past: places or times of the values.
+        past: numbers of the steps, or times, of the values.
         values: (past,)
-        ahead: places or times of the forecast.
+        ahead: numbers of the steps, or times, of the forecast.
         answer: of the model.
         column: number of the target column.
         levels: of the answer's quantiles.

@@ -1,7 +1,7 @@
 """How windows become model inputs, and answers the user's units: scales learned from the training part."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ from common.data.examples import Example
 from common.errors import UserError
 from common.files import read_record, write_json
 from tasks.forecasting.config import ForecastingSettings
+from tasks.forecasting.series import check_ratios
 from tasks.forecasting.times import DAY, calendar_cycles
-from tasks.forecasting.windows import SeriesSource, check_ratios
+from tasks.forecasting.windows import SeriesSource
 
 FILE = "series.json"
 # A window that hardly moves is not blown up by more than this.
@@ -28,12 +29,12 @@ class WindowShape:
 
     Attributes:
         look_back: steps that are read.
-        horizon: steps that are foretold.
-        targets: columns that are foretold; they come first in the history.
-        past: columns behind them, known up to now only.
+        horizon: steps that are forecast.
+        targets: columns that are forecast; they come first in the history.
+        past: columns after them, known up to now only.
         known: columns known ahead, those of the calendar among them.
-        outputs: numbers foretold for each step of each column: one a quantile, or one.
-        seasons: steps after which a series is like before, of those that fit into the look-back.
+        outputs: numbers for each step of each column: one a quantile, or one.
+        seasons: steps after which a series repeats itself, of those that fit into the look-back.
         series: number of series that were trained on.
     """
 
@@ -47,66 +48,103 @@ class WindowShape:
     series: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class SeriesRecord:
+    """What was learned of the series, as it is written; numbers by series have one row each.
+
+    Attributes:
+        names: of the series; one empty name if there is one series.
+        targets: columns that are forecast.
+        past: columns known up to now only.
+        known: columns known ahead.
+        frequency: pandas' name of the time step.
+        step_seconds: mean length of a step.
+        seasons: steps after which a series repeats itself, shortest first.
+        mean: (series, targets and past columns), taken off.
+        deviation: (series, targets and past columns), divided out.
+        weights: (series,) in a loss that counts series as M4 does.
+        known_mean: (known columns,)
+        known_deviation: (known columns,)
+    """
+
+    names: list[str]
+    targets: list[str]
+    past: list[str]
+    known: list[str]
+    frequency: str
+    step_seconds: float
+    seasons: list[int]
+    mean: list[list[float]]
+    deviation: list[list[float]]
+    # Runs from before there were weights have none.
+    weights: list[float] | None = None
+    known_mean: list[float]
+    known_deviation: list[float]
+
+
 class ForecastingPreprocessing(Preprocessing):
     """Windows in the user's units to scaled ones and back, by the mean and deviation of the training part.
 
     A series that was not trained on is scaled by its own window.
 
     Attributes:
+        settings: `data` and `model` are used.
+        record: all that was learned.
         labels: names of the target columns.
-        record: all that was learned, as it is written: names, mean, deviation, known_mean, known_deviation,
-            targets, past, known, frequency, step_seconds, seasons, weights.
+        several: whether there are several series, which have names.
+        mean: (series + 1, columns) float32; the last row is of a series that is not known.
+        deviation: the same.
+        known_mean: (known columns,) float32.
+        known_deviation: the same.
+        table: name of a series -> its number.
     """
 
-    def __init__(self, settings: ForecastingSettings, record: dict[str, Any]) -> None:
+    def __init__(self, settings: ForecastingSettings, record: SeriesRecord) -> None:
+        super().__init__(name="forecasting_preprocessing")
         self.settings = settings
+        # A dataclass and no dictionary: a module would wrap that, and JSON would not write it.
         self.record = record
-        self.labels = record["targets"]
-        self.several = record["names"] != [""]
-        # One row more, for a series that is not known.
-        self.mean = _table(record["mean"], 0.0)
-        self.deviation = _table(record["deviation"], 1.0)
-        self.known_mean = tf.constant(record["known_mean"], tf.float32)
-        self.known_deviation = tf.constant(record["known_deviation"], tf.float32)
-        unknown = len(record["names"])
+        self.labels = record.targets
+        self.several = record.names != [""]
+        self.mean = _table(record.mean, 0.0)
+        self.deviation = _table(record.deviation, 1.0)
+        self.known_mean = tf.constant(record.known_mean, tf.float32)
+        self.known_deviation = tf.constant(record.known_deviation, tf.float32)
+        unknown = len(record.names)
         self.table = tf.lookup.StaticHashTable(
-            tf.lookup.KeyValueTensorInitializer(
-                tf.constant(record["names"]), tf.range(unknown, dtype=tf.int32)
-            ),
+            tf.lookup.KeyValueTensorInitializer(tf.constant(record.names), tf.range(unknown, dtype=tf.int32)),
             default_value=unknown,
         )
 
     @classmethod
     def learn(cls, settings: ForecastingSettings, source: SeriesSource) -> "ForecastingPreprocessing":
         """Take over what the source measured on the training parts."""
-        found, columns = source.statistics, source.data.columns
-        mean, deviation = found.mean, found.deviation
+        statistics, columns = source.statistics, source.data.columns
+        mean, deviation = statistics.mean, statistics.deviation
         if settings.model.kind == "es_rnn":
             check_ratios(source.name, source.data)
             # Ratios are what is smoothed: sizes are divided out, and nothing is taken off.
             mean, deviation = np.zeros_like(mean), mean
-        return cls(
-            settings,
-            {
-                "names": found.names,
-                "targets": list(columns.targets),
-                "past": list(columns.past),
-                "known": list(columns.known),
-                "frequency": source.data.frequency,
-                "step_seconds": source.step_seconds,
-                "seasons": list(source.seasons),
-                "mean": mean.tolist(),
-                "deviation": deviation.tolist(),
-                "weights": _weights(deviation[:, : len(columns.targets)], found.naive_error),
-                "known_mean": found.known_mean.tolist(),
-                "known_deviation": found.known_deviation.tolist(),
-            },
+        record = SeriesRecord(
+            names=statistics.names,
+            targets=list(columns.targets),
+            past=list(columns.past),
+            known=list(columns.known),
+            frequency=source.data.frequency,
+            step_seconds=source.step_seconds,
+            seasons=list(source.seasons),
+            mean=mean.tolist(),
+            deviation=deviation.tolist(),
+            weights=_weights(deviation[:, : len(columns.targets)], statistics.naive_error),
+            known_mean=statistics.known_mean.tolist(),
+            known_deviation=statistics.known_deviation.tolist(),
         )
+        return cls(settings, record)
 
     def complete(self, settings: ForecastingSettings) -> ForecastingSettings:
         """Name the time step, so that a table with another one is not answered; and the seasons."""
-        found = {"data.frequency": self.record["frequency"], "data.seasons": self.record["seasons"]}
-        return override_settings(settings, found)
+        learned = {"data.frequency": self.record.frequency, "data.seasons": self.record.seasons}
+        return override_settings(settings, learned)
 
     @property
     def shape(self) -> WindowShape:
@@ -116,11 +154,11 @@ class ForecastingPreprocessing(Preprocessing):
             look_back=data.look_back,
             horizon=data.horizon,
             targets=len(self.labels),
-            past=len(self.record["past"]),
-            known=len(self.record["known"]) * self.uses_known + 2 * len(self._periods),
+            past=len(self.record.past),
+            known=len(self.record.known) * self.uses_known + 2 * len(self._periods),
             outputs=max(1, len(self.settings.model.levels)),
-            seasons=tuple(season for season in self.record["seasons"] if 1 < season <= data.look_back),
-            series=len(self.record["names"]),
+            seasons=tuple(season for season in self.record.seasons if 1 < season <= data.look_back),
+            series=len(self.record.names),
         )
 
     @property
@@ -130,12 +168,12 @@ class ForecastingPreprocessing(Preprocessing):
     @property
     def _periods(self) -> list[float]:
         """Lengths in seconds of the cycles of the calendar that are read."""
-        return calendar_cycles(self.record["step_seconds"]) if self._reads_calendar else []
+        return calendar_cycles(self.record.step_seconds) if self._reads_calendar else []
 
     @property
     def uses_known(self) -> bool:
         """Whether there are known columns that the user has to give."""
-        return self.settings.model.reads_steps and bool(self.record["known"])
+        return self.settings.model.reads_steps and bool(self.record.known)
 
     @property
     def uses_time(self) -> bool:
@@ -183,7 +221,7 @@ class ForecastingPreprocessing(Preprocessing):
         example = self.inputs(raw), future[..., tf.newaxis]
         if self.settings.model.weighting == "none":
             return example
-        weight = tf.gather(tf.constant(self.record["weights"], tf.float32), self._number(raw))
+        weight = tf.gather(tf.constant(self.record.weights, tf.float32), self._number(raw))
         return (*example, weight[:, tf.newaxis, tf.newaxis])
 
     def unscaled(self, raw: dict[str, tf.Tensor], outputs: tf.Tensor) -> tf.Tensor:
@@ -201,23 +239,23 @@ class ForecastingPreprocessing(Preprocessing):
         own = tf.maximum(tf.sqrt(variance), SMALLEST_DEVIATION * (1 + tf.abs(mean)))
         if self.by_series:
             mean, own = tf.zeros_like(mean), mean
-        trained_on = (number < len(self.record["names"]))[:, tf.newaxis, tf.newaxis]
+        trained_on = (number < len(self.record.names))[:, tf.newaxis, tf.newaxis]
         return (
             tf.where(trained_on, tf.gather(self.mean, number)[:, tf.newaxis], mean),
             tf.where(trained_on, tf.gather(self.deviation, number)[:, tf.newaxis], own),
         )
 
     def _number(self, raw: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Number of each window's series, (batch,) int32; one behind the last if it is not known."""
+        """Number of each window's series, (batch,) int32; one after the last if it is not known."""
         if not self.several:
             return tf.zeros_like(raw["history"][:, 0, 0], tf.int32)
         return self.table.lookup(raw["series"])
 
     def _calendar(self, time: tf.Tensor) -> tf.Tensor:
-        """Place in each cycle, sine and cosine: (batch,) to (batch, look-back + horizon, 2 * cycles)."""
+        """Position in each cycle, sine and cosine: (batch,) to (batch, look-back + horizon, 2 * cycles)."""
         data = self.settings.data
         steps = tf.range(1 - data.look_back, data.horizon + 1, dtype=tf.float64)
-        seconds = tf.cast(time, tf.float64)[:, tf.newaxis] + steps * self.record["step_seconds"]
+        seconds = tf.cast(time, tf.float64)[:, tf.newaxis] + steps * self.record.step_seconds
         # 1970 began on a Thursday: weeks are counted from the Monday before.
         seconds = seconds[..., tf.newaxis] + 3 * DAY
         phases = tf.math.floormod(seconds / tf.constant(self._periods, tf.float64), 1.0)
@@ -226,7 +264,7 @@ class ForecastingPreprocessing(Preprocessing):
 
     def save(self, directory: Path) -> None:
         """Write what was learned."""
-        write_json(directory / FILE, self.record)
+        write_json(directory / FILE, asdict(self.record))
 
     @classmethod
     def load(cls, settings: ForecastingSettings, directory: Path) -> "ForecastingPreprocessing":
@@ -235,9 +273,11 @@ class ForecastingPreprocessing(Preprocessing):
         Raises:
             UserError: if the file is missing or damaged.
         """
-        names = ("names", "targets", "past", "known", "frequency", "step_seconds", "seasons", "mean")
-        record = read_record(directory / FILE, *names, "deviation", "known_mean", "known_deviation")
-        if np.shape(record["mean"]) != np.shape(record["deviation"]) or not record["names"]:
+        names = [field.name for field in fields(SeriesRecord)]
+        required = [field.name for field in fields(SeriesRecord) if field.default is MISSING]
+        values = read_record(directory / FILE, *required)
+        record = SeriesRecord(**{name: values[name] for name in names if name in values})
+        if np.shape(record.mean) != np.shape(record.deviation) or not record.names:
             raise UserError(f"{directory / FILE} is damaged: its scales do not fit; train the run again.")
         return cls(settings, record)
 

@@ -54,7 +54,7 @@ class Series:
         times: (time,) the clock that its file shows.
         values: (time, targets and past columns) float64.
         known: (time, known columns) float64; longer than `values` where the future is given.
-        zone: as its file writes it behind each time, or nothing.
+        zone: as its file writes it after each time, or nothing.
     """
 
     name: str
@@ -87,6 +87,56 @@ class SeriesSet:
     columns: Columns
     frequency: str
     report: dict[str, int] = field(default_factory=dict)
+
+
+def check_same_columns(trained: Columns, given: Columns) -> None:
+    """Check that a table has as many columns of each role as the one that a model was trained on.
+
+    Raises:
+        UserError: it has not.
+    """
+    for name, variable in (("targets", "DATA_TARGET"), ("past", "DATA_PAST"), ("known", "DATA_KNOWN")):
+        before, now = getattr(trained, name), getattr(given, name)
+        if len(before) != len(now):
+            raise UserError(
+                f"{variable} names {len(now)} columns, but the model was trained on {len(before)} "
+                f"({', '.join(before) or 'none'}): name as many, in the same order."
+            )
+    if trained.identifier and not given.identifier:
+        raise UserError(
+            "The model was trained on several series: name the column that tells them apart as DATA_ID."
+        )
+    if given.identifier and not trained.identifier:
+        raise UserError(
+            f"DATA_ID={given.identifier} tells several series apart, but the model was trained on one: give "
+            "a table of one series."
+        )
+
+
+def check_ratios(name: str, data: SeriesSet, steps: int | None = None) -> None:
+    """Check that es_rnn can smooth series: they have one column, which is above zero.
+
+    Args:
+        name: of the data set or the file.
+        data: the series.
+        steps: how many are read, at the end of each series; None for all.
+
+    Raises:
+        UserError: it cannot.
+    """
+    if len(data.columns.targets) > 1:
+        raise UserError(
+            f"{name}: model.kind=es_rnn forecasts one column, not {len(data.columns.targets)}: name one as "
+            "data.target_columns, or give the table in long format."
+        )
+    for series in data.series:
+        first = 0 if steps is None else max(0, len(series) - steps)
+        low = np.flatnonzero(series.values[first:, 0] <= 0)
+        if len(low):
+            raise UserError(
+                f"{name}: {series.title} is not positive at {series.times[first + low[0]]}: "
+                "model.kind=es_rnn takes logarithms; leave the series out, or train another kind."
+            )
 
 
 def read_series(

@@ -24,7 +24,7 @@ STEP_SECONDS = {"Y": YEAR, "Q": YEAR / 4, "M": YEAR / 12, "B": DAY}
 
 
 def parse_times(texts: pd.Series, origins: Sequence[str]) -> tuple[pd.DatetimeIndex, str]:
-    """Read times written all in one way; returns the clock they show, and the zone written behind them.
+    """Read times written all in one way; returns the clock they show, and the zone written after them.
 
     Raises:
         UserError: one cannot be read, or they are of several zones.
@@ -134,7 +134,7 @@ def step_seconds(frequency: str) -> float:
 
 
 def seasons_of(frequency: str) -> list[int]:
-    """Steps after which a series of this time step is usually like before, shortest first."""
+    """Steps after which a series of this time step usually repeats itself, shortest first."""
     letters = frequency.partition("-")[0]
     if letters in SEASONS:
         return SEASONS[letters]

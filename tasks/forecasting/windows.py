@@ -1,12 +1,8 @@
-"""Windows cut from series: a look-back that is read, a horizon that is foretold.
-
-The parts of a series follow one another in time: training, validation, test. The targets of a window lie in
-one part; its look-back may reach into the part before.
-"""
+"""Windows of series: a look-back that is read, a horizon that is forecast."""
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,107 +10,28 @@ import numpy as np
 import tensorflow as tf
 
 from common.data.batching import LengthBuckets, counted
-from common.data.information import SourceInformation
 from common.data.source import ExampleSource
 from common.errors import UserError
+from tasks.forecasting.borders import SPLITS, CutSeries
 from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.metrics import seasonal_naive_error
-from tasks.forecasting.series import Series, SeriesSet
+from tasks.forecasting.series import Series
 from tasks.forecasting.times import calendar_cycles, seasons_of, step_seconds
 
-SPLITS = ("train", "validation", "test")
 
-
-@dataclass(frozen=True)
-class Borders:
-    """Where the parts of one series begin and end, in steps.
-
-    Attributes:
-        train_start: first step to train on.
-        train_end: first step of the validation part.
-        validation_end: first step of the test part.
-        end: first step behind it.
-        first: first step that was measured; before it a short series is padded.
-    """
-
-    train_start: int
-    train_end: int
-    validation_end: int
-    end: int
-    first: int = 0
-
-    def part(self, split: str) -> tuple[int, int]:
-        """First step of a part, and the first one behind it."""
-        starts = (self.train_start, self.train_end, self.validation_end, self.end)
-        number = SPLITS.index(split)
-        return starts[number], starts[number + 1]
-
-    def test_steps(self, horizon: int, stride: int) -> np.ndarray:
-        """First target steps of the test windows: (windows,)."""
-        return np.arange(self.validation_end, self.end - horizon + 1, stride)
-
-
-def cut_by_shares(series: Series, settings: ForecastingSettings) -> Borders:
-    """Give the last steps to test, those before to validation; each has room for a horizon.
-
-    Raises:
-        UserError: the series is too short for that.
-    """
-    data, length = settings.data, len(series)
-    needed = data.look_back + data.horizon
-    test = max(data.horizon, round(data.test_fraction * length))
-    validation = max(data.horizon, round(data.validation_fraction * length))
-    train_end = length - test - validation
-    if train_end < needed:
-        raise UserError(
-            f"{data.file or data.dataset}: {series.title} has {length:,} steps: {max(0, train_end):,} are "
-            f"left for training beside validation and test, but a look-back of {data.look_back:,} and a "
-            f"horizon of {data.horizon:,} need {needed:,}: set a smaller data.look_back or data.horizon, or "
-            "give more."
-        )
-    start = round((1 - data.training_share) * train_end)
-    return Borders(min(start, train_end - needed), train_end, length - test, length)
-
-
-def check_ratios(name: str, data: SeriesSet, steps: int | None = None) -> None:
-    """Check that es_rnn can smooth series: they have one column, which is above zero.
-
-    Args:
-        name: of the data set or the file.
-        data: the series.
-        steps: how many that are read, at the end of each series; None for all.
-
-    Raises:
-        UserError: it cannot.
-    """
-    if len(data.columns.targets) > 1:
-        raise UserError(
-            f"{name}: model.kind=es_rnn forecasts one column, not {len(data.columns.targets)}: name one as "
-            "data.target_columns, or give the table in long format."
-        )
-    for series in data.series:
-        first = 0 if steps is None else max(0, len(series) - steps)
-        low = np.flatnonzero(series.values[first:, 0] <= 0)
-        if len(low):
-            raise UserError(
-                f"{name}: {series.title} is not positive at {series.times[first + low[0]]}: "
-                "model.kind=es_rnn takes logarithms; leave the series out, or train another kind."
-            )
-
-
-def told_ahead(settings: ForecastingSettings, series: Series, step: int, frequency: str) -> dict[str, Any]:
-    """What a model that is told of each step is told of the window whose first target step is this one.
+def known_ahead(settings: ForecastingSettings, series: Series, step: int, frequency: str) -> dict[str, Any]:
+    """What a model that reads the steps ahead is given of the window whose first target step is this one.
 
     Returns:
         known: (look-back + horizon, known columns), fewer where the series ends before; clock: seconds since
         1970 of the last step that is read; each only where it is used.
     """
-    data, told = settings.data, {}
+    data, features = settings.data, {}
     if settings.model.reads_steps and series.known.shape[1]:
-        told["known"] = series.known[step - data.look_back : step + data.horizon].astype(np.float32)
+        features["known"] = series.known[step - data.look_back : step + data.horizon].astype(np.float32)
     if settings.model.reads_steps and settings.model.calendar and calendar_cycles(step_seconds(frequency)):
-        told["clock"] = int(series.times.asi8[step - 1])
-    return told
+        features["clock"] = int(series.times.asi8[step - 1])
+    return features
 
 
 @dataclass(frozen=True)
@@ -143,56 +60,46 @@ class SeriesSource(ExampleSource):
     """Series whose windows are the examples.
 
     Attributes:
+        cut: the series, and where they are cut.
         data: the series.
         borders: of each series.
-        seasons: steps after which a series is like before, shortest first.
+        settings: of the run.
+        seasons: steps after which a series repeats itself, shortest first.
         statistics: of the training parts.
     """
 
     def __init__(
-        self,
-        information: SourceInformation,
-        data: SeriesSet,
-        borders: list[Borders],
-        settings: ForecastingSettings,
-        digests: Mapping[str, str],
-        extra: Callable[[int, int], dict[str, np.ndarray]] | None = None,
-        splits: tuple[str, ...] = SPLITS,
+        self, cut: CutSeries, settings: ForecastingSettings, splits: tuple[str, ...] = SPLITS
     ) -> None:
-        """Take series and where to cut them.
+        """Take series that are cut by time.
 
         Args:
-            information: licence, citation and so on.
-            data: the series.
-            borders: of each series.
+            cut: the series, and where they are cut.
             settings: look-back, horizon and strides.
-            digests: of the files that were read, by name.
-            extra: from the numbers of a series and of its window's first target step to more features of a
-                test example.
-            splits: that there are.
+            splits: those that there are.
 
         Raises:
             UserError: a split has no window, or a series is constant.
         """
-        self.name = information.name
-        self.information = information
-        self.data = data
-        self.borders = borders
+        self.cut = cut
+        self.name = cut.information.name
+        self.information = cut.information
+        self.data = cut.data
+        self.borders = cut.borders
         self.settings = settings
-        self.seasons = settings.data.seasons or seasons_of(data.frequency)
-        self.report = dict(data.report)
-        self.extra = extra
+        self.seasons = settings.data.seasons or seasons_of(cut.data.frequency)
+        self.report = dict(cut.data.report)
         self.statistics = self._measure(" in the training part" if "train" in splits else "")
         self.counts = {split: len(self.windows(split)) for split in splits}
         for split, count in self.counts.items():
             if not count:
                 raise UserError(
                     f"{self.name}: no window of {settings.data.look_back:,} steps to read and "
-                    f"{settings.data.horizon:,} to foretell fits into the {split} part: set a smaller "
+                    f"{settings.data.horizon:,} to forecast fits into the {split} part: set a smaller "
                     "data.look_back or data.horizon."
                 )
         options = settings.data.model_dump(mode="json") | {"evaluation_stride": settings.evaluation.stride}
-        identity = json.dumps([self.name, dict(digests), options], sort_keys=True)
+        identity = json.dumps([self.name, dict(cut.digests), options], sort_keys=True)
         self.fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:32]
 
     @property
@@ -219,21 +126,22 @@ class SeriesSource(ExampleSource):
         """Series number and first target step of each window of a split: (windows, 2)."""
         stride = self.settings.evaluation.stride if split == "test" else self.settings.data.stride
         look_back, horizon = self.settings.data.look_back, self.settings.data.horizon
-        found = []
+        windows = []
         for number, border in enumerate(self.borders):
             start, end = border.part(split)
             first = start + look_back if split == "train" else max(start, look_back)
             steps = np.arange(first, end - horizon + 1, stride)
-            found.append(np.stack([np.full_like(steps, number), steps], axis=1))
-        return np.concatenate(found)
+            windows.append(np.stack([np.full_like(steps, number), steps], axis=1))
+        return np.concatenate(windows)
 
     def examples(self, split: str) -> Iterator[dict[str, Any]]:
         """Give the windows of a split.
 
         Yields:
-            series: name; step: number of the first one that is foretold; time: of the last one that is read;
+            series: name; step: number of the first one that is forecast; time: of the last one that is read;
             history: (look-back, targets and past columns); future: (horizon, targets), the truth; scale: (3,
-            targets), mean, deviation and naive error of the part before; and what `told_ahead` gives.
+            targets), mean, deviation and naive error of the part before; what `known_ahead` gives; in the
+            test part naive2: (horizon, targets), where it is known.
         """
         self.check_split(split)
         for number, step in self.windows(split):
@@ -252,8 +160,10 @@ class SeriesSource(ExampleSource):
             "future": series.values[step : step + horizon, :targets].astype(np.float32),
             "scale": np.stack([*scale, statistics.naive_error[number]]),
         }
-        example |= told_ahead(self.settings, series, step, self.data.frequency)
-        return example | (self.extra(number, step) if is_test and self.extra else {})
+        example |= known_ahead(self.settings, series, step, self.data.frequency)
+        if is_test and self.cut.naive2 is not None:
+            example["naive2"] = self.cut.naive2(number)
+        return example
 
     def _measure(self, where: str) -> Statistics:
         columns = [*self.data.columns.targets, *self.data.columns.past]

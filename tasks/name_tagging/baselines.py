@@ -26,7 +26,7 @@ def score_baselines(source: Source, examples: Iterable[Example]) -> dict[str, di
         "names of the training split": [dictionary.tags(example["words"]) for example in test],
         "CRF with hand-made features": crf_answers(training, [example["words"] for example in test]),
     }
-    return {name: tagging_metrics(truth, found) for name, found in answers.items()}
+    return {name: tagging_metrics(truth, tags) for name, tags in answers.items()}
 
 
 class NameDictionary:
@@ -41,7 +41,7 @@ class NameDictionary:
             for span in spans_of(example["tags"], "iob2"):
                 counts[tuple(example["words"][span.start : span.end])][span.type] += 1
         self.types = {
-            name: min(found, key=lambda kind: (-found[kind], kind)) for name, found in counts.items()
+            name: min(types, key=lambda kind: (-types[kind], kind)) for name, types in counts.items()
         }
         self.longest = max(map(len, self.types), default=0)
 
@@ -85,11 +85,11 @@ def crf_answers(training: list[Example], sentences: list[list[str]]) -> list[lis
 
 def word_features(words: list[str]) -> Iterator[list[str]]:
     """The usual features of each word: itself, its neighbours, affixes, pattern of letters and digits."""
-    for place, word in enumerate(words):
+    for position, word in enumerate(words):
         features = ["bias"]
         for offset in (-2, -1, 0, 1, 2):
-            if 0 <= place + offset < len(words):
-                other = words[place + offset]
+            if 0 <= position + offset < len(words):
+                other = words[position + offset]
                 features += [f"{offset}:word={other.lower()}", f"{offset}:shape={_shape(other)}"]
             else:
                 features.append(f"{offset}:none")
@@ -97,8 +97,8 @@ def word_features(words: list[str]) -> Iterator[list[str]]:
         for length in range(1, LONGEST_AFFIX + 1):
             features += [f"prefix={word[:length]}", f"suffix={word[-length:]}"]
         for offset in (-1, 0):
-            if 0 <= place + offset < len(words) - 1:
-                pair = words[place + offset : place + offset + 2]
+            if 0 <= position + offset < len(words) - 1:
+                pair = words[position + offset : position + offset + 2]
                 features.append(f"{offset}:pair={'|'.join(pair).lower()}")
         yield features
 
@@ -107,29 +107,29 @@ def _shape(word: str) -> str:
     """Pattern of a word: X for capitals, x for other letters, 0 for digits; repeated ones once."""
     shape = ""
     for character in word:
-        sign = (
-            "0"
-            if character.isdigit()
-            else "X"
-            if character.isupper()
-            else "x"
-            if character.isalpha()
-            else character
-        )
-        if not shape.endswith(sign):
-            shape += sign
+        kind = _kind(character)
+        if not shape.endswith(kind):
+            shape += kind
     return shape
+
+
+def _kind(character: str) -> str:
+    if character.isdigit():
+        return "0"
+    if character.isupper():
+        return "X"
+    return "x" if character.isalpha() else character
 
 
 def _valid(tags: list[str]) -> list[str]:
     spans, start = [], None
-    for place, tag in enumerate(tags):
+    for position, tag in enumerate(tags):
         prefix, kind = tag[0], tag[2:]
         if prefix in "BS":
-            start = place
+            start = position
         elif prefix == "O" or start is None or tags[start][2:] != kind:
             start = None
         if prefix in "ES" and start is not None:
-            spans.append(Span(start, place + 1, kind))
+            spans.append(Span(start, position + 1, kind))
             start = None
     return tags_of(spans, len(tags))

@@ -17,7 +17,7 @@ class NameTaggingDataSettings(DataSettings):
     word_column: int = Field(1, description="column of the user's file that holds the word; -1 is the last")
     tag_column: int = Field(-1, description="column of the user's file that holds the tag; -1 is the last")
     separator: str | None = Field(
-        None, min_length=1, description="what parts the columns; empty: any run of blanks"
+        None, min_length=1, description="what separates the columns; empty: any run of spaces and tabs"
     )
     scheme: Literal["auto", "iob1", "iob2", "iobes", "bmes"] = Field(
         "auto", description="of the user's tags: auto (recognised) | iob1 | iob2 | iobes | bmes"
@@ -38,7 +38,7 @@ class TextSettings(Settings):
     )
     lowercase: bool = Field(
         True,
-        description="look words up in small letters (false: so only those not seen with their capitals)",
+        description="look words up in lower case (false: only those not seen with their capitals)",
     )
     zero_digits: bool = Field(True, description="every digit is read as 0, in words and in characters")
     minimum_count: int = Field(
@@ -90,3 +90,6 @@ class NameTaggingSettings(TaskSettings):
     data: NameTaggingDataSettings
     text: TextSettings
     model: ModelSettings
+
+
+SETTINGS = NameTaggingSettings

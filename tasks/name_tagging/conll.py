@@ -1,6 +1,7 @@
 """Tagged sentences in columns: one word a line, a blank line behind each sentence."""
 
 import bz2
+import dataclasses
 import gzip
 import re
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from common.errors import UserError
 from common.inputs.tag_schemes import BrokenTags, Scheme, SchemeEvidence, Span, spans_of
 
 DOCUMENT_START = "-DOCSTART-"
-BLANKS = re.compile(r"[ \t]+")
+SPACES = re.compile(r"[ \t]+")
 OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open}
 
 
@@ -23,7 +24,7 @@ class Columns:
     Attributes:
         word: column of the word.
         tag: column of the tag; None where there is none.
-        separator: what parts the columns; None for any run of blanks.
+        separator: what separates the columns; None for any run of spaces and tabs.
         scheme: of the tags; "auto" to recognise it.
     """
 
@@ -34,7 +35,7 @@ class Columns:
 
     @property
     def needed(self) -> int:
-        """How many columns a line has to have, for the word and the tag to stand apart."""
+        """How many columns a line has to have, so that the word and the tag are two of them."""
         if self.tag is None:
             return abs(self.word)
         same_side = (self.word > 0) == (self.tag > 0)
@@ -59,6 +60,12 @@ class Sentence:
     place: int
     origin: str
 
+    def with_types(self, entity_types: list[str] | None) -> "Sentence":
+        """Keep the names of these types alone; None keeps all."""
+        if entity_types is None:
+            return self
+        return dataclasses.replace(self, spans=[span for span in self.spans if span.type in entity_types])
+
 
 @dataclass(frozen=True)
 class _Lines:
@@ -79,7 +86,8 @@ def read_sentences(
     Args:
         path: of the file, in UTF-8.
         columns: where words and tags stand.
-        on_bad_sentence: told of each sentence that is wrong, which is then left out; None raises the first.
+        on_bad_sentence: called with the error of each sentence that is wrong, which is then left out; None
+            raises the first.
 
     Raises:
         UserError: the file is missing, damaged or empty, a line has too few columns, or the tags are of no
@@ -111,7 +119,7 @@ def tagged_lines(path: Path, columns: Columns) -> Iterator[tuple[list[str], list
     """Read a file to be tagged: words of each sentence, and all its lines, each with whether it holds a word.
 
     Raises:
-        UserError: as `read_sentences`; tags are not looked at.
+        UserError: as `read_sentences`; tags are not read.
     """
     words: list[str] = []
     lines: list[tuple[str, bool]] = []
@@ -183,11 +191,11 @@ def _numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 def _fields(line: str, columns: Columns) -> list[str]:
     """Columns of a line; none if it is blank."""
-    # Of white space only blanks and tabs part columns: others may be words of a corpus.
+    # Of white space only spaces and tabs separate columns: others may be words of a corpus.
     line = line.strip(" \t")
     if not line:
         return []
-    return line.split(columns.separator) if columns.separator else BLANKS.split(line)
+    return line.split(columns.separator) if columns.separator else SPACES.split(line)
 
 
 def _check_count(fields: list[str], needed: int, path: Path, number: int) -> None:

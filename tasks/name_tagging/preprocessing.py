@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import tensorflow as tf
@@ -12,18 +13,10 @@ from common.data.source import Source
 from common.errors import UserError
 from common.files import read_record, write_json, write_text
 from common.inputs.embeddings import glove_words
+from common.inputs.lookup import label_numbers, lookup, number_table
 from common.inputs.tag_schemes import tag_names
-from common.inputs.words import (
-    FIRST_WORD,
-    PADDING,
-    UNKNOWN,
-    count_entries,
-    line_numbers,
-    lookup,
-    most_frequent,
-    read_lines,
-)
-from common.kinds.labels import label_numbers
+from common.inputs.vocabulary import count_entries, most_frequent, read_lines
+from common.inputs.words import FIRST_WORD, PADDING, UNKNOWN
 from tasks.name_tagging.config import NameTaggingSettings
 
 # Sentences worked on at once: enough for the graph to be quick.
@@ -36,82 +29,96 @@ SENTENCE_END = "</s>"
 CAPITALS = (r"\P{L}*", r"\P{Lu}*", r"\p{Lu}\P{Lu}*", r"\P{Ll}*")
 
 
-class NameTaggingPreprocessing(Preprocessing):
-    """Words to rows of numbers, tags to numbers.
+@dataclass(frozen=True)
+class Vocabulary:
+    """What has a number, in the order of the numbers.
+
+    An object of its own, because a module looks through all lists that are assigned to it.
 
     Attributes:
-        labels: types of names in alphabetical order.
-        tags: names of the tags in the scheme iobes; a tag's number is its place.
-        vocabulary: words of the training split, the most frequent first, then words that have a pretrained
-            vector only.
+        words: those of the training split, the most frequent first, then those that have a pretrained vector
+            only.
         learned: how many of them are of the training split.
         frequent: how many of these occur more than once.
         characters: of the training split, the most frequent first.
         bigrams: pairs of neighbouring words, the most frequent first.
     """
 
+    words: list[str]
+    learned: int
+    frequent: int
+    characters: list[str]
+    bigrams: list[str]
+
+
+class NameTaggingPreprocessing(Preprocessing):
+    """Words to rows of numbers, tags to numbers.
+
+    Attributes:
+        labels: types of names in alphabetical order.
+        tags: names of the tags in the scheme iobes; a tag's number is its position.
+        vocabulary: words, characters and pairs of words.
+    """
+
     def __init__(
         self,
         settings: NameTaggingSettings,
         labels: list[str],
-        vocabulary: list[str],
-        learned: int,
-        frequent: int,
-        characters: list[str],
-        bigrams: list[str],
+        vocabulary: Vocabulary,
         directory: Path | None = None,
     ) -> None:
         """Make the lookup tables; from the files in `directory`, if `save` wrote them there."""
+        super().__init__(name="name_tagging_preprocessing")
         self.settings = settings
         self.labels = labels
         self.tags = tag_names(labels)
-        self.vocabulary, self.learned, self.frequent = vocabulary, learned, frequent
-        self.characters, self.bigrams = characters, bigrams
-        self.word_table = line_numbers(vocabulary, directory and directory / WORDS_FILE)
-        self.character_table = line_numbers(characters, directory and directory / CHARACTERS_FILE)
-        self.bigram_table = line_numbers(bigrams, directory and directory / BIGRAMS_FILE) if bigrams else None
+        self.vocabulary = vocabulary
+
+        def table(entries: list[str], file: str) -> tf.lookup.StaticHashTable:
+            return number_table(entries, directory and directory / file)
+
+        self.word_table = table(vocabulary.words, WORDS_FILE)
+        self.character_table = table(vocabulary.characters, CHARACTERS_FILE)
+        self.bigram_table = table(vocabulary.bigrams, BIGRAMS_FILE) if vocabulary.bigrams else None
         self.tag_table = label_numbers(self.tags)
 
     @classmethod
     def learn(cls, settings: NameTaggingSettings, source: Source) -> "NameTaggingPreprocessing":
-        """Learn words, characters and types from the training split alone."""
+        """Learn words, characters and types from the training split alone.
+
+        Raises:
+            UserError: no word, or no pair of words, occurs often enough.
+        """
         types: set[bytes] = set()
         words: Counter[bytes] = Counter()
         characters: Counter[bytes] = Counter()
         bigrams: Counter[bytes] = Counter()
         for batch in source.dataset("train").ragged_batch(SENTENCES_AT_ONCE):
-            found_types = tf.strings.regex_replace(batch["tags"].flat_values, "^.-?", "")
-            types.update(found_types.numpy().tolist())
+            types.update(tf.strings.regex_replace(batch["tags"].flat_values, "^.-?", "").numpy().tolist())
             spelling = _spelling(batch["words"], settings)
             count_entries(characters, tf.strings.unicode_split(spelling.flat_values, "UTF-8").flat_values)
-            found = _word_form(spelling, settings)
-            count_entries(words, found.flat_values)
+            forms = _word_form(spelling, settings)
+            count_entries(words, forms.flat_values)
             if settings.model.bigrams:
-                count_entries(bigrams, _bigrams(found).flat_values)
-        everything = len(words)
-        vocabulary = most_frequent(words, everything, settings.text.minimum_count)
-        if not vocabulary:
-            raise UserError(
-                f"No word occurs {settings.text.minimum_count} times in the training sentences; set "
-                "text.minimum_count=1."
-            )
-        learned, frequent = len(vocabulary), sum(words[word.encode()] > 1 for word in vocabulary)
-        if settings.model.embeddings == "glove":
-            known = set(vocabulary)
-            pretrained = dict.fromkeys(pretrained_form(word, settings) for word in glove_words())
-            vocabulary += [word for word in pretrained if word not in known]
-        return cls(
-            settings,
-            sorted(name.decode() for name in types - {b""}),
-            vocabulary,
-            learned,
-            frequent,
-            most_frequent(characters, len(characters), 1),
-            most_frequent(bigrams, len(bigrams), settings.text.bigram_minimum_count),
+                count_entries(bigrams, _bigrams(forms).flat_values)
+        minimum = settings.text.minimum_count
+        chosen = _often_enough(words, minimum, "word", "text.minimum_count=1")
+        pairs = []
+        if settings.model.bigrams:
+            minimum = settings.text.bigram_minimum_count
+            remedy = "text.bigram_minimum_count=1, or model.bigrams=false"
+            pairs = _often_enough(bigrams, minimum, "pair of words", remedy)
+        vocabulary = Vocabulary(
+            chosen + _pretrained_words(chosen, settings),
+            learned=len(chosen),
+            frequent=sum(words[word.encode()] > 1 for word in chosen),
+            characters=most_frequent(characters, len(characters), 1),
+            bigrams=pairs,
         )
+        return cls(settings, sorted(name.decode() for name in types - {b""}), vocabulary)
 
     def numbers(self, words: tf.RaggedTensor) -> tf.RaggedTensor:
-        """Words (batch, words) to rows of numbers (batch, words, columns) int32, as `columns` names them."""
+        """Words (batch, words) to rows of `column_count` numbers, (batch, words, columns) int32."""
         model, text = self.settings.model, self.settings.text
         spelling = _spelling(words, self.settings)
         forms = _word_form(spelling, self.settings)
@@ -128,12 +135,12 @@ class NameTaggingPreprocessing(Preprocessing):
         return words.with_flat_values(tf.concat(columns, axis=1))
 
     def _word_numbers(self, forms: tf.Tensor) -> tf.Tensor:
-        """Numbers (words,) int32; a word never seen with these capitals counts as that in small letters."""
+        """Numbers (words,) int32; a word never seen with these capitals is looked up in lower case."""
         numbers = lookup(forms, self.word_table, FIRST_WORD, UNKNOWN)
         if self.settings.text.lowercase:
             return numbers
-        small = lookup(tf.strings.lower(forms, "utf-8"), self.word_table, FIRST_WORD, UNKNOWN)
-        return tf.where(tf.equal(numbers, UNKNOWN), small, numbers)
+        lower = lookup(tf.strings.lower(forms, "utf-8"), self.word_table, FIRST_WORD, UNKNOWN)
+        return tf.where(tf.equal(numbers, UNKNOWN), lower, numbers)
 
     def examples(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
         """Raw examples to (rows of numbers (words, columns), numbers of the tags (words,)), both int32."""
@@ -162,14 +169,15 @@ class NameTaggingPreprocessing(Preprocessing):
     def save(self, directory: Path) -> None:
         """Write the vocabularies and the types."""
         files = {
-            WORDS_FILE: self.vocabulary,
-            CHARACTERS_FILE: self.characters,
-            BIGRAMS_FILE: self.bigrams,
+            WORDS_FILE: self.vocabulary.words,
+            CHARACTERS_FILE: self.vocabulary.characters,
+            BIGRAMS_FILE: self.vocabulary.bigrams,
         }
         for name, entries in files.items():
             if entries:
                 write_text(directory / name, "".join(f"{entry}\n" for entry in entries))
-        sizes = {"labels": self.labels, "learned": self.learned, "frequent": self.frequent}
+        learned, frequent = self.vocabulary.learned, self.vocabulary.frequent
+        sizes = {"labels": self.labels, "learned": learned, "frequent": frequent}
         write_json(directory / SIZES_FILE, sizes)
 
     @classmethod
@@ -180,16 +188,14 @@ class NameTaggingPreprocessing(Preprocessing):
             UserError: if a file is missing or damaged.
         """
         sizes = read_record(directory / SIZES_FILE, "labels", "learned", "frequent")
-        return cls(
-            settings,
-            sizes["labels"],
+        vocabulary = Vocabulary(
             read_lines(directory / WORDS_FILE),
             sizes["learned"],
             sizes["frequent"],
             read_lines(directory / CHARACTERS_FILE),
             read_lines(directory / BIGRAMS_FILE) if settings.model.bigrams else [],
-            directory,
         )
+        return cls(settings, sizes["labels"], vocabulary, directory)
 
 
 def column_count(settings: NameTaggingSettings) -> int:
@@ -199,8 +205,25 @@ def column_count(settings: NameTaggingSettings) -> int:
     return 1 + model.capitalization + model.bigrams + spelt
 
 
+def _often_enough(counts: Counter[bytes], minimum: int, what: str, remedy: str) -> list[str]:
+    """The entries that occur often enough, the most frequent first; a UserError if there is none."""
+    entries = most_frequent(counts, len(counts), minimum)
+    if not entries:
+        raise UserError(f"No {what} occurs {minimum} times in the training sentences; set {remedy}.")
+    return entries
+
+
+def _pretrained_words(known: list[str], settings: NameTaggingSettings) -> list[str]:
+    """Words that have a pretrained vector and are not known yet, as the graph writes them."""
+    if settings.model.embeddings != "glove":
+        return []
+    pretrained = dict.fromkeys(pretrained_form(word, settings) for word in glove_words())
+    different = set(known)
+    return [word for word in pretrained if word not in different]
+
+
 def pretrained_form(word: str, settings: NameTaggingSettings) -> str:
-    """Write a word of the pretrained ones, which are in small letters, as the graph writes the text's."""
+    """Write a word of the pretrained ones, which are in lower case, as the graph writes the text's."""
     return re.sub(r"\d", "0", word) if settings.text.zero_digits else word
 
 

@@ -22,16 +22,6 @@ class NameTaggingServing(ServingModule):
     def __init__(self, preprocessing: NameTaggingPreprocessing, model: keras.Model) -> None:
         super().__init__(name="name_tagging")
         self.preprocessing = preprocessing
-        # Said apart, so that the export finds the lookup tables.
-        self.tables = [
-            table
-            for table in (
-                preprocessing.word_table,
-                preprocessing.character_table,
-                preprocessing.bigram_table,
-            )
-            if table is not None
-        ]
         self.model = model
         tags = preprocessing.tags
         prefixes, types = [tag[0] for tag in tags], [tag[2:] for tag in tags]
@@ -50,7 +40,7 @@ class NameTaggingServing(ServingModule):
     def potentials(self, numbers: tf.Tensor) -> tf.Tensor:
         """Rows of numbers (batch, words, columns) to potentials (batch, words, tags, tags).
 
-        What the scheme forbids is off: a tagger without CRF is told it here.
+        What the scheme forbids gets no probability; for a tagger without CRF this is done here.
         """
         potentials = self.model(numbers, training=False)
         if self.constraint is None:
@@ -63,7 +53,7 @@ class NameTaggingServing(ServingModule):
         return best_path(self.potentials(numbers))[0]
 
     def serve(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Sentences (batch,) to words, tags and names; places are characters of the sentence as given."""
+        """Sentences (batch,) to words, tags and names, whose positions are characters of the sentence."""
         words, starts, ends = split_sentences(text, self.preprocessing.settings.text.units)
         answer, first, last = self._tag(words)
         return answer | {
@@ -72,21 +62,21 @@ class NameTaggingServing(ServingModule):
         }
 
     def tag_words(self, words: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Words (batch, words), padded with "" at the end, to tags and names; places are words."""
+        """Words (batch, words), padded with "" at the end, to tags and names, whose positions are words."""
         ragged = tf.RaggedTensor.from_tensor(words, padding="")
         answer, first, last = self._tag(ragged)
         return answer | {"span_start": first, "span_end": tf.where(last < first, last, last + 1)}
 
     def _tag(self, words: tf.RaggedTensor) -> tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]:
-        """Answers but for the places of names, and their first and last words (batch, names)."""
+        """Answers without the positions of names, and their first and last words (batch, names)."""
         numbers = _padded(self.preprocessing.numbers(words))  # (batch, words or 1, columns)
         potentials = self.potentials(numbers)
         tags, _ = best_path(potentials)  # (batch, words or 1)
         inside = step_mask(potentials)
-        places = tf.broadcast_to(tf.range(tf.shape(tags)[1]), tf.shape(tags))
+        positions = tf.broadcast_to(tf.range(tf.shape(tags)[1]), tf.shape(tags))
         # In iobes names open and close in turn: the n-th that opens is the n-th that closes.
-        first = tf.ragged.boolean_mask(places, tf.gather(self.opens, tags) & inside)  # (batch, names)
-        last = tf.ragged.boolean_mask(places, tf.gather(self.closes, tags) & inside)
+        first = tf.ragged.boolean_mask(positions, tf.gather(self.opens, tags) & inside)  # (batch, names)
+        last = tf.ragged.boolean_mask(positions, tf.gather(self.closes, tags) & inside)
         counts = tf.cast(last.row_lengths(), tf.int32)
         first, last = first.to_tensor(), last.to_tensor()
         real = tf.sequence_mask(counts, tf.shape(last)[1])  # (batch, names)

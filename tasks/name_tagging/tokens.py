@@ -1,6 +1,6 @@
-"""Sentences split into words inside the graph, with the places of the words in the sentence as given.
+"""Sentences split into words inside the graph, with the positions of the words in the sentence as given.
 
-Marks are set around the words and nothing else is changed, so that the pieces between the marks, blanks
+Marks are set around the words and nothing else is changed, so that the pieces between the marks, white space
 among them, are the sentence again: the lengths of the pieces are the offsets.
 """
 
@@ -8,30 +8,30 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-# Stands between pieces; a sentence that holds it gets a blank in its place.
+# Stands between pieces; in a sentence that holds it, it becomes a space.
 MARK = "\x1f"
-_WORD_SIGNS = r"\p{L}\p{M}\p{N}"
+_WORD = r"\p{L}\p{M}\p{N}"
 _APOSTROPHES = "'\u2019"
 _CLITICS = f"(?i)(n[{_APOSTROPHES}]t|[{_APOSTROPHES}](?:s|re|ve|ll|d|m))"
-# Their point is part of them: a sentence rarely ends behind one.
+# Their full stop is part of them: a sentence rarely ends behind one.
 _TITLES = (
     "mr|mrs|ms|dr|prof|st|jr|sr|gov|gen|col|lt|capt|sgt|sen|rep|rev|hon|inc|corp|ltd|co|bros|no|vs|"
     "jan|feb|aug|sept|oct|nov|dec"
 )
-# Patterns are tried one after the other. RE2 has no look-ahead: what must stay together is parted first and
+# Patterns are tried one after the other. RE2 has no look-ahead: what must stay together is split first and
 # joined again.
 _RULES = (
     (r"([\s\p{Z}\p{Cc}]+)", rf"{MARK}\1{MARK}"),
     (r"([\p{Han}\p{Hiragana}\p{Katakana}])", rf"{MARK}\1{MARK}"),
-    # Runs of other signs, emoji with what joins and colours them among them.
-    (rf"([^{_WORD_SIGNS}\s\p{{Z}}\p{{Cc}}.,\-/&_@:+*{_APOSTROPHES}\"()\[\]{{}}<>]+)", rf"{MARK}\1{MARK}"),
+    # Runs of other characters: punctuation, symbols, emoji with what joins and colours them.
+    (rf"([^{_WORD}\s\p{{Z}}\p{{Cc}}.,\-/&_@:+*{_APOSTROPHES}\"()\[\]{{}}<>]+)", rf"{MARK}\1{MARK}"),
     (r"([\"()\[\]{}<>])", rf"{MARK}\1{MARK}"),
     (r"([,:])", rf"{MARK}\1{MARK}"),
     # A number keeps its commas and colons; twice, for the neighbours of one digit.
     *[(rf"(\p{{Nd}}){MARK}([,:]){MARK}(\p{{Nd}})", r"\1\2\3")] * 2,
-    # Points, dashes and apostrophes end or begin no word...
+    # Full stops, dashes and apostrophes end or begin no word...
     (rf"([.\-/*+{_APOSTROPHES}]+)({MARK}|$)", rf"{MARK}\1\2"),
-    (rf"({MARK}|^)([.\-/*+{_APOSTROPHES}]+)([{_WORD_SIGNS}])", rf"\1\2{MARK}\3"),
+    (rf"({MARK}|^)([.\-/*+{_APOSTROPHES}]+)([{_WORD}])", rf"\1\2{MARK}\3"),
     (r"(\.\.+)", rf"{MARK}\1{MARK}"),
     # ...but of an initial (U.S., J.), a title, a signed or decimal number and a clitic.
     (rf"((?:^|[{MARK}.\-])\p{{L}}){MARK}(\.)({MARK}|$)", r"\1\2\3"),
@@ -43,7 +43,7 @@ _RULES = (
 
 
 class Tokens(NamedTuple):
-    """Words, and where they stand in their sentences, in characters (Unicode code points).
+    """Words, and their positions in their sentences, in characters (Unicode code points).
 
     Attributes:
         words: (batch, words) strings, ragged.
@@ -57,7 +57,7 @@ class Tokens(NamedTuple):
 
 
 def split_sentences(sentences: tf.Tensor, units: str) -> Tokens:
-    """Split sentences (batch,) into words, or into single characters that are not blank.
+    """Split sentences (batch,) into words, or into single characters without white space.
 
     Invalid UTF-8 is read as replacement characters. English words are split as in the Penn Treebank, but for
     hyphens, which stay: "Ada's" is "Ada" and "'s", "U.S." and "AL-AIN" are whole.
@@ -76,9 +76,9 @@ def split_sentences(sentences: tf.Tensor, units: str) -> Tokens:
         pieces = tf.strings.split(marked, MARK)  # (batch, pieces)
     lengths = tf.ragged.map_flat_values(tf.strings.length, pieces, unit="UTF8_CHAR")
     ends = _cumulative(lengths)
-    blank = tf.ragged.map_flat_values(tf.strings.regex_full_match, pieces, r"[\s\p{Z}\p{Cc}]*")
+    white_space = tf.ragged.map_flat_values(tf.strings.regex_full_match, pieces, r"[\s\p{Z}\p{Cc}]*")
     words, starts, ends = (
-        tf.ragged.boolean_mask(part, tf.logical_not(blank)) for part in (pieces, ends - lengths, ends)
+        tf.ragged.boolean_mask(part, tf.logical_not(white_space)) for part in (pieces, ends - lengths, ends)
     )
     return Tokens(words, starts, ends)
 

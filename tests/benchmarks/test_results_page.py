@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import recipe as recipes
 from benchmarks import references as published
-from benchmarks.best_baseline import best_baseline, named_by_its_part, part_of
+from benchmarks.best_baseline import best_baseline, with_origins
 from benchmarks.pages import layout, results
 from benchmarks.pages.overview import draw_overview
 from benchmarks.pages.preset_scores import presets_with_scores, score_line
@@ -257,18 +257,27 @@ def test_scores_are_compared_in_a_metric_that_was_published(benchmarks):
     assert row[5].startswith("0.75")
 
 
-def test_a_baseline_scored_on_other_examples_is_not_compared_with(benchmarks):
+SLOW_BASELINES = {
+    "recorded with its number": {
+        "baselines": {"AutoTheta": 0.1, "naive": 0.9},
+        "baseline_origins": {"AutoTheta": 20},
+    },
+    "recorded by its name": {"baselines": {"AutoTheta (20 origins)": 0.1, "naive": 0.9}},
+}
+
+
+@pytest.mark.parametrize("recorded", SLOW_BASELINES.values(), ids=SLOW_BASELINES)
+def test_a_baseline_scored_on_other_examples_is_not_compared_with(benchmarks, recorded):
     add_recipes(benchmarks, "name: forecast, dataset: errors")
-    slow = named_by_its_part("AutoTheta", 20)
-    assert part_of(slow) == ("AutoTheta", 20)
-    errors = {**ERRORS, "dataset": "errors", "recipe": "forecast", "baselines": {slow: 0.1, "naive": 0.9}}
+    errors = {**ERRORS, "dataset": "errors", "recipe": "forecast", **recorded}
     record(benchmarks, errors | {"value": 0.4})
     assert "| 0.900 (naive) |" in line_with(readme_table(), "errors")
-    assert score_line(errors).endswith("; naive 0.9000.")
+    assert score_line(with_origins(errors)).endswith("; naive 0.9000.")
     row = cells(line_with(render_results_page(), "| baseline |", "AutoTheta"))
     assert (row[2], row[-1]) == ("0.100", "too slow for all test windows, scored on 20")
     assert "**0.400 ± 0.012**" in line_with(render_results_page(), "[`forecast`]")
-    assert best_baseline({slow: 0.1}, "min") is None
+    alone = {"baselines": {"AutoTheta": 0.1}, "baseline_origins": {"AutoTheta": 20}}
+    assert best_baseline(alone, "min") is None
 
 
 def test_recipes_stand_in_the_order_of_their_file_then_baselines_then_published(benchmarks):
@@ -310,7 +319,6 @@ def test_all_seeds_as_one_model_have_a_row(benchmarks):
 def test_values_of_a_setting_are_the_rows_of_one_table(benchmarks):
     names = [f"name: series_{n}, dataset: series, part: horizon {n}" for n in (12, 3, 24)]
     add_recipes(benchmarks, *names)
-    slow = named_by_its_part("AutoTheta", 5)
     measured = [
         {
             **ERRORS,
@@ -318,7 +326,8 @@ def test_values_of_a_setting_are_the_rows_of_one_table(benchmarks):
             "dataset": f"series horizon {n}",
             "value": n / 10,
             "spread": None,
-            "baselines": {"naive": n / 5, "drift": n, slow: 0.01},
+            "baselines": {"naive": n / 5, "drift": n, "AutoTheta": 0.01},
+            "baseline_origins": {"AutoTheta": 5},
             "settings": {"data": {"horizon": n}},
         }
         for n in (12, 3)

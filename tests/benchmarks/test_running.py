@@ -14,7 +14,7 @@ from benchmarks.running import make_records, recipe_settings, run_recipes, save_
 from common.config import save_settings, setting_fields, setting_value
 from common.contract.find import find_task, task_names
 from common.errors import UserError
-from common.runs import run as runs
+from common.runs import environment as environment_module
 from common.runs.run import Run, runs_folder
 
 RECIPE = {
@@ -128,7 +128,7 @@ def test_missing_or_double_recipes(benchmarks):
 def test_every_recipe_is_checked_before_the_first_trains(benchmarks, task, trainings, change):
     write_recipes(benchmarks, [RECIPE, {**OTHER, **change}])
     with pytest.raises(UserError):
-        run_recipes(task, None, None)
+        run_recipes(task.name, None, None)
     assert trainings == []
 
 
@@ -248,7 +248,7 @@ def test_records_replace_those_of_the_same_recipe(benchmarks):
 
 
 def test_trains_every_seed_once_with_baselines_for_the_first(benchmarks, task, trainings):
-    run_recipes(task, None, "small")
+    run_recipes(task.name, None, "small")
     assert [("--no-baselines" in options) for _, options in trainings] == [False, True]
     assert [options[:6] for _, options in trainings] == [
         ["--dataset", "rotten_tomatoes", "--preset", "default", "--set", f"model.units=8 seed={seed}"]
@@ -258,14 +258,14 @@ def test_trains_every_seed_once_with_baselines_for_the_first(benchmarks, task, t
         pytest.approx(0.7),
         pytest.approx(0.35),
     ]
-    run_recipes(task, None, "small")
+    run_recipes(task.name, None, "small")
     assert len(trainings) == 2
 
 
 def test_goes_on_with_a_run_that_was_killed(benchmarks, task, trainings):
     run = write_run(task, Recipe(**RECIPE), 1, 0.8)
     run.model_file.unlink()
-    run_recipes(task, None, "small")
+    run_recipes(task.name, None, "small")
     assert trainings[0] == (run.name, [])
     assert trainings[1][0].startswith("benchmark-small-seed2-")
 
@@ -276,7 +276,7 @@ def test_other_code_is_trained_again(benchmarks, task, trainings, monkeypatch, c
     monkeypatch.setattr(
         benchmark, "environment", lambda seed: {"commit": "abc" if commit == "abd" else commit}
     )
-    run_recipes(task, None, "small")
+    run_recipes(task.name, None, "small")
     assert len(trainings) == 2
     assert trainings[0][0] != run.name
     assert ("changes that are not committed" in capsys.readouterr().out) == (commit == "abc+changes")
@@ -284,7 +284,7 @@ def test_other_code_is_trained_again(benchmarks, task, trainings, monkeypatch, c
 
 def test_what_recording_writes_is_no_other_code(tmp_path, monkeypatch):
     """Else the second of two recipes would not know the run of the first again."""
-    monkeypatch.setattr(runs, "PROJECT_FOLDER", tmp_path)
+    monkeypatch.setattr(environment_module, "PROJECT_FOLDER", tmp_path)
     paths = ["benchmarks/results/a.json", "benchmarks/README.md", "README.md", "tasks/a/presets/b.yaml"]
     for path in [*paths, "tasks/a/model.py"]:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
@@ -292,28 +292,28 @@ def test_what_recording_writes_is_no_other_code(tmp_path, monkeypatch):
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
         subprocess.run([*git, *command], check=True)
-    commit = runs.environment(1)["commit"]
+    commit = environment_module.environment(1)["commit"]
     for path in paths:
         (tmp_path / path).write_text("second")
-    assert runs.environment(1)["commit"] == commit
+    assert environment_module.environment(1)["commit"] == commit
     (tmp_path / "tasks/a/model.py").write_text("second")
-    assert runs.environment(1)["commit"] == f"{commit}+changes"
+    assert environment_module.environment(1)["commit"] == f"{commit}+changes"
     (tmp_path / "tasks/a/model.py").write_text("first")
-    assert runs.environment(1)["commit"] == commit
+    assert environment_module.environment(1)["commit"] == commit
     # A task that git does not know yet.
     (tmp_path / "tasks/new").mkdir()
     (tmp_path / "tasks/new/model.py").write_text("first")
-    assert runs.environment(1)["commit"] == f"{commit}+changes"
+    assert environment_module.environment(1)["commit"] == f"{commit}+changes"
 
 
 def test_other_settings_are_trained_again(benchmarks, task, trainings):
     write_run(task, Recipe(**{**RECIPE, "set": "model.units=9"}), 1, 0.8)
-    run_recipes(task, None, "small")
+    run_recipes(task.name, None, "small")
     assert len(trainings) == 2
 
 
 def test_a_failed_training_is_one_line(benchmarks, task, monkeypatch):
     monkeypatch.setattr(benchmark.sys, "executable", "/bin/false")
     with pytest.raises(UserError, match="seed 1 ended with exit code 1"):
-        run_recipes(task, None, "small")
+        run_recipes(task.name, None, "small")
     assert read_records("sentiment") == []

@@ -13,7 +13,7 @@ from tasks.forecasting.models.steps import Steps
 def encoder_decoder(settings: ForecastingSettings, steps: Steps) -> Any:
     """Steps to a hidden vector for each step of the horizon, (rows, horizon, units).
 
-    The decoder is told the season and the calendar of each step, not what it foretold for the one before: so
+    The decoder reads the season and the calendar of each step, not its forecast of the one before: so
     errors do not add up, and all steps are computed without a loop of operations.
 
     Source: Sutskever et al., "Sequence to sequence learning", 2014; Cho et al., 2014; direct decoding: Wen et
@@ -26,7 +26,6 @@ def encoder_decoder(settings: ForecastingSettings, steps: Steps) -> Any:
         layers=model.layers,
         bidirectional=False,
         return_sequences=model.attention,
-        implementation="loop" if settings.train.xla else "auto",
         name="encoder",
     )
     decoder = AttentionDecoder(
@@ -41,6 +40,6 @@ def encoder_decoder(settings: ForecastingSettings, steps: Steps) -> Any:
         states = decoder(steps.future, encoded[:, -1], encoded)
     else:
         states = decoder(steps.future, encoded)
-    # The output also sees what the decoder was told: a forecast is mostly the season before, corrected.
+    # The output also sees what the decoder reads: a forecast is mostly the season before, corrected.
     states = keras.layers.Dropout(model.dropout)(states)
     return keras.layers.Concatenate()([states, steps.future])

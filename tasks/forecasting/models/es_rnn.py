@@ -12,7 +12,7 @@ from tasks.forecasting.preprocessing import WindowShape
 
 
 def es_rnn(settings: ForecastingSettings, shape: WindowShape, values: Any, series: Any) -> Any:
-    """Foretell series that are positive and differ in size.
+    """Forecast series that are positive and differ in size.
 
     x_t = log(y_t / (l_T s_t)), for the steps of the window, with its last level l_T and its seasons s_t
     y_{T+h} = l_T s_{T+h} exp(network(x)_h)
@@ -47,12 +47,11 @@ def es_rnn(settings: ForecastingSettings, shape: WindowShape, values: Any, serie
         outputs=shape.outputs,
         channel_embedding=False,
         dropout=model.dropout,
-        implementation="loop" if settings.train.xla else "auto",
         name="segments",
     )
     whole = shape.look_back // model.segment_length * model.segment_length
     corrections = network(ops.expand_dims(logs[:, -whole:], 1))[:, 0, : shape.horizon]
-    # Beside it a linear map of the longest season: a few steps that are like before need no memory.
+    # Beside it a linear map of the longest season: a few steps that repeat the season before need no memory.
     linear = keras.layers.Dense(
         shape.horizon * shape.outputs, kernel_initializer="zeros", use_bias=False, name="linear"
     )(logs[:, -max(shape.seasons, default=shape.look_back) :])

@@ -1,4 +1,4 @@
-"""What a network is told of each step: values and helpers of the past, seasons and calendar of the future."""
+"""Inputs of a network step by step: values and helpers of the past, seasons and calendar of the future."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +15,8 @@ class Steps:
 
     Attributes:
         past: (rows, look-back, features): values, past columns, known columns.
-        future: (rows, horizon, features): the values one season before, known columns, the place in the
-            horizon.
+        future: (rows, horizon, features): the values one season before, known columns, the position in
+            the horizon.
     """
 
     past: Any
@@ -24,7 +24,7 @@ class Steps:
 
 
 def make_steps(values: Any, past: Any, known: Any, shape: WindowShape) -> Steps:
-    """Put together what is told of each step.
+    """Put together the inputs of each step.
 
     Args:
         values: (rows, look-back, columns) to forecast, scaled.
@@ -37,8 +37,8 @@ def make_steps(values: Any, past: Any, known: Any, shape: WindowShape) -> Steps:
     if known is not None:
         before.append(known[:, : shape.look_back])
         ahead.append(known[:, shape.look_back :])
-    place = np.linspace(0, 1, shape.horizon, dtype=np.float32)[np.newaxis, :, np.newaxis]
-    ahead.append(ops.zeros_like(values[:, -1:, :1]) + place)  # (rows, horizon, 1)
+    position = np.linspace(0, 1, shape.horizon, dtype=np.float32)[np.newaxis, :, np.newaxis]
+    ahead.append(ops.zeros_like(values[:, -1:, :1]) + position)  # (rows, horizon, 1)
     return Steps(_joined(before), _joined(ahead))
 
 

@@ -13,7 +13,7 @@ from tasks.forecasting.models.steps import Steps
 def window(settings: ForecastingSettings, steps: Steps) -> Any:
     """Steps to a hidden vector for each step of the horizon, (rows, horizon, units).
 
-    Past and future are one sequence; what a step is not told is zero.
+    Past and future are one sequence; what is not known of a step is zero.
     """
     model, horizon = settings.model, steps.future.shape[1]
     past = steps.past[:, -model.window :]

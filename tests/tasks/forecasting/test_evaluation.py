@@ -3,14 +3,13 @@ import pytest
 from support.series_case import hourly, write_hourly
 
 from common.config import load_settings
-from common.contract.find import find_task
+from common.contract.find import TASKS_FOLDER
 from tasks.forecasting.baselines import score_baselines
 from tasks.forecasting.config import ForecastingSettings
-from tasks.forecasting.data import open_series_source
 from tasks.forecasting.evaluation import ForecastScores
 from tasks.forecasting.fitting import Forecaster
+from tasks.forecasting.task import ForecastingTask
 
-TASK = find_task("forecasting")
 LINEAR = {
     "data.time_column": "date",
     "data.target_columns": ["units"],
@@ -24,8 +23,9 @@ def opened(table, **overrides):
     """Settings and source of a table, in which no model stands beside the one of the settings."""
     alone = {"data.file": str(table), "evaluation.nlinear": False, "evaluation.origins": 0}
     changes = {name.replace("__", "."): value for name, value in overrides.items()}
-    settings = load_settings(ForecastingSettings, TASK.folder, "own_file", LINEAR | alone | changes)
-    return settings, open_series_source(settings)
+    folder = TASKS_FOLDER / "forecasting"
+    settings = load_settings(ForecastingSettings, folder, "own_file", LINEAR | alone | changes)
+    return settings, ForecastingTask(settings).open_source()
 
 
 def test_the_model_is_trained_again_before_each_part_of_the_test_part(tmp_path):
@@ -75,3 +75,16 @@ def test_seasonal_naive_is_perfect_where_nothing_but_the_season_happens(tmp_path
     found = score_baselines(settings, source, source.examples("test"))
     assert found["seasonal naive (24 steps)"]["mase"] == 0
     assert found["naive"]["mase"] > 1
+
+
+def test_baselines_scored_on_a_part_of_the_windows_say_on_how_many(tmp_path):
+    options = {"data__seasons": [1], "evaluation__origins": 2}
+    settings, source = opened(write_hourly(tmp_path / "t.csv", steps=300), **options)
+    metrics = score_baselines(settings, source, source.examples("test"))
+    on_a_part = {name: scores["origins"] for name, scores in metrics.items() if "origins" in scores}
+    assert on_a_part == {"AutoETS": 2, "AutoARIMA": 2, "AutoTheta": 2}
+    settings, source = opened(tmp_path / "t.csv", **options, evaluation__stride=15)
+    assert source.counts["test"] == 2
+    metrics = score_baselines(settings, source, source.examples("test"))
+    assert metrics.keys() == {"naive", "AutoETS", "AutoARIMA", "AutoTheta"}
+    assert not any("origins" in scores for scores in metrics.values())

@@ -8,23 +8,22 @@ from support.series_case import COLUMNS, SMALL, hourly, write_hourly
 from support.task_case import invoke, run_task_test
 from typer.testing import CliRunner
 
-from common.answering.loading import run_predictor
+from common.answering.export import find_export
+from common.answering.loading import load_run
 from common.cli.app import app
 from common.config import load_settings, override_settings
-from common.contract.find import find_task
+from common.contract.find import TASKS_FOLDER
 from common.errors import UserError
 from common.learning.checkpoint import Checkpoint
-from common.runs.run import find_run
+from common.runs.run import find_run, task_of
 from common.scores.plots import save_figure
 from tasks.forecasting.config import ForecastingSettings
-from tasks.forecasting.data import open_series_source
-from tasks.forecasting.model import ForecastingServing, signature_notes
 from tasks.forecasting.plots import draw_forecasts
-from tasks.forecasting.prediction import forecast_rows, predict_table
+from tasks.forecasting.predictor import ForecastingPredictor, forecast_rows, times_ahead
 from tasks.forecasting.preprocessing import ForecastingPreprocessing, raw_windows
 from tasks.forecasting.series import Columns, read_series
+from tasks.forecasting.task import ForecastingTask
 
-TASK = find_task("forecasting")
 COLUMN_OPTIONS = [part for column in COLUMNS for part in ("--column", column)]
 
 
@@ -60,9 +59,10 @@ def at_home(forecasting_run, monkeypatch):
 
 
 def test_contract(at_home):
-    settings = find_run("small", "forecasting").settings(ForecastingSettings)
-    source = open_series_source(settings)
+    source = task_of(find_run("small", "forecasting")).open_source()
     run_task_test("forecasting", "small", [source.example(0, step) for step in (100, 148, 333, 500)])
+    card = (find_export("forecasting") / "README.md").read_text()
+    assert all(f"| {name} |" in card for name in ("this one", "NLinear", "AutoTheta (2 origins)"))
 
 
 def test_what_a_run_leaves(at_home):
@@ -70,9 +70,12 @@ def test_what_a_run_leaves(at_home):
     scores = json.loads((folder / "metrics.json").read_text())
     assert scores["metric"] == "mase"
     assert {"mse", "mae", "mase", "smape", "pinball", "coverage"} == scores["metrics"].keys()
-    names = " ".join(scores["baselines"])
-    for name in ("naive", "seasonal naive (24 steps)", "NLinear", "AutoETS", "AutoARIMA", "AutoTheta"):
-        assert name in names
+    names = ["naive", "seasonal naive (24 steps)", "seasonal naive (168 steps)", "NLinear"]
+    slow = ["MSTL + AutoETS", "MSTL + AutoARIMA", "AutoTheta"]
+    assert list(scores["baselines"]) == names + slow
+    assert {name: scores["baselines"][name].get("origins") for name in names + slow} == dict.fromkeys(
+        names
+    ) | dict.fromkeys(slow, 2)
     assert scores["metrics"]["mase"] < scores["baselines"]["naive"]["mase"]
     predictions = pd.read_csv(folder / "predictions.csv")
     assert not predictions.duplicated(["read_until", "step"]).any()
@@ -92,13 +95,13 @@ def test_predict_writes_times_forecast_interval_and_picture(at_home, tmp_path):
     table = recent(tmp_path)
     arguments = ["predict", "--task", "forecasting", "--input", table, "--output", tmp_path / "out.csv"]
     result = invoke(*arguments, "--plot", tmp_path / "out.png")
-    assert "12 steps foretold by run small" in result.output
+    assert "12 steps forecast by run small" in result.output
     answers = pd.read_csv(tmp_path / "out.csv")
     assert list(answers.columns) == ["date", "units", "units_10", "units_90"]
     assert answers["date"][0] == "2024-03-03 12:00:00"
     assert (answers["units_10"] <= answers["units"]).all()
     assert (tmp_path / "out.png").read_bytes()[:4] == b"\x89PNG"
-    predictor = run_predictor(TASK, find_run("small", "forecasting"))
+    predictor = load_run(find_run("small", "forecasting"))
     written = pd.read_csv(table)
     example = {
         "series": "",
@@ -111,7 +114,8 @@ def test_predict_writes_times_forecast_interval_and_picture(at_home, tmp_path):
 
 def test_the_card_of_an_export_says_what_inputs_and_outputs_hold(at_home):
     settings = find_run("small", "forecasting").settings(ForecastingSettings)
-    notes = " ".join(signature_notes(override_settings(settings, {"data.frequency": "h"})))
+    complete = override_settings(settings, {"data.frequency": "h"})
+    notes = " ".join(ForecastingPredictor(complete, ["units"], {}, "").signature_notes())
     for part in (
         "last 48 steps of `h`, with the columns `units`, `warmth`, in this order",
         "`forecast` holds `units` of the next 12",
@@ -141,7 +145,8 @@ def test_rows_ahead_are_written_like_the_table(tmp_path, frequency, next_time):
     pd.DataFrame({"time": times, "value": range(30)}).to_csv(tmp_path / "t.csv", index=False)
     found = read_series(tmp_path / "t.csv", Columns("time", ("value",)))
     answer = {"forecast": np.float32([[1.1]]), "quantiles": np.float32([[[0.1, 1.1, 115.3]]])}
-    (row,) = forecast_rows(found.series[0], found, answer, [0.1, 0.5, 0.9])
+    ahead = times_ahead(found.series[0], found, 1)
+    (row,) = forecast_rows(found.series[0], ahead, found, answer, [0.1, 0.5, 0.9])
     assert row == {"time": next_time, "value": 1.1, "value_10": 0.1, "value_90": 115.3}
 
 
@@ -261,30 +266,33 @@ def test_every_kind_learns_and_answers_in_the_users_units(tmp_path, changes):
         "data.horizon": 12,
         "model.units": 8,
     }
-    settings = load_settings(ForecastingSettings, TASK.folder, "own_file", overrides | changes)
-    source = open_series_source(settings)
-    prepared = ForecastingPreprocessing.learn(settings, source)
+    folder = TASKS_FOLDER / "forecasting"
+    task = ForecastingTask(load_settings(ForecastingSettings, folder, "own_file", overrides | changes))
+    settings, source = task.settings, task.open_source()
+    preprocessing = ForecastingPreprocessing.learn(settings, source)
     keras.utils.set_random_seed(1)
-    model = TASK.build_model(settings, prepared)
-    model.compile(keras.optimizers.Adam(0.01), **TASK.compile_arguments(settings, prepared))
+    model = task.build_model(preprocessing)
+    model.compile(keras.optimizers.Adam(0.01), **task.loss_and_metrics())
     examples = list(source.examples("train"))
     raw = raw_windows(examples) | {"future": np.stack([example["future"] for example in examples])}
-    inputs, targets, *weights = prepared.example(raw)
+    inputs, targets, *weights = preprocessing.example(raw)
     options = {"sample_weight": weights[0]} if weights else {}
     losses = model.fit(inputs, targets, epochs=3, batch_size=64, verbose=0, **options).history["loss"]
     assert losses[-1] < losses[0]
-    answers = ForecastingServing(prepared, model).serve(**raw_windows(examples))
+    answers = task.serving(preprocessing, [model]).serve(**raw_windows(examples))
     by_shop = {
         name: np.mean(
             [a[:, 0] for a, e in zip(answers["forecast"], examples, strict=True) if e["series"] == name]
         )
         for name in "ab"
     }
-    if prepared.by_series:
+    if preprocessing.by_series:
         table.loc[table.index[-1], "units"] = -1.0
         table.to_csv(tmp_path / "t.csv", index=False)
         with pytest.raises(UserError, match=r"t.csv: the series 'a' is not positive at 2024-01-10 23:00:00"):
-            predict_table(None, tmp_path / "t.csv", tmp_path / "out.csv", settings, None)
+            ForecastingPredictor(settings, [], {}, "").answer_file(
+                tmp_path / "t.csv", tmp_path / "out.csv", settings
+            )
     assert by_shop["a"] == pytest.approx(100, abs=30)
     assert by_shop["b"] == pytest.approx(900, abs=60)
     if settings.model.loss == "quantile":
@@ -311,7 +319,7 @@ def test_contract_of_every_kind(workspace, changes):
     invoke(
         "train", "--task", "forecasting", "--data", table, *columns, "--run", "kind", "--set", set_
     )  # fmt: skip
-    source = open_series_source(find_run("kind", "forecasting").settings(ForecastingSettings))
+    source = task_of(find_run("kind", "forecasting")).open_source()
     run_task_test("forecasting", "kind", [source.example(0, step) for step in (100, 148, 333)])
 
 

@@ -5,16 +5,16 @@ import tensorflow as tf
 from support.series_case import hourly, write_hourly
 
 from common.config import load_settings
-from common.contract.find import find_task
+from common.contract.find import TASKS_FOLDER
 from common.data.batching import choose_buckets
 from common.errors import UserError
 from tasks.forecasting.baselines import moved_border
+from tasks.forecasting.borders import Borders
 from tasks.forecasting.config import ForecastingSettings
-from tasks.forecasting.data import SOURCES, columns_of, open_series_source
 from tasks.forecasting.preprocessing import ForecastingPreprocessing, raw_windows
-from tasks.forecasting.windows import Borders, WindowBatches
+from tasks.forecasting.task import ForecastingTask
+from tasks.forecasting.windows import WindowBatches
 
-TASK = find_task("forecasting")
 OWN = {
     "data.time_column": "date",
     "data.target_columns": ["units"],
@@ -27,14 +27,13 @@ OWN = {
 
 def settings_for(path, **changes):
     changes = {key.replace("__", "."): value for key, value in changes.items()}
-    return load_settings(
-        ForecastingSettings, TASK.folder, "own_file", {**OWN, "data.file": str(path), **changes}
-    )
+    folder = TASKS_FOLDER / "forecasting"
+    return load_settings(ForecastingSettings, folder, "own_file", {**OWN, "data.file": str(path), **changes})
 
 
 def opened(path, **changes):
     settings = settings_for(path, **changes)
-    return settings, open_series_source(settings)
+    return settings, ForecastingTask(settings).open_source()
 
 
 def test_every_target_step_is_in_one_part_and_no_window_is_lost(tmp_path):
@@ -65,27 +64,27 @@ def test_scales_come_from_the_training_part_alone(tmp_path):
 
 def test_batches_hold_what_the_examples_say(tmp_path):
     settings, source = opened(write_hourly(tmp_path / "t.csv", steps=300))
-    prepared = ForecastingPreprocessing.learn(settings, source)
-    batches = WindowBatches(source, "validation", prepared.example)
+    preprocessing = ForecastingPreprocessing.learn(settings, source)
+    batches = WindowBatches(source, "validation", preprocessing.example)
     inputs, targets = next(iter(batches.scoring_batches(choose_buckets(batches.lengths, 1, 48 * 100))))
     examples = list(source.examples("validation"))
-    expected = prepared.inputs(raw_windows(examples))
+    expected = preprocessing.inputs(raw_windows(examples))
     for name, tensor in expected.items():
         np.testing.assert_allclose(inputs[name], tensor, rtol=1e-6, atol=1e-6)
     future = np.stack([example["future"] for example in examples])
     raw = raw_windows(examples)
-    np.testing.assert_allclose(prepared.unscaled(raw, targets)[..., 0], future, rtol=1e-5)
+    np.testing.assert_allclose(preprocessing.unscaled(raw, targets)[..., 0], future, rtol=1e-5)
     assert inputs["history"].shape[2] == 2
     assert inputs["known"].shape[1:] == (60, 1 + 12)
 
 
 def test_order_of_training_depends_on_seed_and_epoch_alone(tmp_path):
     settings, source = opened(write_hourly(tmp_path / "t.csv", steps=300))
-    prepared = ForecastingPreprocessing.learn(settings, source)
+    preprocessing = ForecastingPreprocessing.learn(settings, source)
     epoch = tf.Variable(0, dtype=tf.int64)
 
     def order(number, seed=1):
-        batches = WindowBatches(source, "train", prepared.example)
+        batches = WindowBatches(source, "train", preprocessing.example)
         buckets = choose_buckets(batches.lengths, 1, 48 * 16)
         epoch.assign(number)
         found = batches.training_batches(buckets, epoch, seed, 1)
@@ -99,9 +98,9 @@ def test_order_of_training_depends_on_seed_and_epoch_alone(tmp_path):
 
 def test_calendar_names_hour_and_weekday(tmp_path):
     settings, source = opened(write_hourly(tmp_path / "t.csv", steps=400))
-    prepared = ForecastingPreprocessing.learn(settings, source)
+    preprocessing = ForecastingPreprocessing.learn(settings, source)
     examples = [source.example(0, step) for step in (48, 72, 48 + 168)]
-    known = prepared.inputs(raw_windows(examples))["known"].numpy()
+    known = preprocessing.inputs(raw_windows(examples))["known"].numpy()
     day, week = [1 + 1, 1 + 6 + 1], [1 + 3, 1 + 6 + 3]  # Sines of the six cycles, then cosines.
     np.testing.assert_allclose(known[0][:, day], known[1][:, day], atol=1e-4)
     np.testing.assert_allclose(known[0][:, week], known[2][:, week], atol=1e-4)
@@ -114,10 +113,10 @@ def test_an_unknown_series_is_scaled_by_its_window(tmp_path):
     table = hourly(300).assign(shop="a")
     table.to_csv(tmp_path / "t.csv", index=False)
     settings, source = opened(tmp_path / "t.csv", data__id_column="shop")
-    prepared = ForecastingPreprocessing.learn(settings, source)
+    preprocessing = ForecastingPreprocessing.learn(settings, source)
     example = source.example(0, 100)
     other = {**example, "series": "b", "history": example["history"] * 1_000}
-    scaled = prepared.inputs(raw_windows([other]))["history"]
+    scaled = preprocessing.inputs(raw_windows([other]))["history"]
     np.testing.assert_allclose(tf.reduce_mean(scaled, axis=1), np.zeros((1, 2)), atol=1e-4)
     np.testing.assert_allclose(tf.math.reduce_std(scaled, axis=1), np.ones((1, 2)), rtol=1e-4)
 
@@ -171,47 +170,13 @@ def test_weights_are_those_of_owa(tmp_path):
     settings, source = opened(
         tmp_path / "t.csv", data__id_column="shop", model__weighting="owa", data__past_columns=[]
     )
-    prepared = ForecastingPreprocessing.learn(settings, source)
+    preprocessing = ForecastingPreprocessing.learn(settings, source)
     unit = source.statistics.deviation[:, 0] / source.statistics.naive_error[:, 0]
-    np.testing.assert_allclose(prepared.record["weights"], (1 + unit / unit.mean()) / 2)
-    batches = WindowBatches(source, "validation", prepared.example)
+    np.testing.assert_allclose(preprocessing.record.weights, (1 + unit / unit.mean()) / 2)
+    batches = WindowBatches(source, "validation", preprocessing.example)
     _, _, weights = next(iter(batches.scoring_batches(choose_buckets(batches.lengths, 1, 48))))
     assert weights.shape == (1, 1, 1)
-    assert float(weights[0, 0, 0]) == pytest.approx(prepared.record["weights"][0], rel=1e-6)
-
-
-def test_an_unknown_data_set_is_named(tmp_path):
-    settings = load_settings(ForecastingSettings, TASK.folder, "default", {"data.dataset": "etth"})
-    with pytest.raises(UserError, match=r"Unknown dataset 'etth'\. Did you mean 'etth"):
-        open_series_source(settings)
-
-
-@pytest.mark.parametrize("dataset", sorted(SOURCES))
-def test_every_data_set_has_columns_of_its_own(dataset):
-    settings = load_settings(ForecastingSettings, TASK.folder, "default", {"data.dataset": dataset})
-    columns = columns_of(settings.data)
-    assert len(set(columns.all)) == len(columns.all) >= 2
-
-
-def test_official_borders_of_ett(tmp_path, monkeypatch):
-    from common.data.information import manual_directory
-
-    if not (manual_directory() / "ett" / "ETTh1.csv.gz").is_file():
-        pytest.skip("ETT is not part of this project: place its files as `make datasets` says")
-    settings = load_settings(
-        ForecastingSettings,
-        TASK.folder,
-        "default",
-        {"data.dataset": "etth1", "data.look_back": 720, "data.horizon": 96, "data.stride": 1},
-    )
-    source = open_series_source(settings)
-    assert source.counts == {"train": 8640 - 720 - 96 + 1, "validation": 2880 - 95, "test": 2880 - 95}
-    assert len(source.data.columns.targets) == 7
-    monkeypatch.setenv("TFDS_MANUAL_DIR", str(tmp_path))
-    (tmp_path / "ett").mkdir()
-    (tmp_path / "ett" / "ETTh1.csv").write_text("date,OT\n")
-    with pytest.raises(UserError, match="is not the official file"):
-        open_series_source(settings)
+    assert float(weights[0, 0, 0]) == pytest.approx(preprocessing.record.weights[0], rel=1e-6)
 
 
 def test_borders_move_through_the_test_part_without_looking_ahead():

@@ -5,14 +5,14 @@ import pytest
 import tensorflow as tf
 
 from common.config import load_settings
-from common.contract.find import find_task
+from common.contract.find import TASKS_FOLDER
 from common.decoding.linear_chain import log_likelihood, path_scores
+from common.errors import UserError
 from tasks.name_tagging.config import NameTaggingSettings
 from tasks.name_tagging.model import build_model
-from tasks.name_tagging.preprocessing import NameTaggingPreprocessing
+from tasks.name_tagging.preprocessing import NameTaggingPreprocessing, Vocabulary
 from tasks.name_tagging.serving import NameTaggingServing, _span_probabilities
 
-TASK = find_task("name_tagging")
 WORDS = ["the", "paris", "00", "ada"]
 
 
@@ -25,11 +25,12 @@ def settings(**overrides):
         "text.word_length": 5,
     }
     dotted = {key.replace("__", "."): value for key, value in overrides.items()}
-    return load_settings(NameTaggingSettings, TASK.folder, "default", small | dotted)
+    return load_settings(NameTaggingSettings, TASKS_FOLDER / "name_tagging", "default", small | dotted)
 
 
 def preprocessing(chosen, learned=3, bigrams=("the paris", "ada </s>")):
-    return NameTaggingPreprocessing(chosen, ["LOC", "PER"], WORDS, learned, 2, list("aAdPis0"), list(bigrams))
+    vocabulary = Vocabulary(WORDS, learned, 2, list("aAdPis0"), list(bigrams))
+    return NameTaggingPreprocessing(chosen, ["LOC", "PER"], vocabulary)
 
 
 def words(*rows):
@@ -46,11 +47,33 @@ def test_numbers_of_words_capitals_pairs_and_characters():
     assert numbers[1:] == [[[5, 3, 3, 3, 4, 2, 0, 0]], []]
 
 
-def test_a_word_not_seen_with_its_capitals_is_looked_up_in_small_letters():
+def test_a_word_not_seen_with_its_capitals_is_looked_up_in_lower_case():
     chosen = settings(text__lowercase=False, model__characters="none")
-    prepared = NameTaggingPreprocessing(chosen, ["PER"], ["the", "The", "Ada"], 3, 2, list("a"), [])
+    vocabulary = Vocabulary(["the", "The", "Ada"], 3, 2, list("a"), [])
+    prepared = NameTaggingPreprocessing(chosen, ["PER"], vocabulary)
     numbers = prepared.numbers(words(["the", "The", "THE", "Ada", "ada"])).to_list()
     assert numbers == [[[2], [3], [2], [4], [1]]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"text__minimum_count": 3}, r"No word occurs 3 times .*; set text\.minimum_count=1\."),
+        ({"model__bigrams": True}, r"No pair of words occurs 2 times .*; set text\.bigram_minimum_count=1"),
+    ],
+)
+def test_training_sentences_without_what_occurs_often(changes, problem):
+    class Splits:
+        def dataset(self, split):
+            assert split == "train", "only the training split may be read"
+            rows = {"words": [["Ada", "met"], ["met", "Bob", "."]], "tags": [["B-PER", "O"], ["O"] * 3]}
+            return tf.data.Dataset.from_tensor_slices({name: words(*row) for name, row in rows.items()})
+
+    learned = NameTaggingPreprocessing.learn(settings(), Splits())
+    assert learned.vocabulary == Vocabulary(["met", ".", "ada", "bob"], 4, 1, list("emt.ABabdo"), [])
+    assert learned.labels == ["PER"]
+    with pytest.raises(UserError, match=problem):
+        NameTaggingPreprocessing.learn(settings(**changes), Splits())
 
 
 def test_tags_become_iobes():

@@ -123,6 +123,46 @@ def test_a_sentence_a_line_gives_json_lines(tagger, tmp_path):
     assert [len(json.loads(line)["tokens"]) for line in output.read_text().splitlines()] == [6, 0, 2]
 
 
+def test_a_file_with_other_columns_is_scored_beside_the_names_of_training(tagger, tmp_path):
+    given = tmp_path / "other.conll"
+    given.write_text("1 B-PER Ada\n2 I-PER Smith\n3 O likes\n4 B-LOC Rome\n", encoding="utf-8")
+    prepared = sorted((tagger / "data" / "column_files").iterdir())
+    columns = ("--column", "word=3", "--column", "tag=2")
+    output = ("--output", tmp_path / "scores")
+    result = invoke("evaluate", "--task", "name_tagging", "--data", given, *columns, *output)
+    assert result.exit_code == 0, result.output
+    metrics = json.loads((tmp_path / "scores" / "metrics.json").read_text())
+    # The columns say how this file is read; the run's own data is read as it was.
+    seen, unseen = metrics["tables"]["Names seen in training"]
+    assert seen["names"] + unseen["names"] == 2
+    assert seen["names"] >= 1
+    assert sorted((tagger / "data" / "column_files").iterdir()) == prepared
+
+
+def test_a_file_is_scored_where_the_data_of_the_run_is_not(tagger, tmp_path):
+    table = tagger / "own.conll"
+    moved = table.rename(tmp_path / "moved.conll")
+    try:
+        output = ("--output", tmp_path / "scores")
+        result = invoke("evaluate", "--task", "name_tagging", "--data", moved, *output)
+    finally:
+        moved.rename(table)
+    assert result.exit_code == 0, result.output
+    assert (
+        "Names seen in training"
+        not in json.loads((tmp_path / "scores" / "metrics.json").read_text())["tables"]
+    )
+
+
+def test_a_picture_of_a_file_is_refused_in_one_line(tagger, tmp_path):
+    given = tmp_path / "in.conll"
+    given.write_text("Ada\n", encoding="utf-8")
+    files = ("--input", given, "--output", tmp_path / "out.conll", "--plot", tmp_path / "plot.png")
+    result = invoke("predict", "--task", "name_tagging", *files)
+    assert (result.exit_code, len(result.output.strip().splitlines())) == (2, 1)
+    assert "name_tagging draws no picture of the answers to a file; leave out PLOT." in result.output
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

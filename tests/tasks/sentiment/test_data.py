@@ -2,8 +2,6 @@ import csv
 import gzip
 import io
 import os
-import subprocess
-import sys
 import tarfile
 from collections import Counter
 from pathlib import Path
@@ -13,11 +11,11 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from common.data import source
+from common import console
+from common.data.source import open_source
 from common.data.tables import BadRow, labelled_rows
 from common.errors import UserError
-from tasks.sentiment import builders
-from tasks.sentiment.data import SOURCES, open_sentiment_source
+from tasks.sentiment.data import DATA_SETS, Imdb
 from tasks.sentiment.treebank import phrases_of, read_phrases, unescape
 
 SETTINGS = {
@@ -44,7 +42,8 @@ def needs_manual(relative):
 
 
 def open_with(**settings):
-    return open_sentiment_source(SimpleNamespace(**{**SETTINGS, **settings}))
+    data = SimpleNamespace(**{**SETTINGS, **settings})
+    return open_source(DATA_SETS.choose(data).from_settings(SimpleNamespace(data=data)))
 
 
 def examples_of(opened, split):
@@ -67,7 +66,7 @@ def reviews(count, start=0):
 @pytest.fixture
 def own_data(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
-    source.announce.cache_clear()
+    console.announce.cache_clear()
     return tmp_path
 
 
@@ -212,20 +211,6 @@ def test_labelled_rows_for_another_file(tmp_path):
 # The built-in sources.
 
 
-def test_listing_needs_no_tensorflow():
-    heavy = "{'tensorflow', 'tensorflow_datasets'}"
-    code = f"import sys, tasks.sentiment.data; assert not {heavy} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
-
-
-def test_every_listed_source_has_a_builder_whose_name_is_free():
-    assert set(builders.BUILDERS) == set(SOURCES)
-    catalogue = set(tfds.list_builders(with_community_datasets=False))
-    names = {builder.name for builder in builders.BUILDERS.values()} | {builders.TextTable.name}
-    assert not names & catalogue
-    assert all(one.licence and one.citation and one.homepage and one.description for one in SOURCES.values())
-
-
 PACKAGED = [
     pytest.param("rotten_tomatoes", {"fresh", "rotten"}),
     pytest.param("tweets", {"negative", "neutral", "positive"}, marks=pytest.mark.slow),
@@ -236,7 +221,7 @@ PACKAGED = [
 @pytest.mark.parametrize(("name", "labels"), PACKAGED)
 def test_packaged_sources(benchmark_data, name, labels):
     opened = open_with(dataset=name)
-    assert opened.counts == SOURCES[name].counts
+    assert opened.counts == DATA_SETS.find(name).information.counts
     split_texts = {}
     for split in opened.counts:
         rows = examples_of(opened, split)
@@ -250,7 +235,7 @@ def test_packaged_sources(benchmark_data, name, labels):
 @needs_manual("sst/stsa.binary.train")
 def test_treebank_sentences(benchmark_data):
     opened = open_with(dataset="sst")
-    assert opened.counts == SOURCES["sst"].counts
+    assert opened.counts == DATA_SETS.find("sst").information.counts
     test = examples_of(opened, "test")
     assert Counter(label for _, label in test) == {"negative": 912, "positive": 909}
     assert not any("-lrb-" in text for text, _ in test)
@@ -274,7 +259,7 @@ def test_treebank_phrases(benchmark_data):
 @needs_manual("imdb/train.tsv.gz")
 def test_imdb_tables(benchmark_data):
     opened = open_with(dataset="imdb")
-    assert opened.counts == SOURCES["imdb"].counts
+    assert opened.counts == DATA_SETS.find("imdb").information.counts
     assert Counter(label for _, label in examples_of(opened, "test")) == {
         "negative": 12_500,
         "positive": 12_500,
@@ -307,7 +292,7 @@ def make_imdb(folder, archive):
 
 
 def test_imdb_archive_and_tables_give_the_same(own_data, monkeypatch):
-    monkeypatch.setattr(builders.Imdb, "expected", {"train": 20, "test": 20})
+    monkeypatch.setattr(Imdb, "expected", {"train": 20, "test": 20})
     found = []
     for archive in (True, False):
         folder = own_data / f"manual {archive}"

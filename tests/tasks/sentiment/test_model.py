@@ -6,11 +6,9 @@ import pytest
 import tensorflow as tf
 
 from common.config import load_settings
-from common.contract.find import find_task
+from common.contract.find import TASKS_FOLDER
 from tasks.sentiment.config import SentimentSettings
 from tasks.sentiment.model import build_model
-
-TASK = find_task("sentiment")
 
 
 def settings(**overrides):
@@ -22,7 +20,7 @@ def settings(**overrides):
         "text.pairs": 0,
     }
     dotted = {key.replace("__", "."): value for key, value in overrides.items()}
-    return load_settings(SentimentSettings, TASK.folder, "default", small | dotted)
+    return load_settings(SentimentSettings, TASKS_FOLDER / "sentiment", "default", small | dotted)
 
 
 @pytest.mark.parametrize(

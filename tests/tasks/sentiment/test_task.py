@@ -6,15 +6,14 @@ from conftest import SMALL_MODEL, write_reviews
 from support.task_case import run_task_test
 from typer.testing import CliRunner
 
-from common.answering.loading import run_predictor
+from common.answering.loading import load_run
 from common.cli.app import app
 from common.config import load_settings
-from common.contract.find import find_task
+from common.contract.find import TASKS_FOLDER
 from common.runs.run import find_run
 from tasks.sentiment.config import SentimentSettings
 from tasks.sentiment.preprocessing import SentimentPreprocessing
 
-TASK = find_task("sentiment")
 EXAMPLES = [{"text": text} for text in ("a lovely film", "dull", "", "这部电影 ok", "quite tedious " * 600)]
 
 
@@ -71,7 +70,7 @@ def test_many_classes_with_labels_of_any_script(workspace):
         "train", "--task", "sentiment", "--data", workspace / "many.tsv", "--run", "many", "--set", set_
     )
     assert result.exit_code == 0, result.output
-    predictor = run_predictor(TASK, find_run("many"))
+    predictor = load_run(find_run("many"))
     assert predictor.labels == sorted(names)
     assert [predictor.answer([{"text": f"word{number}"}])[0]["label"] for number in range(5)] == names
 
@@ -101,7 +100,7 @@ def test_vocabulary_and_labels_come_from_the_training_split_alone():
             )
 
     changes = {"text.minimum_count": 1}
-    settings = load_settings(SentimentSettings, TASK.folder, "default", changes)
+    settings = load_settings(SentimentSettings, TASKS_FOLDER / "sentiment", "default", changes)
     learned = SentimentPreprocessing.learn(settings, Splits())
     assert learned.text.vocabulary == ["film", "bad", "good"]
     assert learned.labels == ["a", "b"]

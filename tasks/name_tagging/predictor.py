@@ -1,0 +1,132 @@
+"""How a trained tagger is asked: by sentences, by words, by files of columns."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from rich.progress import track
+
+from common.answering.tables import check_output
+from common.console import notes
+from common.data.examples import Answer, Example
+from common.errors import UserError
+from common.files import whole_file
+from common.kinds.lines import LinePredictor
+from tasks.name_tagging.config import NameTaggingSettings
+from tasks.name_tagging.conll import Columns, tagged_lines
+from tasks.name_tagging.data import columns_of
+from tasks.name_tagging.marking import marked_sentence, marked_words
+
+LINES_SUFFIX = ".jsonl"
+
+
+class NameTaggingPredictor(LinePredictor[NameTaggingSettings]):
+    """A sentence in; its words, their tags and the names out.
+
+    Files are of columns, or of a sentence a line. There is no `column_setting`: tables are files of columns.
+    """
+
+    task = "name_tagging"
+    predict_example = 'TEXT="Ludwig met Ada Lovelace in Paris"'
+    line_feature = "text"
+    answers_empty = True
+
+    def request(self, examples: list[Example]) -> dict[str, tf.Tensor]:
+        """Sentences as one string tensor."""
+        return {"text": tf.constant([example["text"] for example in examples], tf.string)}
+
+    def call(self, examples: list[Example], options: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Sentences that are split already keep their words."""
+        if not all("words" in example for example in examples):
+            return super().call(examples, options)
+        words = tf.ragged.constant([list(example["words"]) for example in examples], dtype=tf.string)
+        return self.signatures["tag_words"](words=words.to_tensor(""))
+
+    def answers(self, outputs: dict[str, np.ndarray]) -> list[Answer]:
+        """Words, their tags, and the names."""
+        return [
+            {
+                "tokens": [word.decode() for word in outputs["tokens"][number][:words]],
+                "tags": [tag.decode() for tag in outputs["tags"][number][:words]],
+                "spans": [
+                    {
+                        "start": int(outputs["span_start"][number][span]),
+                        "end": int(outputs["span_end"][number][span]),
+                        "type": outputs["span_type"][number][span].decode(),
+                        "score": float(outputs["span_score"][number][span]),
+                    }
+                    for span in range(outputs["span_count"][number])
+                ],
+            }
+            for number, words in enumerate(outputs["token_count"])
+        ]
+
+    def cost(self, example: Example) -> int:
+        """Words; a word has about five letters, a Chinese character three bytes."""
+        return len(example["words"]) if "words" in example else 1 + len(example["text"].encode()) // 3
+
+    def shown(self, example: Example, answer: Answer, colours: bool) -> str:
+        """The sentence with its names marked."""
+        return marked_sentence(example["text"], answer["spans"], colours)
+
+    def line(self, answer: Answer) -> str:
+        """The words with their names marked."""
+        return marked_words(answer["tokens"], answer["tags"])
+
+    def column_names(self) -> list[str]:
+        """`tags` and `spans`."""
+        return ["tags", "spans"]
+
+    def columns(self, answer: Answer) -> dict[str, Any]:
+        """The tags separated by spaces, and the names as JSON."""
+        return {"tags": " ".join(answer["tags"]), "spans": json.dumps(answer["spans"])}
+
+    def answer_file(
+        self, path: Path, output: Path, settings: NameTaggingSettings, plot: Path | None = None
+    ) -> str:
+        """Tag a file.
+
+        Args:
+            path: a sentence a line, if the output is .jsonl; else columns, a word a line.
+            output: .jsonl for one object a line; else the columns with one of tags, in iob2, behind the
+                others.
+            settings: of the run, with the columns that the user named.
+            plot: has to be None.
+
+        Raises:
+            UserError: a file cannot be read or written, or a picture is asked for.
+        """
+        if plot is not None:
+            raise UserError(f"{self.task} draws no picture of the answers to a file; leave out PLOT.")
+        if output.suffix == LINES_SUFFIX:
+            sentences = self.answer_lines_of_file(path, output, "json")
+        else:
+            sentences = self._tag_columns(path, output, columns_of(settings.data))
+        return f"{sentences:,} sentences tagged"
+
+    def _tag_columns(self, path: Path, output: Path, columns: Columns) -> int:
+        check_output(output, path)
+
+        def examples() -> Iterator[Example]:
+            # Sentences, with the lines between them.
+            for words, lines in tagged_lines(path, columns):
+                yield {"words": words, "lines": lines}
+
+        count = 0
+        separator = columns.separator or ("\t" if _has_tabs(path) else " ")
+        answered = track(self.answer_all(examples()), "Tagging", console=notes, transient=True)
+        with whole_file(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            for example, answer in answered:
+                tags = iter(answer["tags"])
+                count += bool(example["words"])
+                for line, is_word in example["lines"]:
+                    file.write(f"{line}{separator}{next(tags)}\n" if is_word else f"{line}\n")
+        return count
+
+
+def _has_tabs(path: Path) -> bool:
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        return any("\t" in line for line in lines)

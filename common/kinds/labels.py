@@ -17,7 +17,7 @@ from common.data.examples import Answer, Example
 from common.data.source import Source
 from common.files import write_json
 from common.inputs.lookup import label_numbers, learn_labels, read_labels
-from common.kinds.lines import LinePredictor
+from common.kinds.lines import RowPredictor
 from common.modelling.losses import SmoothedCrossEntropy
 from common.scores.metrics import class_table, classification_metrics, confusion_counts
 from common.scores.plots import confusion_matrix
@@ -147,8 +147,8 @@ class LabelAnswers:
         return {"label": answer["label"], **_probability_columns(answer)}
 
 
-class LabelPredictor(LabelAnswers, LinePredictor[SettingsType]):
-    """Asks for the label of a line."""
+class LabelPredictor(LabelAnswers, RowPredictor[SettingsType]):
+    """Asks for the label of a line, or of a row of a table."""
 
 
 def score_classifiers(

@@ -31,12 +31,10 @@ class LinePredictor(Predictor[SettingsType]):
 
     Attributes:
         line_feature: what a line is called in a raw example.
-        column_setting: the setting of the group `data` that names the column of a table with such lines.
         answers_empty: whether there is an answer to an empty text, too.
     """
 
     line_feature: ClassVar[str]
-    column_setting: ClassVar[str]
     answers_empty: ClassVar[bool] = False
 
     @abc.abstractmethod
@@ -46,14 +44,6 @@ class LinePredictor(Predictor[SettingsType]):
     def shown(self, example: Example, answer: Answer, colours: bool) -> str:
         """Write an answer to a line in one line, for a person; in colours if there are any to be had."""
         return self.line(answer)
-
-    @abc.abstractmethod
-    def column_names(self) -> list[str]:
-        """Name the columns that `predict` adds to a user's table."""
-
-    @abc.abstractmethod
-    def columns(self, answer: Answer) -> dict[str, Any]:
-        """Values of the columns that `predict` adds to a user's table; as `column_names`."""
 
     @classmethod
     def check_text(cls, text: str | None) -> None:
@@ -83,21 +73,6 @@ class LinePredictor(Predictor[SettingsType]):
         """Draw how a text was answered."""
         save_figure(self.draw({self.line_feature: text}), path)
 
-    def answer_file(self, path: Path, output: Path, settings: TaskSettings, plot: Path | None = None) -> str:
-        """Answer the rows of a table (.csv, .tsv or .jsonl), or the lines of any other file.
-
-        Raises:
-            UserError: the file cannot be read, or columns are named for a file that has none, or a picture is
-                asked for.
-        """
-        if plot is not None:
-            raise UserError(f"{self.task} draws no picture of the answers to a file; leave out PLOT.")
-        if is_table(path):
-            return f"{self.answer_table(path, output, settings):,} rows answered"
-        if settings.data != self.settings.data:
-            raise UserError(f"{path} is no table but a file of lines; leave out the columns.")
-        return f"{self.answer_lines_of_file(path, output):,} lines answered"
-
     def answer_lines_of_file(self, path: Path, output: Path, output_format: str = "text") -> int:
         """Answer every line of a text file in UTF-8, and write as many lines.
 
@@ -122,6 +97,65 @@ class LinePredictor(Predictor[SettingsType]):
         with whole_file(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
             self.answer_lines(lines(), output_format, file)
         return count
+
+    def _answer_or_leave_empty(
+        self, examples: Iterable[Example], window: int = LINES_AT_ONCE
+    ) -> Iterator[tuple[Example, Answer | None]]:
+        """Answer what is not empty; nothing can be said of nothing."""
+        feature = self.line_feature
+        notices = _Notices(self)
+        empty: list[str] = []
+
+        def has_answer(example: Example) -> bool:
+            return self.answers_empty or bool(example[feature].strip())
+
+        def answer(batch: list[Example]) -> list[Answer | None]:
+            filled = [example for example in batch if has_answer(example)]
+            notices.look_at(filled)
+            answers = iter(self.answer(filled) if filled else ())
+            return [next(answers) if has_answer(example) else None for example in batch]
+
+        for example, answered in ordered_answers(iter(examples), answer, self.cost, STEPS_PER_BATCH, window):
+            if answered is None:
+                empty.append(example["origin"])
+            yield example, answered
+        notices.close()
+        if empty:
+            more = f" and {len(empty) - NOTICES_SHOWN:,} more" if len(empty) > NOTICES_SHOWN else ""
+            notes.print(f"no {feature}, so no answer: {', '.join(empty[:NOTICES_SHOWN])}{more}")
+
+
+class RowPredictor(LinePredictor[SettingsType]):
+    """A predictor that also answers the rows of a table, whose answers are further columns.
+
+    Attributes:
+        column_setting: the setting of the group `data` that names the column of a table with the lines.
+    """
+
+    column_setting: ClassVar[str]
+
+    @abc.abstractmethod
+    def column_names(self) -> list[str]:
+        """Name the columns that `predict` adds to a user's table."""
+
+    @abc.abstractmethod
+    def columns(self, answer: Answer) -> dict[str, Any]:
+        """Values of the columns that `predict` adds to a user's table; as `column_names`."""
+
+    def answer_file(self, path: Path, output: Path, settings: TaskSettings, plot: Path | None = None) -> str:
+        """Answer the rows of a table (.csv, .tsv or .jsonl), or the lines of any other file.
+
+        Raises:
+            UserError: the file cannot be read, or columns are named for a file that has none, or a picture is
+                asked for.
+        """
+        if plot is not None:
+            raise UserError(f"{self.task} draws no picture of the answers to a file; leave out PLOT.")
+        if is_table(path):
+            return f"{self.answer_table(path, output, settings):,} rows answered"
+        if settings.data != self.settings.data:
+            raise UserError(f"{path} is no table but a file of lines; leave out the columns.")
+        return f"{self.answer_lines_of_file(path, output):,} lines answered"
 
     def answer_table(self, path: Path, output: Path, settings: TaskSettings) -> int:
         """Answer every row of a table and write the table with the answers' columns added.
@@ -155,32 +189,6 @@ class LinePredictor(Predictor[SettingsType]):
         with whole_file(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
             write_answered_rows(file, output.suffix, list(columns), self.column_names(), answered_rows)
         return count
-
-    def _answer_or_leave_empty(
-        self, examples: Iterable[Example], window: int = LINES_AT_ONCE
-    ) -> Iterator[tuple[Example, Answer | None]]:
-        """Answer what is not empty; nothing can be said of nothing."""
-        feature = self.line_feature
-        notices = _Notices(self)
-        empty: list[str] = []
-
-        def has_answer(example: Example) -> bool:
-            return self.answers_empty or bool(example[feature].strip())
-
-        def answer(batch: list[Example]) -> list[Answer | None]:
-            filled = [example for example in batch if has_answer(example)]
-            notices.look_at(filled)
-            answers = iter(self.answer(filled) if filled else ())
-            return [next(answers) if has_answer(example) else None for example in batch]
-
-        for example, answered in ordered_answers(iter(examples), answer, self.cost, STEPS_PER_BATCH, window):
-            if answered is None:
-                empty.append(example["origin"])
-            yield example, answered
-        notices.close()
-        if empty:
-            more = f" and {len(empty) - NOTICES_SHOWN:,} more" if len(empty) > NOTICES_SHOWN else ""
-            notes.print(f"no {feature}, so no answer: {', '.join(empty[:NOTICES_SHOWN])}{more}")
 
 
 class _Notices:

@@ -1,12 +1,11 @@
 """How a trained tagger is asked: by sentences, by words, by files of columns."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 from rich.progress import track
 
 from common.answering.tables import check_output
@@ -19,6 +18,7 @@ from tasks.name_tagging.config import NameTaggingSettings
 from tasks.name_tagging.conll import Columns, tagged_lines
 from tasks.name_tagging.data import columns_of
 from tasks.name_tagging.marking import marked_sentence, marked_words
+from tasks.name_tagging.plots import draw_names
 
 LINES_SUFFIX = ".jsonl"
 
@@ -26,7 +26,7 @@ LINES_SUFFIX = ".jsonl"
 class NameTaggingPredictor(LinePredictor[NameTaggingSettings]):
     """A sentence in; its words, their tags and the names out.
 
-    Files are of columns, or of a sentence a line. There is no `column_setting`: tables are files of columns.
+    Files are of columns, or of a sentence a line.
     """
 
     task = "name_tagging"
@@ -76,13 +76,10 @@ class NameTaggingPredictor(LinePredictor[NameTaggingSettings]):
         """The words with their names marked."""
         return marked_words(answer["tokens"], answer["tags"])
 
-    def column_names(self) -> list[str]:
-        """`tags` and `spans`."""
-        return ["tags", "spans"]
-
-    def columns(self, answer: Answer) -> dict[str, Any]:
-        """The tags separated by spaces, and the names as JSON."""
-        return {"tags": " ".join(answer["tags"]), "spans": json.dumps(answer["spans"])}
+    def draw(self, example: Example) -> Figure:
+        """Draw the sentence with its names marked."""
+        (answer,) = self.answer([example])
+        return draw_names(example["text"], answer["spans"])
 
     def answer_file(
         self, path: Path, output: Path, settings: NameTaggingSettings, plot: Path | None = None

@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 from common.cli.app import app
 for arguments in sys.argv[1:]:
     result = CliRunner().invoke(app, arguments.split())
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 0, (result.output, result.exception)
 """
 
 

@@ -34,10 +34,10 @@ def folders(tmp_path, monkeypatch):
     monkeypatch.setattr(new_task, "PROJECT_FOLDER", tmp_path)
     monkeypatch.setattr(new_task, "TASKS_FOLDER", tmp_path / "tasks")
     shutil.copy(PROJECT_FOLDER / "pyproject.toml", tmp_path)
-    for package in ("common", "tasks"):
-        # Imports are sorted by what is a package here.
-        (tmp_path / package).mkdir()
-        (tmp_path / package / "__init__.py").touch()
+    # Imports are sorted by what is a package here.
+    (tmp_path / "common").symlink_to(PROJECT_FOLDER / "common")
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "__init__.py").touch()
     return tmp_path
 
 
@@ -136,6 +136,17 @@ def test_what_is_written(folders, monkeypatch, name, input_kind):
     assert [recipe.name for recipe in recipes.read_recipes(name)] == ["toy"]
     texts = [path.read_text() for folder in written[:2] for path in folder.rglob("*.*")]
     assert not any("$" in text or "\n\n\n\n" in text for text in texts)
+
+
+def test_data_sets_and_settings_are_found_without_tensorflow(folders):
+    for input_kind in INPUTS:
+        write_task(f"of_{input_kind}", input_kind)
+    modules = [f"tasks.of_{input_kind}.{file}" for input_kind in INPUTS for file in ("data", "config")]
+    script = f"import sys, {', '.join(modules)}; assert not {{'tensorflow', 'keras'}} & sys.modules.keys()"
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=folders, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
 
 
 def test_longest_name_is_tested():

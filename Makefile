@@ -108,8 +108,8 @@ runs: $(VENV)/ready ## list the runs with their scores: [TASK=]
 config: $(VENV)/ready ## print every setting and its meaning: TASK= [PRESET=] [DATASET=] [SET=] [PAIR=en-de] [HORIZON=steps]
 	@$(CLI) config $(what) $(call option,preset,PRESET) $(call option,dataset,DATASET)
 
-new-task: $(VENV)/ready ## write the skeleton of a task: NAME= [INPUT=text|characters|series|images]
-	@$(CLI) new-task $(if $(NAME),$(call quote,$(value NAME)))
+new-task: $(VENV)/ready ## write the skeleton of a task, with a first test and a recipe: NAME= [INPUT=text|characters|series|images]
+	@$(CLI) new-task $(if $(NAME),$(call quote,$(value NAME))) $(call option,input,INPUT)
 
 test: $(VENV)/ready ## run the tests, all but the slow ones
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

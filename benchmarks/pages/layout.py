@@ -1,6 +1,7 @@
 """Which metrics and tables the results page has: what benchmarks/metrics.yaml says."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -46,19 +47,47 @@ class Layout(Entry):
     metrics: dict[str, Metric]
     tables: dict[str, list[Table]]
 
-    def table_of(self, task: str, dataset: str, part: str) -> Table:
+    def table_of(
+        self, task: str, dataset: str, part: str, records: Sequence[dict[str, Any]] = ()
+    ) -> Table | None:
         """Find the table of a data set's part.
 
+        Args:
+            task: name of the task.
+            dataset: name of the data set.
+            part: of it, or nothing.
+            records: recorded results of the task.
+
+        Returns:
+            The first that fits. For a task that metrics.yaml does not name, a table of the recorded metric
+            that counts; None before anything is recorded.
+
         Raises:
-            UserError: if there is none.
+            UserError: if metrics.yaml names the task and has no table that fits.
         """
         for found in self.tables.get(task, []):
             if found.dataset in (None, dataset) and found.part in (None, part):
                 return found
-        raise UserError(
-            f"benchmarks/metrics.yaml has no table for {dataset} of task {task}; add one with its metrics, "
-            "then run `make results-page`."
-        )
+        if task in self.tables:
+            raise UserError(
+                f"benchmarks/metrics.yaml has no table for {dataset} of task {task}; add one with its "
+                "metrics, then run `make results-page`."
+            )
+        counting = next((record["metric"] for record in records if record["metric_mode"]), None)
+        return Table(metrics=[counting]) if counting else None
+
+    def metric(self, name: str, records: Sequence[dict[str, Any]] = ()) -> Metric:
+        """Say how a metric is shown: as metrics.yaml says, else under its name, in the mode that is recorded.
+
+        Raises:
+            UserError: if neither metrics.yaml nor a record says it.
+        """
+        if name in self.metrics:
+            return self.metrics[name]
+        for record in records:
+            if record["metric"] == name and record["metric_mode"]:
+                return Metric(title=name, mode=record["metric_mode"], digits=4)
+        raise unknown_name("metric", name, self.metrics)
 
 
 def read_layout() -> Layout:

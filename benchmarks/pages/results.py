@@ -68,9 +68,10 @@ def write_results_page() -> Path:
 
 
 def read_sections() -> dict[str, list[Section]]:
-    """Gather the sections of every task that has recipes."""
+    """Gather the sections of every task that has recipes and something to show."""
     layout, references = read_layout(), read_references()
-    return {task: task_sections(task, layout, references) for task in recipe_tasks()}
+    sections = {task: task_sections(task, layout, references) for task in recipe_tasks()}
+    return {task: found for task, found in sections.items() if found}
 
 
 def render_results_page() -> str:

@@ -64,25 +64,31 @@ def of_all_seeds(metric: str) -> str:
 
 
 def task_sections(task: str, layout: Layout, references: References) -> list[Section]:
-    """Gather the sections of a task: those with recipes in their order, then those that others published."""
+    """Gather the sections of a task: those with recipes in their order, then those that others published.
+
+    A task that metrics.yaml does not name has none before something is recorded.
+    """
     recipes, records, published = read_recipes(task), read_records(task), references.of_task(task)
     tables: dict[str, Table] = {}
     data: dict[str, dict[str, None]] = {}
     for recipe in recipes:
-        found = layout.table_of(task, recipe.dataset, recipe.part)
+        found = layout.table_of(task, recipe.dataset, recipe.part, records)
+        if found is None:
+            continue
         title = recipe.dataset if found.rows and found.part is None else recipe.data
         tables[title] = found
         data.setdefault(title, {})[recipe.data] = None
     known = {name for names in data.values() for name in names}
     for name in (name for reference, _ in published for name in reference.scores):
-        if name not in known:
-            tables[name], data[name] = layout.table_of(task, name, ""), {name: None}
+        found = None if name in known else layout.table_of(task, name, "", records)
+        if found is not None:
+            tables[name], data[name] = found, {name: None}
     return [
         Section(
             task=task,
             title=title,
             table=found,
-            metrics={name: layout.metrics[name] for name in found.metrics},
+            metrics={name: layout.metric(name, records) for name in found.metrics},
             data=tuple(data[title]),
             recipes=[recipe for recipe in recipes if recipe.data in data[title]],
             records=[record for record in records if record["dataset"] in data[title]],

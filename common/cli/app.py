@@ -285,12 +285,16 @@ def config(
 @one_line_errors
 def new_task(
     name: Annotated[str, typer.Argument(help="name of the task, e.g. speech_recognition")] = "",
+    input_: Annotated[
+        str, typer.Option("--input", help="what goes in: text | characters | series | images")
+    ] = "text",
 ) -> None:
-    """Write the skeleton of a task folder; it trains at once on toy data."""
+    """Write the skeleton of a task with a first test and a recipe; it trains at once on toy data."""
     from common.cli.new_task import write_task
 
-    folder = write_task(name)
-    typer.echo(f"Written: {shown_path(folder)}. Try it: make train TASK={name}")
+    for path in write_task(name, input_):
+        typer.echo(f"Written: {shown_path(path)}")
+    typer.echo(f"Next: make train TASK={name}; make results-page puts the task in the README's tables")
 
 
 def _find_task(name: str) -> "type[Task]":

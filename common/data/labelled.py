@@ -110,15 +110,18 @@ class LabelledTable(LabelledExamples):
         }
 
     @classmethod
+    def problem_of(cls, value: str) -> str:
+        """Say what is wrong with a string, in words that go on after its name; nothing if it is good."""
+        return ""
+
+    @classmethod
     def labelled_file(cls, path: Path, settings: Any, labels: list[str]) -> LabelledFile:
         """Open another file of this kind, whose labels are among `labels`."""
         data = settings.data
         columns = getattr(data, f"{cls.feature}_column"), data.label_column
 
         def read(on_bad_row: Callable[[UserError], None]) -> Iterator[dict[str, str]]:
-            for row in labelled_rows(
-                path, *columns, data.skip_bad_rows, labels, on_bad_row, feature=cls.feature
-            ):
+            for row in cls._rows(path, *columns, data.skip_bad_rows, labels, on_bad_row):
                 yield {cls.feature: row[cls.feature], "label": row["label"]}
 
         return LabelledFile.counted(read)
@@ -133,8 +136,12 @@ class LabelledTable(LabelledExamples):
         skip = self.options["skip_bad_rows"]
         for split, path in self.files.items():
             official = official_split(split, self.files)
-            for row in labelled_rows(path, *columns, skip, on_bad_row=self.skip_row, feature=self.feature):
+            for row in self._rows(path, *columns, skip, None, self.skip_row):
                 yield labelled_example(self.feature, row[self.feature], row["label"], row["origin"], official)
+
+    @classmethod
+    def _rows(cls, path: Path, *reading: Any) -> Iterator[dict[str, str]]:
+        return labelled_rows(path, *reading, feature=cls.feature, problem_of=cls.problem_of)
 
 
 def _listed(names: set[str]) -> str:

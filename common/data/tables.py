@@ -104,6 +104,7 @@ def labelled_rows(
     on_bad_row: Callable[[BadRow], None] | None = None,
     *,
     feature: str = "text",
+    problem_of: Callable[[str], str] = lambda _: "",
 ) -> Iterator[dict[str, str]]:
     """Read a table of strings and their labels.
 
@@ -115,13 +116,14 @@ def labelled_rows(
         labels: the labels that may occur; None for any.
         on_bad_row: told of each row that is left out.
         feature: what the string is called.
+        problem_of: says what is wrong with a string, in words that go on after its name; empty if nothing is.
 
     Yields:
         {feature, "label", "origin"} for each row; the origin is its file and line.
 
     Raises:
         UserError: the file cannot be read or lacks a column.
-        BadRow: a row has the wrong shape, no string, no label, or a label that is not among `labels`.
+        BadRow: a row has the wrong shape, no string or a bad one, no label, or one that is not in `labels`.
     """
 
     def reject(error: BadRow) -> None:
@@ -134,6 +136,8 @@ def labelled_rows(
         value, label = row.values[column], row.values[label_column].strip()
         if not value.strip():
             reject(BadRow(f"{row.origin}: the {feature} (column {column!r}) is empty: fill it in."))
+        elif problem := problem_of(value):
+            reject(BadRow(f"{row.origin}: the {feature} (column {column!r}) {problem}"))
         elif not label:
             reject(BadRow(f"{row.origin}: the label (column {label_column!r}) is empty: fill it in."))
         elif labels is not None and label not in labels:

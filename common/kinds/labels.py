@@ -1,19 +1,86 @@
 """Tasks whose answer is one label for the whole example."""
 
-from collections.abc import Iterable
-from typing import Any
+import abc
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from common.contract.evaluation import Evaluation
 from common.contract.predictor import SettingsType
+from common.contract.preprocessing import Preprocessing
 from common.contract.task import PreprocessingType, Task
 from common.data.examples import Answer, Example
+from common.data.source import Source
+from common.files import write_json
+from common.inputs.lookup import label_numbers, learn_labels, read_labels
 from common.kinds.lines import RowPredictor
 from common.modelling.losses import SmoothedCrossEntropy
 from common.scores.metrics import class_table, classification_metrics, confusion_counts
 from common.scores.plots import confusion_matrix
+
+LABELS_FILE = "labels.json"
+
+
+class LabelPreprocessing(Preprocessing):
+    """Labels to class numbers; how the other feature becomes the model's inputs is up to the task.
+
+    Attributes:
+        feature: name of the other feature in a raw example.
+        examples_at_once: examples that go through the graph together: enough for it to be quick.
+        labels: names of the classes in alphabetical order.
+        label_table: class name -> class number.
+    """
+
+    feature: ClassVar[str]
+    examples_at_once: ClassVar[int] = 256
+
+    def __init__(self, labels: list[str]) -> None:
+        super().__init__(name=f"{self.feature}_preprocessing")
+        self.labels = labels
+        self.label_table = label_numbers(labels)
+
+    @abc.abstractmethod
+    def inputs(self, raw: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
+        """The feature of raw examples (batch,) to what the model reads, (batch, time, ...)."""
+
+    @classmethod
+    def training_labels(cls, source: Source) -> list[str]:
+        """List the labels of the training split."""
+        labels = source.dataset("train").map(lambda example: example["label"])
+        return learn_labels(labels.batch(cls.examples_at_once))
+
+    @classmethod
+    def training_batches(cls, source: Source) -> tf.data.Dataset:
+        """Batches (batch,) of the feature of the training split."""
+        return source.dataset("train").map(lambda example: example[cls.feature]).batch(cls.examples_at_once)
+
+    def examples(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        """Raw examples to (inputs of one as in `inputs`, class number () int32)."""
+
+        def batch_to_numbers(example: dict[str, tf.Tensor]) -> tuple[tf.Tensor | tf.RaggedTensor, tf.Tensor]:
+            return self.inputs(example[self.feature]), self.label_table.lookup(example["label"])
+
+        batches = dataset.batch(self.examples_at_once).map(batch_to_numbers, num_parallel_calls=2)
+        shape = batches.element_spec[0].shape[1:]
+        # One row of a ragged tensor is a plain tensor, which the type does not say yet.
+        return batches.unbatch().map(lambda inputs, label: (tf.ensure_shape(inputs, shape), label))
+
+    def save(self, directory: Path) -> None:
+        """Write the labels."""
+        write_json(directory / LABELS_FILE, self.labels)
+
+    @classmethod
+    def saved_labels(cls, directory: Path) -> list[str]:
+        """Read the labels that `save` wrote.
+
+        Raises:
+            UserError: if the file is missing or damaged.
+        """
+        return read_labels(directory / LABELS_FILE)
 
 
 class LabelTask(Task[SettingsType, PreprocessingType]):
@@ -35,7 +102,9 @@ class LabelTask(Task[SettingsType, PreprocessingType]):
         for example, answer in scored:
             truth.append(number_of[example["label"]])
             answers.append(number_of[answer["label"]])
-            predictions.append({**example, "predicted": answer["label"], **_probability_columns(answer)})
+            # A table holds no files.
+            shown = {name: value for name, value in example.items() if not isinstance(value, bytes)}
+            predictions.append({**shown, "predicted": answer["label"], **_probability_columns(answer)})
         truth_numbers, answer_numbers = np.array(truth), np.array(answers)
         counts = confusion_counts(truth_numbers, answer_numbers, len(labels))
         return Evaluation(
@@ -46,8 +115,14 @@ class LabelTask(Task[SettingsType, PreprocessingType]):
         )
 
 
-class LabelPredictor(RowPredictor[SettingsType]):
-    """Asks for a label and the probability of each."""
+class LabelAnswers:
+    """What a predictor says of a label and the probability of each.
+
+    Attributes:
+        labels: names of the classes.
+    """
+
+    labels: list[str]
 
     def answers(self, outputs: dict[str, np.ndarray]) -> list[Answer]:
         """Label, and the probability of each."""
@@ -70,6 +145,37 @@ class LabelPredictor(RowPredictor[SettingsType]):
     def columns(self, answer: Answer) -> dict[str, Any]:
         """`label`, and the probability of each class."""
         return {"label": answer["label"], **_probability_columns(answer)}
+
+
+class LabelPredictor(LabelAnswers, RowPredictor[SettingsType]):
+    """Asks for the label of a line, or of a row of a table."""
+
+
+def score_classifiers(
+    classifiers: Mapping[str, Any],
+    train: tuple[Sequence[Any], Sequence[str]],
+    test: tuple[Sequence[Any], Sequence[str]],
+    labels: list[str],
+) -> dict[str, dict[str, float]]:
+    """Train classifiers of scikit-learn, the baselines, and score them.
+
+    Args:
+        classifiers: by name.
+        train: what each example gives them, and its label.
+        test: the same of the examples that they are scored on.
+        labels: names of the classes.
+
+    Returns:
+        Metrics of each, by its name.
+    """
+    number_of = {label: number for number, label in enumerate(labels)}
+    truth = np.array([number_of[label] for label in test[1]])
+    scores = {}
+    for name, classifier in classifiers.items():
+        answers = classifier.fit(*train).predict(test[0])
+        numbers = np.array([number_of[label] for label in answers])
+        scores[name] = classification_metrics(truth, numbers, len(labels))
+    return scores
 
 
 def _probability_columns(answer: Answer) -> dict[str, float]:

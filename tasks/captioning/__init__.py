@@ -1,1 +1,1 @@
-"""Captioning: a sentence for a picture."""
+"""Captioning: what is in the picture? A sentence, by an image encoder and a recurrent decoder."""

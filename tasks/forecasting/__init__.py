@@ -1,1 +1,1 @@
-"""Forecasting: the next values of a series, with an interval."""
+"""Forecasting: what comes next in a series? The next values, with an interval."""

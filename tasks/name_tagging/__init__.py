@@ -1,1 +1,1 @@
-"""Name tagging: the names in a sentence."""
+"""Name tagging: which words are names, and of what? One tag for each word (many to many)."""

@@ -1,1 +1,1 @@
-"""Sentiment: one label for a text."""
+"""Sentiment: what does the writer think? One label for a text (many to one)."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-import numpy as np
 import tensorflow as tf
 from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -11,8 +10,8 @@ from sklearn.linear_model import LogisticRegression
 from common.data.examples import Example, dataset_examples
 from common.data.source import Source
 from common.inputs.scripts import mostly_unspaced
-from common.scores.metrics import classification_metrics
-from tasks.sentiment.preprocessing import TEXTS_AT_ONCE, SentimentPreprocessing
+from common.kinds.labels import score_classifiers
+from tasks.sentiment.preprocessing import SentimentPreprocessing
 
 
 def score_baselines(
@@ -34,15 +33,8 @@ def score_baselines(
         "majority class": DummyClassifier(strategy="most_frequent"),
         "TF-IDF + logistic regression": LogisticRegression(C=10, max_iter=1_000),
     }
-    number_of = {label: number for number, label in enumerate(preprocessing.labels)}
-    truth = np.array([number_of[label] for label in test_labels])
-    scores = {}
-    for name, baseline in baselines.items():
-        answers = baseline.fit(train_vectors, train_labels).predict(test_vectors)
-        scores[name] = classification_metrics(
-            truth, np.array([number_of[label] for label in answers]), len(preprocessing.labels)
-        )
-    return scores
+    train, test = (train_vectors, train_labels), (test_vectors, test_labels)
+    return score_classifiers(baselines, train, test, preprocessing.labels)
 
 
 def _words_and_labels(
@@ -53,7 +45,8 @@ def _words_and_labels(
         texts.append(example["text"])
         labels.append(example["label"])
     words: list[str] = []
-    for start in range(0, len(texts), TEXTS_AT_ONCE):
-        split = preprocessing.text.words(tf.constant(texts[start : start + TEXTS_AT_ONCE]))
+    at_once = preprocessing.examples_at_once
+    for start in range(0, len(texts), at_once):
+        split = preprocessing.text.words(tf.constant(texts[start : start + at_once]))
         words.extend(text.decode() for text in tf.strings.reduce_join(split, axis=-1, separator=" ").numpy())
     return words, labels

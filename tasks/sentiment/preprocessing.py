@@ -7,48 +7,40 @@ import numpy as np
 import tensorflow as tf
 
 from common.config import Settings
-from common.contract.preprocessing import Preprocessing
 from common.data.source import Source
 from common.errors import UserError
-from common.files import whole_file, write_json
-from common.inputs.lookup import label_numbers, learn_labels, read_labels
+from common.files import whole_file
 from common.inputs.words import FIRST_PAIR, TextPreprocessor
+from common.kinds.labels import LabelPreprocessing
 from common.layers.naive_bayes_bag import log_count_ratios
 from tasks.sentiment.config import SentimentSettings
-
-# Texts split into words at once: enough for the graph to be quick.
-TEXTS_AT_ONCE = 256
 
 RATIOS_FILE = "log_count_ratios.npz"
 
 
-class SentimentPreprocessing(Preprocessing):
+class SentimentPreprocessing(LabelPreprocessing):
     """Texts to word numbers, labels to class numbers.
 
     Attributes:
         text: the words' numbers.
-        labels: the classes' names in alphabetical order.
         ratios: log-count ratios of the words and, if there are any, of the pairs, each (numbers, classes);
             None if the model has no use for them.
-        label_table: class name -> class number.
     """
+
+    feature = "text"
 
     def __init__(
         self, text: TextPreprocessor, labels: list[str], ratios: list[np.ndarray] | None = None
     ) -> None:
-        super().__init__(name="sentiment_preprocessing")
+        super().__init__(labels)
         self.text = text
-        self.labels = labels
         self.ratios = ratios
-        self.label_table = label_numbers(labels)
 
     @classmethod
     def learn(cls, settings: SentimentSettings, source: Source) -> "SentimentPreprocessing":
         """Learn vocabulary and labels from the training split alone."""
-        batches = source.dataset("train").batch(TEXTS_AT_ONCE)
-        labels = learn_labels(batches.map(lambda example: example["label"]))
-        text = TextPreprocessor.learn(batches.map(lambda example: example["text"]), settings.text)
-        preprocessing = cls(text, labels)
+        text = TextPreprocessor.learn(cls.training_batches(source), settings.text)
+        preprocessing = cls(text, cls.training_labels(source))
         if settings.model.naive_bayes:
             preprocessing.ratios = preprocessing._count_ratios(source.dataset("train"))
         return preprocessing
@@ -65,29 +57,14 @@ class SentimentPreprocessing(Preprocessing):
                 count[np.unique(column), label] += 1
         return [log_count_ratios(count) for count in counts]
 
-    def numbers(self, texts: tf.Tensor) -> tf.RaggedTensor:
+    def inputs(self, raw: tf.Tensor) -> tf.RaggedTensor:
         """Texts (batch,) to what the model reads, int32: (batch, words), or (batch, words, 2) with pairs."""
-        return self.text.words_and_pairs(texts) if self.text.settings.pairs else self.text(texts)
-
-    def examples(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        """Raw examples to (numbers of one text as in `numbers`, class number () int32)."""
-
-        def batch_to_numbers(example: dict[str, tf.Tensor]) -> tuple[tf.RaggedTensor, tf.Tensor]:
-            return self.numbers(example["text"]), self.label_table.lookup(example["label"])
-
-        shape = [None, 2] if self.text.settings.pairs else [None]
-        return (
-            dataset.batch(TEXTS_AT_ONCE)
-            .map(batch_to_numbers, num_parallel_calls=2)
-            .unbatch()
-            # One row of a ragged tensor is a plain tensor, which the type does not say yet.
-            .map(lambda numbers, label: (tf.ensure_shape(numbers, shape), label))
-        )
+        return self.text.words_and_pairs(raw) if self.text.settings.pairs else self.text(raw)
 
     def save(self, directory: Path) -> None:
         """Write vocabulary and labels."""
+        super().save(directory)
         self.text.save(directory)
-        write_json(directory / "labels.json", self.labels)
         if self.ratios is not None:
             with whole_file(directory / RATIOS_FILE) as path:
                 np.savez(path, *self.ratios)
@@ -99,7 +76,7 @@ class SentimentPreprocessing(Preprocessing):
         Raises:
             UserError: if a file is missing or damaged.
         """
-        labels = read_labels(directory / "labels.json")
+        labels = cls.saved_labels(directory)
         ratios = None
         if settings.model.naive_bayes:
             try:

@@ -19,7 +19,7 @@ class SentimentServing(ServingModule):
 
     def serve(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """Texts (batch,) to label (batch,) and probabilities (batch, classes)."""
-        numbers = self.preprocessing.numbers(text).to_tensor()  # (batch, words), or (batch, words, 2)
+        numbers = self.preprocessing.inputs(text).to_tensor()  # (batch, words), or (batch, words, 2)
         probabilities = ops.softmax(self.model(numbers, training=False))  # (batch, classes)
         return {
             "label": tf.gather(self.labels, tf.argmax(probabilities, axis=-1)),

@@ -1,1 +1,1 @@
-"""Translation: a sentence in another language."""
+"""Translation: what does a sentence say in another language? Sequence to sequence, with attention."""

@@ -16,6 +16,7 @@ from benchmarks.pages.results import read_sections, render_results_page, write_r
 from benchmarks.pages.tables import marked
 from benchmarks.recipe import BENCHMARKS_FOLDER, read_recipes, read_records, recipe_tasks
 from benchmarks.references import read_references
+from common.contract.find import find_data_sets, task_names, task_title
 from common.errors import UserError
 from common.files import PROJECT_FOLDER
 
@@ -367,6 +368,43 @@ def test_lower_is_better_where_the_metric_says_so(benchmarks):
     )
     assert cells(line_with(readme_table(), "errors"))[2:5] == ["MSE", "0.300 (2 seeds)", "0.900 (naive)"]
     assert "**0.300**" in line_with(render_results_page(), "[`second`]")
+
+
+def test_a_task_that_no_table_is_named_for_is_shown_by_the_metric_that_counts(benchmarks):
+    (benchmarks / "metrics.yaml").write_text("metrics: {}\ntables: {}\n")
+    (benchmarks / "references.yaml").write_text("papers: {}\nresults: {}\n")
+    counting = {**RECORD, "metric": "wer", "metric_mode": "min", "value": 0.25, "baselines": {"naive": 0.5}}
+    record(benchmarks, {**RECORD, "metric": "wer_lc", "metric_mode": None}, counting)
+    section = sections_of_page(render_results_page())["reviews"]
+    assert "| model | wer |" in section
+    assert "**0.2500 ± 0.0123**" in line_with(section, "[`small`]")
+    assert "0.5000" in line_with(section, "naive")
+    assert cells(line_with(readme_table(), "reviews"))[2:5] == [
+        "wer",
+        "0.2500 ± 0.0123 (2 seeds)",
+        "0.5000 (naive)",
+    ]
+    # Nothing is recorded of the second data set.
+    assert "not yet measured" in line_with(readme_table(), "tweets")
+
+
+def test_a_new_task_has_no_section_before_it_is_measured(benchmarks):
+    (benchmarks / "metrics.yaml").write_text("metrics: {}\ntables: {}\n")
+    (benchmarks / "references.yaml").write_text("papers: {}\nresults: {}\n")
+    (benchmarks / "results" / "opinion.json").unlink()
+    assert read_sections() == {}
+    assert "opinion" not in render_results_page()
+
+
+def test_readme_lists_every_task_and_every_data_set():
+    text = (PROJECT_FOLDER / "README.md").read_text(encoding="utf-8")
+    for name in task_names():
+        assert task_title(name).partition(": ")[2] in line_with(text, f"| `{name}` |", f"[tasks/{name}]")
+        for data_set in find_data_sets(name):
+            known = data_set.information
+            family = f"`{known.name.partition('/')[0]}/...`"
+            rows = [line for line in text.splitlines() if f"| `{name}` | {known.licence} |" in line]
+            assert any(f"`{known.name}`" in row or family in row for row in rows), known.name
 
 
 def test_writes_page_chart_and_readme(benchmarks, tmp_path):

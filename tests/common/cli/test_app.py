@@ -290,6 +290,11 @@ def test_make_help_names_the_variables_of_each_target():
         assert named == takes.get(target, set()), target
 
 
+def test_make_new_task_says_what_goes_in():
+    command = make("new-task", "NAME=mine", "INPUT=images").stdout
+    assert "new-task 'mine' --input 'images'" in " ".join(command.split())
+
+
 def test_make_help_names_every_target():
     result = subprocess.run(["make", "help"], capture_output=True, text=True, cwd=PROJECT, check=True)
     for target in (

@@ -1,0 +1,186 @@
+"""Labelled images: what their raw examples hold, and the user's own folders.
+
+Nothing here needs TensorFlow until images are read: listing data sets must be quick.
+"""
+
+import abc
+from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from common.data.data_set import Feature, files_by_split, official_split, own_information
+from common.data.examples import Example
+from common.data.labelled import LabelledExamples
+from common.data.labelled_file import LabelledFile
+from common.data.staging import RawExample
+from common.data.tables import BadRow
+from common.errors import UserError
+from common.files import file_digest
+
+if TYPE_CHECKING:
+    from common.inputs.images import PicturePreprocessor
+    from common.inputs.settings import PictureSettings
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
+# Images too, of kinds that are not read: they are listed, so that they are named and not passed over.
+OTHER_SUFFIXES = (".webp", ".tif", ".tiff", ".heic", ".avif")
+
+
+class LabelledImages(LabelledExamples):
+    """Base of the sources of labelled images.
+
+    Staged is where an image is, not the image; its bytes are read when the data is written.
+    """
+
+    features: ClassVar[Mapping[str, Feature]] = {"name": "text", "image": "bytes", "label": "text"}
+
+    @abc.abstractmethod
+    def content(self, where: str) -> bytes:
+        """Read the bytes of an image."""
+
+    def completed(self, features: dict[str, Any]) -> dict[str, Any]:
+        """Replace where the image is by its bytes."""
+        return features | {"image": self.content(features["image"])}
+
+    @staticmethod
+    def image_example(
+        name: str, where: str, label: str, key: str, origin: str, split: str | None = None
+    ) -> RawExample:
+        """Make a raw example; images of one key are equal, and one of them is kept."""
+        features = {"name": name, "image": where, "label": label}
+        return RawExample(features, key, origin, split, stratum=label)
+
+
+class LabelledFolder(LabelledImages):
+    """The user's own folders with one folder of images a label, prepared again whenever a file changes."""
+
+    def __init__(
+        self, *, files: Mapping[str, Path], picture: "PictureSettings", skip_bad_rows: bool, **options: Any
+    ) -> None:
+        """Name the folders.
+
+        Args:
+            files: folders by split; validation and test are cut from train where they are not given.
+            picture: how large an image may be.
+            skip_bad_rows: leave images that cannot be read out and count them, instead of stopping.
+            **options: those of `DataSet`.
+
+        Raises:
+            UserError: a folder is not there, or has no folder with images.
+        """
+        self.files = {split: path.expanduser() for split, path in files.items()}
+        self.picture = picture
+        self.information = own_information(self.files["train"], "folder")
+        super().__init__(
+            digests={split: _folder_digest(path) for split, path in self.files.items()},
+            maximum_pixels=picture.maximum_pixels,
+            skip_bad_rows=skip_bad_rows,
+            **options,
+        )
+
+    @classmethod
+    def options_from(cls, settings: Any) -> dict[str, Any]:
+        """The folders, and how large an image may be."""
+        data = settings.data
+        return {
+            "files": files_by_split(data),
+            "picture": settings.picture,
+            "skip_bad_rows": data.skip_bad_rows,
+        }
+
+    @classmethod
+    def labelled_file(cls, path: Path, settings: Any, labels: list[str]) -> LabelledFile:
+        """Open another folder of this kind, whose labels are among `labels`."""
+        reading = settings.picture, settings.data.skip_bad_rows
+
+        def read(on_bad_row: Callable[[UserError], None]) -> Iterator[Example]:
+            for image, label in _readable_images(path.expanduser(), *reading, on_bad_row, labels):
+                name = str(image.relative_to(path.expanduser()))
+                yield {"name": name, "image": image.read_bytes(), "label": label}
+
+        return LabelledFile.counted(read)
+
+    def has_own(self, split: str) -> bool:
+        """Whether the split has a folder."""
+        return split in self.files
+
+    def content(self, where: str) -> bytes:
+        """Read a file of the user's."""
+        return Path(where).read_bytes()
+
+    def raw_examples(self) -> Iterator[RawExample]:
+        """Yield the images of all folders."""
+        for split, folder in self.files.items():
+            official = official_split(split, self.files)
+            reading = self.picture, self.options["skip_bad_rows"]
+            for image, label in _readable_images(folder, *reading, self.skip_row):
+                name, key = str(image.relative_to(folder)), file_digest(image)
+                yield self.image_example(name, str(image), label, key, str(image), official)
+
+
+def image_files(folder: Path) -> list[Path]:
+    """List the images in a folder and below, by name, those of kinds that are not read among them.
+
+    Raises:
+        UserError: there is no such folder, or no image in it.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is no folder: name one with pictures.")
+    suffixes = IMAGE_SUFFIXES + OTHER_SUFFIXES
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
+    files = [path for path in files if not path.is_dir()]
+    if not files:
+        kinds = ", ".join(IMAGE_SUFFIXES)
+        raise UserError(f"{folder} holds no picture: put files there that end in {kinds}.")
+    return files
+
+
+def _labelled_files(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Images with their labels: the names of the folders right below."""
+    for path in image_files(folder):
+        below = path.relative_to(folder).parts
+        if len(below) == 1:
+            raise UserError(f"{path} is in no folder of a label: move it to {folder}/LABEL/{path.name}.")
+        yield path, below[0]
+
+
+def _readable_images(
+    folder: Path,
+    picture: "PictureSettings",
+    skip_bad_rows: bool,
+    on_bad_row: Callable[[UserError], None],
+    labels: list[str] | None = None,
+) -> Iterator[tuple[Path, str]]:
+    # Not above: it needs TensorFlow, and listing the data sets must not.
+    from common.inputs.images import PicturePreprocessor
+
+    preprocessor = PicturePreprocessor(picture)
+    for path, label in _labelled_files(folder):
+        problem = _problem(path, label, labels, preprocessor)
+        if not problem:
+            yield path, label
+        elif skip_bad_rows:
+            on_bad_row(BadRow(problem))
+        else:
+            raise BadRow(f"{problem}. To leave such pictures out, set data.skip_bad_rows=true.")
+
+
+def _problem(path: Path, label: str, labels: list[str] | None, preprocessor: "PicturePreprocessor") -> str:
+    if labels is not None and label not in labels:
+        return f"{path}: the label {label!r} was not seen in training: use one of {', '.join(labels)}"
+    from common.inputs.images import read_picture
+
+    content, problem = read_picture(path)
+    problem = problem or preprocessor.problem_of(content)
+    return f"{path} {problem}" if problem else ""
+
+
+def _folder_digest(folder: Path) -> str:
+    """Hash the names, sizes and times of all images."""
+    digest = sha256()
+    for path, _ in _labelled_files(folder):
+        # A link may lead nowhere.
+        status = path.stat() if path.exists() else path.lstat()
+        digest.update(f"{path.relative_to(folder)}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+    return digest.hexdigest()

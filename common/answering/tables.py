@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from common.data.tables import Row
+from common.data.tables.row import Row
 from common.errors import UserError
 
 OUTPUT_SUFFIXES = (".csv", ".tsv", ".jsonl")

@@ -15,19 +15,26 @@ class BadRows:
     Call it with the error of each bad row.
     """
 
-    def __init__(self, skip: bool = False, on_bad_row: Callable[[UserError], None] | None = None) -> None:
+    def __init__(
+        self,
+        skip: bool = False,
+        on_bad_row: Callable[[UserError], None] | None = None,
+        what: str = "bad rows",
+    ) -> None:
         """Say what becomes of bad rows.
 
         Args:
             skip: whether they are left out.
             on_bad_row: told of each row that is left out.
+            what: what they are called in the message.
         """
         self.skip = skip
         self.on_bad_row = on_bad_row
+        self.what = what
 
     def __call__(self, error: UserError) -> None:
         """Raise the error, or tell of it."""
         if not self.skip:
-            raise type(error)(f"{error} To leave bad rows out, set data.skip_bad_rows=true.") from error
+            raise type(error)(f"{error} To leave {self.what} out, set data.skip_bad_rows=true.") from error
         if self.on_bad_row is not None:
             self.on_bad_row(error)

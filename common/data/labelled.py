@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from common.data.bad_rows import BadRows
 from common.data.data_set import DataSet, Feature, files_by_split, official_split, own_information
 from common.data.labelled_file import LabelledFile
 from common.data.staging import RawExample, StagingTable, Stratum
-from common.data.tables import check_table, labelled_rows
+from common.data.tables.labelled import labelled_rows
+from common.data.tables.rows import check_table
 from common.errors import UserError
 from common.files import file_digest
 
@@ -121,7 +123,7 @@ class LabelledTable(LabelledExamples):
         columns = getattr(data, f"{cls.feature}_column"), data.label_column
 
         def read(on_bad_row: Callable[[UserError], None]) -> Iterator[dict[str, str]]:
-            for row in cls._rows(path, *columns, data.skip_bad_rows, labels, on_bad_row):
+            for row in cls._rows(path, *columns, BadRows(data.skip_bad_rows, on_bad_row), labels):
                 yield {cls.feature: row[cls.feature], "label": row["label"]}
 
         return LabelledFile.counted(read)
@@ -133,10 +135,10 @@ class LabelledTable(LabelledExamples):
     def raw_examples(self) -> Iterator[RawExample]:
         """Yield the rows of all files."""
         columns = self.options[f"{self.feature}_column"], self.options["label_column"]
-        skip = self.options["skip_bad_rows"]
+        bad_rows = BadRows(self.options["skip_bad_rows"], self.skip_row)
         for split, path in self.files.items():
             official = official_split(split, self.files)
-            for row in self._rows(path, *columns, skip, None, self.skip_row):
+            for row in self._rows(path, *columns, bad_rows):
                 yield labelled_example(self.feature, row[self.feature], row["label"], row["origin"], official)
 
     @classmethod

@@ -9,12 +9,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from common.data.bad_rows import BadRow, BadRows
 from common.data.data_set import Feature, files_by_split, official_split, own_information
 from common.data.examples import Example
 from common.data.labelled import LabelledExamples
 from common.data.labelled_file import LabelledFile
 from common.data.staging import RawExample
-from common.data.tables import BadRow
 from common.errors import UserError
 from common.files import file_digest
 
@@ -156,14 +156,13 @@ def _readable_images(
     from common.inputs.images import PicturePreprocessor
 
     preprocessor = PicturePreprocessor(picture)
+    bad_rows = BadRows(skip_bad_rows, on_bad_row, "such images")
     for path, label in _labelled_files(folder):
         problem = _problem(path, label, labels, preprocessor)
         if not problem:
             yield path, label
-        elif skip_bad_rows:
-            on_bad_row(BadRow(problem))
         else:
-            raise BadRow(f"{problem}. To leave such pictures out, set data.skip_bad_rows=true.")
+            bad_rows(BadRow(f"{problem}."))
 
 
 def _problem(path: Path, label: str, labels: list[str] | None, preprocessor: "PicturePreprocessor") -> str:

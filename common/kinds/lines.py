@@ -14,7 +14,7 @@ from common.console import notes
 from common.contract.predictor import STEPS_PER_BATCH, Predictor, SettingsType
 from common.data.batching import ordered_answers
 from common.data.examples import Answer, Example
-from common.data.tables import is_table, read_rows, table_columns
+from common.data.tables.rows import is_table, read_rows, table_columns
 from common.errors import UserError, unknown_name
 from common.files import whole_file
 from common.scores.plots import save_figure

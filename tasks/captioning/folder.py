@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from common.data.bad_rows import BadRow, BadRows
-from common.data.tables import is_table, read_rows
+from common.data.tables.rows import is_table, read_rows
 from common.errors import UserError
 from tasks.captioning.captions_json import json_captions
 

@@ -16,7 +16,7 @@ from common.data.data_set import DataSets, own_information
 from common.data.information import SourceInformation, data_directory
 from common.data.packages import PinnedPackage, fetch_package
 from common.data.pins import TSDATA
-from common.data.tables import check_table
+from common.data.tables.rows import check_table
 from common.errors import UserError
 from common.files import file_digest
 from tasks.forecasting.borders import Borders, CutSeries

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common.data.tables import BadRow, read_rows
+from common.data.bad_rows import BadRow
+from common.data.tables.rows import read_rows
 from common.errors import UserError
 from tasks.forecasting.times import checked_frequency, parse_times
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from common.data.data_set import own_information
 from common.data.information import SourceInformation, manual_file
-from common.data.tables import check_table
+from common.data.tables.rows import check_table
 from common.errors import UserError
 from tasks.forecasting.borders import Borders, CutSeries, cut_by_shares
 from tasks.forecasting.config import ForecastingDataSettings, ForecastingSettings

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from common.data.bad_rows import BadRows
 from common.data.catalogue import catalogue_examples, open_catalogue
 from common.data.data_set import DataSet, DataSets, Feature, files_by_split, official_split, own_information
 from common.data.information import SourceInformation, manual_directory
@@ -342,7 +343,7 @@ class ColumnFiles(TaggedSentences):
         joiner = "" if settings.text.units == "characters" else " "
 
         def read(on_bad_sentence: Callable[[UserError], None]) -> Iterator[dict[str, Any]]:
-            reject = _rejection(data.skip_bad_rows, on_bad_sentence)
+            reject = BadRows(data.skip_bad_rows, on_bad_sentence, "bad sentences")
             for sentence in read_sentences(path, columns_of(data), reject):
                 chosen = sentence.with_types(data.entity_types)
                 unknown = _unknown_type(chosen, path, labels)
@@ -355,7 +356,7 @@ class ColumnFiles(TaggedSentences):
 
     def raw_examples(self) -> Iterator[RawExample]:
         """Yield the sentences of all files; documents, where there are any, stay in one split."""
-        reject = _rejection(self.options["skip_bad_rows"], self.skip_row)
+        reject = BadRows(self.options["skip_bad_rows"], self.skip_row, "bad sentences")
         for split, path in self.files.items():
             official = official_split(split, self.files)
             for sentence in read_sentences(path, self.columns, reject):
@@ -364,17 +365,6 @@ class ColumnFiles(TaggedSentences):
                 group = f"{split}/{sentence.document}" if sentence.document else None
                 key = f"{features['text']}\t{' '.join(features['tags'])}"
                 yield RawExample(features, key, sentence.origin, official, group)
-
-
-def _rejection(skip: bool, on_bad_sentence: Callable[[UserError], None]) -> Callable[[UserError], None]:
-    """What is done with the error of a bad sentence: it is raised, unless they are to be left out."""
-
-    def reject(error: UserError) -> None:
-        if not skip:
-            raise UserError(f"{error} To leave bad sentences out, set data.skip_bad_rows=true.") from error
-        on_bad_sentence(error)
-
-    return reject
 
 
 def _unknown_type(sentence: Sentence, path: Path, labels: list[str]) -> UserError | None:

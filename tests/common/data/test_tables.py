@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common.data.tables import BadRow, read_rows, table_columns
+from common.data.bad_rows import BadRow
+from common.data.tables.rows import read_rows, table_columns
 from common.errors import UserError
 
 # All that UTF-8 can hold, but for NUL, which the readers refuse.

@@ -12,8 +12,9 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from common import console
+from common.data.bad_rows import BadRow, BadRows
 from common.data.source import open_source
-from common.data.tables import BadRow, labelled_rows
+from common.data.tables.labelled import labelled_rows
 from common.errors import UserError
 from tasks.sentiment.data import DATA_SETS, Imdb
 from tasks.sentiment.treebank import phrases_of, read_phrases, unescape
@@ -197,14 +198,14 @@ def test_files_and_names_that_do_not_exist(own_data):
 
 def test_labelled_rows_for_another_file(tmp_path):
     path = write_table(tmp_path / "other.csv", [("fine text", " good "), ("text", "odd")])
-    rows = labelled_rows(path, "text", "label", labels=["bad", "good"])
+    rows = labelled_rows(path, "text", "label", BadRows(), ["bad", "good"])
     assert next(rows) == {"text": "fine text", "label": "good", "origin": f"{path}:2"}
     with pytest.raises(
         BadRow, match=r"other\.csv:3: the label 'odd' was not seen in training: use one of 'bad', 'g"
     ):
         next(rows)
     skipped = []
-    assert len(list(labelled_rows(path, "text", "label", True, ["good"], skipped.append))) == 1
+    assert len(list(labelled_rows(path, "text", "label", BadRows(True, skipped.append), ["good"]))) == 1
     assert len(skipped) == 1
 
 

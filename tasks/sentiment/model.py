@@ -85,7 +85,6 @@ def _recurrent_part(settings: SentimentSettings, vectors: Any) -> Any:
         merge=model.merge,
         dropout=model.recurrent_dropout,
         return_sequences=model.pooling != "last",
-        implementation="loop" if settings.train.xla else "auto",
         name="recurrent_layers",
     )
     if model.pooling == "last":

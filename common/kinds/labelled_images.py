@@ -5,13 +5,13 @@ Nothing here needs TensorFlow until images are read: listing data sets must be q
 
 import abc
 from collections.abc import Callable, Iterator, Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from common.data.bad_rows import BadRow, BadRows
 from common.data.data_set import Feature, files_by_split, official_split, own_information
 from common.data.examples import Example
+from common.data.image_files import files_digest, image_files
 from common.data.labelled import LabelledExamples
 from common.data.labelled_file import LabelledFile
 from common.data.staging import RawExample
@@ -21,10 +21,6 @@ from common.files import file_digest
 if TYPE_CHECKING:
     from common.inputs.images import PicturePreprocessor
     from common.inputs.settings import PictureSettings
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
-# Images too, of kinds that are not read: they are listed, so that they are named and not passed over.
-OTHER_SUFFIXES = (".webp", ".tif", ".tiff", ".heic", ".avif")
 
 
 class LabelledImages(LabelledExamples):
@@ -73,7 +69,7 @@ class LabelledFolder(LabelledImages):
         self.picture = picture
         self.information = own_information(self.files["train"], "folder")
         super().__init__(
-            digests={split: _folder_digest(path) for split, path in self.files.items()},
+            digests={split: _digest(path) for split, path in self.files.items()},
             maximum_pixels=picture.maximum_pixels,
             skip_bad_rows=skip_bad_rows,
             **options,
@@ -119,23 +115,6 @@ class LabelledFolder(LabelledImages):
                 yield self.image_example(name, str(image), label, key, str(image), official)
 
 
-def image_files(folder: Path) -> list[Path]:
-    """List the images in a folder and below, by name, those of kinds that are not read among them.
-
-    Raises:
-        UserError: there is no such folder, or no image in it.
-    """
-    if not folder.is_dir():
-        raise UserError(f"{folder} is no folder: name one with pictures.")
-    suffixes = IMAGE_SUFFIXES + OTHER_SUFFIXES
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
-    files = [path for path in files if not path.is_dir()]
-    if not files:
-        kinds = ", ".join(IMAGE_SUFFIXES)
-        raise UserError(f"{folder} holds no picture: put files there that end in {kinds}.")
-    return files
-
-
 def _labelled_files(folder: Path) -> Iterator[tuple[Path, str]]:
     """Images with their labels: the names of the folders right below."""
     for path in image_files(folder):
@@ -175,11 +154,5 @@ def _problem(path: Path, label: str, labels: list[str] | None, preprocessor: "Pi
     return f"{path} {problem}" if problem else ""
 
 
-def _folder_digest(folder: Path) -> str:
-    """Hash the names, sizes and times of all images."""
-    digest = sha256()
-    for path, _ in _labelled_files(folder):
-        # A link may lead nowhere.
-        status = path.stat() if path.exists() else path.lstat()
-        digest.update(f"{path.relative_to(folder)}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
-    return digest.hexdigest()
+def _digest(folder: Path) -> str:
+    return files_digest(folder, [path for path, _ in _labelled_files(folder)])

@@ -2,17 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 
 from common.data.bad_rows import BadRow, BadRows
+from common.data.image_files import ALL_SUFFIXES, files_below, files_digest, image_files
 from common.data.tables.rows import is_table, read_rows
 from common.errors import UserError
 from tasks.captioning.captions_json import json_captions
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
-# Pictures too, that cannot be read: they are listed, so that they are named and not passed over.
-OTHER_SUFFIXES = (".webp", ".tif", ".tiff", ".heic", ".avif")
 # What a captions file is called, with the ending of a table or of JSON.
 CAPTIONS = "captions"
 
@@ -32,27 +29,6 @@ class CaptionedPicture:
     name: str
     origin: str
     captions: list[str] = field(default_factory=list)
-
-
-def picture_files(folder: Path) -> list[Path]:
-    """List the pictures in a folder and below, by name, those of other kinds among them.
-
-    Raises:
-        UserError: there is no such folder, or no picture in it.
-    """
-    if not folder.is_dir():
-        raise UserError(f"{folder} is no folder: name one with pictures.")
-    files = _files(folder, PICTURE_SUFFIXES + OTHER_SUFFIXES)
-    if not files:
-        kinds = ", ".join(PICTURE_SUFFIXES)
-        raise UserError(f"{folder} holds no picture: put files there that end in {kinds}.")
-    return files
-
-
-def _files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """Files in a folder and below whose names end in one of the suffixes; links to nowhere, too."""
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
-    return sorted(path for path in found if not path.is_dir())
 
 
 def captions_file(path: Path) -> Path | None:
@@ -80,13 +56,8 @@ def folder_digest(path: Path) -> str:
     """Hash the names, sizes and times of all files, and what the captions file holds."""
     file = captions_file(path)
     folder = path.expanduser() if file is None or path.expanduser().is_dir() else file.parent
-    digest = sha256(b"" if file is None else file.read_bytes())
-    suffixes = PICTURE_SUFFIXES + OTHER_SUFFIXES + ((".txt",) if file is None else ())
-    for item in _files(folder, suffixes):
-        # A link may lead nowhere.
-        status = item.stat() if item.exists() else item.lstat()
-        digest.update(f"{item.relative_to(folder)}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
-    return digest.hexdigest()
+    suffixes = ALL_SUFFIXES + ((".txt",) if file is None else ())
+    return files_digest(folder, files_below(folder, suffixes), b"" if file is None else file.read_bytes())
 
 
 def read_captions(
@@ -133,7 +104,7 @@ def read_captions(
     if Path(path).expanduser().is_dir():
         # Beside a captions file that was given itself, there may be pictures of another one.
         named = {picture.path.resolve() for picture in pictures.values()}
-        for picture in picture_files(folder):
+        for picture in image_files(folder):
             if picture.resolve() not in named:
                 reject(BadRow(f"{picture} has no caption in {file.name}: add one, or take the picture out."))
     yield from pictures.values()
@@ -158,7 +129,7 @@ def unreadable_picture(origin: str, name: str, problem: str) -> UserError:
 
 
 def _from_texts(folder: Path, reject: BadRows) -> Iterator[CaptionedPicture]:
-    pictures = picture_files(folder)
+    pictures = image_files(folder)
     for picture in pictures:
         text = picture.with_suffix(".txt")
         name = str(picture.relative_to(folder))

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -229,11 +230,13 @@ def test_a_bad_number_is_named_with_file_and_row(folders, series, wrong):
     data = series_data(folders)
     path = folders / "data.tsv"
     path.write_text(f"series\tlabel\n1 2\tone\n{series}\tother\n", encoding="utf-8")
-    rows = data.OfNumbersTable._rows(path, "series", "label")
+    columns = {"series_column": "series", "label_column": "label", "skip_bad_rows": False}
+    settings = SimpleNamespace(data=SimpleNamespace(**columns))
+    reading = path, settings, ["one", "other"]
     if not wrong:
-        assert len(list(rows)) == 2
+        assert data.OfNumbersTable.labelled_file(*reading).count == 2
         return
     with pytest.raises(BadRow, match=r"data\.tsv:3: the series \(column 'series'\) has ") as error:
-        list(rows)
+        data.OfNumbersTable.labelled_file(*reading)
     assert wrong in str(error.value)
     assert "data.skip_bad_rows=true" in str(error.value)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from common.errors import UserError
 from common.inputs.images import PicturePreprocessor
 from common.inputs.settings import PictureSettings
-from common.kinds.image_files import FILES_AT_ONCE, LabelImagePredictor
+from common.kinds.image_predictor import FILES_AT_ONCE, LabelImagePredictor
 
 pictures = PicturePreprocessor(PictureSettings(size=32))
 

@@ -6,18 +6,20 @@ from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
 import tensorflow as tf
+from matplotlib.figure import Figure
 from rich.progress import track
 
 from common.answering.tables import TableWriter, check_table_output
 from common.config import TaskSettings
 from common.console import notes
-from common.contract.predictor import Predictor, SettingsType
+from common.contract.predictor import STEPS_PER_BATCH, Predictor, SettingsType
 from common.data.examples import Answer, Example
+from common.data.image_files import image_files
 from common.errors import UserError
 from common.files import whole_file
 from common.inputs.images import BROKEN, read_picture
-from common.kinds.labelled_images import image_files
 from common.kinds.labels import LabelAnswers
+from common.scores.plots import save_figure
 
 # Files that are answered together.
 FILES_AT_ONCE = 32
@@ -27,8 +29,18 @@ class ImagePredictor(Predictor[SettingsType]):
     """A predictor of image files, whose serving signature gives a `problem` beside each answer.
 
     A file that cannot be read is named, and the others of its folder are answered.
+
+    Attributes:
+        image_feature: what the bytes of a file are called in a raw example, and in the signature.
+        what_was_done: with the images of a file or a folder, in one word.
+        without_answer: columns of an image that cannot be read which are not empty.
+        images_drawn: of a folder at most, by `draw_images`.
     """
 
+    image_feature: ClassVar[str] = "image"
+    what_was_done: ClassVar[str] = "answered"
+    without_answer: ClassVar[dict[str, Any]] = {}
+    images_drawn: ClassVar[int] = 0
     answers_what: ClassVar[str] = "pictures"
     predict_example: ClassVar[str] = "INPUT=picture.png"
     # The bytes of photos, not texts.
@@ -36,11 +48,12 @@ class ImagePredictor(Predictor[SettingsType]):
 
     def request(self, examples: list[Example]) -> dict[str, tf.Tensor]:
         """The bytes of files as one string tensor."""
-        return {"image": tf.constant([example["image"] for example in examples], tf.string)}
+        contents = [example[self.image_feature] for example in examples]
+        return {self.image_feature: tf.constant(contents, tf.string)}
 
     def cost(self, example: Example) -> int:
-        """Images have one size."""
-        return 1
+        """Images have one size: the same for each."""
+        return STEPS_PER_BATCH // FILES_AT_ONCE
 
     @abc.abstractmethod
     def line(self, answer: Answer) -> str:
@@ -54,13 +67,17 @@ class ImagePredictor(Predictor[SettingsType]):
     def columns(self, answer: Answer) -> dict[str, Any]:
         """Values of the columns of a table of answers; as `column_names`."""
 
+    def draw_images(self, contents: list[bytes], answers: list[Answer]) -> Figure:
+        """Draw the first images of a folder with their answers, for tasks with `images_drawn`."""
+        raise NotImplementedError
+
     @classmethod
     def check_input(cls, path: Path, output: str) -> None:
         """Check that there is a file or a folder with images."""
         if path.is_dir():
             image_files(path)
         elif not path.is_file():
-            raise UserError(f"{path} does not exist; give a picture, or a folder of pictures, as INPUT.")
+            raise UserError(f"{path} does not exist; name a picture, or a folder of pictures, as INPUT.")
         if output:
             check_table_output(Path(output), path)
 
@@ -80,34 +97,45 @@ class ImagePredictor(Predictor[SettingsType]):
             table = TableWriter(file, output.suffix, ["picture", *names, "problem"])
             for name, answer in self._answers(path, plot):
                 problem = answer["problem"]
-                values = dict.fromkeys(names) if problem else self.columns(answer)
+                values = dict.fromkeys(names) | self.without_answer if problem else self.columns(answer)
                 table.write({"picture": name, **values, "problem": problem})
                 count, failed = count + 1, failed + bool(problem)
-        return f"{count - failed:,} pictures answered" + (
-            f", {failed:,} that cannot be read," if failed else ""
-        )
+        unread = f", {failed:,} that cannot be read," if failed else ""
+        return f"{count - failed:,} pictures {self.what_was_done}{unread}"
 
     def _answers(self, path: Path, plot: Path | None) -> Iterator[tuple[str, Answer]]:
-        """Answer a file or the files of a folder, and name the bad ones on the error stream."""
-        if plot is not None:
+        """Answer a file or the files of a folder, name the bad ones, and draw the first good ones."""
+        if plot is not None and not self.images_drawn:
             raise UserError(f"The task {self.task} draws no pictures of its answers; leave out PLOT.")
         paths = image_files(path) if path.is_dir() else [path]
         groups = [paths[start : start + FILES_AT_ONCE] for start in range(0, len(paths), FILES_AT_ONCE)]
-        good = 0
+        good: list[tuple[Path, Answer]] = []
         for group in track(groups, "Answering", console=notes, transient=True, disable=len(groups) < 2):
             for file, answer in zip(group, self._answer_files(group), strict=True):
                 if answer["problem"]:
                     if path.is_file():
                         raise UserError(f"{file} {answer['problem']}.")
                     notes.print(f"{file} {answer['problem']}")
-                good += not answer["problem"]
+                elif len(good) <= self.images_drawn:
+                    good.append((file, answer))
                 yield str(file.relative_to(path) if path.is_dir() else file), answer
         if not good:
             raise UserError(f"{path} holds {len(paths):,} files, of which none can be read as a picture.")
+        if plot is not None:
+            self._draw(path, good[: self.images_drawn], plot)
+
+    def _draw(self, path: Path, answered: list[tuple[Path, Answer]], plot: Path) -> None:
+        contents = [file.read_bytes() for file, _ in answered]
+        if path.is_file():
+            figure = self.draw({self.image_feature: contents[0]})
+        else:
+            figure = self.draw_images(contents, [answer for _, answer in answered])
+        save_figure(figure, plot)
+        notes.print(f"Drawn: {plot}")
 
     def _answer_files(self, paths: list[Path]) -> list[Answer]:
         contents = [read_picture(path) for path in paths]
-        readable = [{"image": content} for content, problem in contents if not problem]
+        readable = [{self.image_feature: content} for content, problem in contents if not problem]
         try:
             answered = iter(self.answer(readable) if readable else ())
         except tf.errors.OpError:

@@ -110,9 +110,7 @@ def test_placed_file_that_is_damaged(tmp_path, monkeypatch):
     (tmp_path / MANUAL_FILE).parent.mkdir()
     monkeypatch.setenv("TFDS_MANUAL_DIR", str(tmp_path))
     np.savez(tmp_path / MANUAL_FILE, **{"stem.conv": np.zeros((3, 3, 3, 32), np.float32)})
-    with pytest.raises(
-        UserError, match=r"weights of efficientnet_lite0 have none of the shapes .* for stem_bn"
-    ):
+    with pytest.raises(UserError, match=r"weights of efficientnet_lite0 for stem_bn do not have the shapes"):
         ImageEncoder("efficientnet_lite0").load_pretrained()
     archive = (tmp_path / MANUAL_FILE).read_bytes()
     for content in (b"no archive", b"", archive[: len(archive) // 2]):

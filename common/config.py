@@ -269,7 +269,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         problem = " ".join(str(error).split())
         raise UserError(f"{path} is not readable YAML: {problem}") from None
     if not isinstance(values, dict):
-        raise UserError(f"{path} holds no settings; it should be a YAML mapping of groups.")
+        raise UserError(f"{path} contains no settings; it should be a YAML mapping of groups.")
     return values
 
 

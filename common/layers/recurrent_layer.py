@@ -243,7 +243,7 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
         return self._run_loop(inputs, mask, states, training, reverse)
 
     def engine(self, training: bool, batch: int | None) -> Engine:
-        """Choose what computes a batch of sequences; all engines give the same outputs.
+        """Choose the engine for a batch of sequences; all engines give the same outputs.
 
         Inference and exports use `single` and `loop`, which consist of TensorFlow operations. `compiled` is
         for training on a CPU with a C compiler installed.

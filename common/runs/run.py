@@ -273,7 +273,7 @@ def existing_run(name: str | None, task: str | None) -> Run | None:
 
 
 def check_new_name(name: str, task: str | None) -> None:
-    """Check that the name of a new run, given without settings, is not a misspelt name of an unfinished run.
+    """Check that the name of a new run, given without settings, is not a misspelt unfinished run.
 
     Raises:
         UserError: if it is close to the name of an unfinished run, or no task is given.

@@ -45,13 +45,13 @@ static Packed pack_transposed(const float *weights, int64_t columns, int64_t dep
 }
 
 /* Index into (B * T) of the step-th time step of a sequence, in the direction of processing. */
-INLINE int64_t place(const Call *call, int64_t sequence, int64_t step) {
+INLINE int64_t position(const Call *call, int64_t sequence, int64_t step) {
   return sequence * call->time + (call->reverse ? call->time - 1 - step : step);
 }
 
 INLINE const float *before(const Call *call, const float *first, const float *all, int64_t sequence,
                            int64_t step) {
-  return step == 0 ? first + sequence * call->units : all + place(call, sequence, step - 1) * call->units;
+  return step == 0 ? first + sequence * call->units : all + position(call, sequence, step - 1) * call->units;
 }
 
 /* LSTM: c = f c' + i g, h = o tanh(c), for some rows and LANES units. */
@@ -61,20 +61,20 @@ INLINE void lstm_tile(const Call *call, int rows, const int64_t *sequences, cons
   vector input_forget[REGISTERS], candidate_output[REGISTERS];
 #pragma GCC unroll 16
   for (int row = 0; row < rows; row++) {
-    const float *projected = call->projected + place(call, sequences[row], step) * 4 * U + unit;
+    const float *projected = call->projected + position(call, sequences[row], step) * 4 * U + unit;
     input_forget[row * 2] = load(projected, count);
     input_forget[row * 2 + 1] = load(projected + U, count);
   }
   product(input_forget, rows, 2, factors, call->weights, unit / LANES * 2);
 #pragma GCC unroll 16
   for (int row = 0; row < rows; row++) {
-    const float *projected = call->projected + place(call, sequences[row], step) * 4 * U + unit;
+    const float *projected = call->projected + position(call, sequences[row], step) * 4 * U + unit;
     candidate_output[row * 2] = load(projected + 2 * U, count);
     candidate_output[row * 2 + 1] = load(projected + 3 * U, count);
   }
   product(candidate_output, rows, 2, factors, call->weights, unit / LANES * 2 + 1);
   for (int row = 0; row < rows; row++) {
-    int64_t here = place(call, sequences[row], step);
+    int64_t here = position(call, sequences[row], step);
     vector c_before = load(before(call, call->first_cell, call->cells, sequences[row], step) + unit, count);
     vector i = sigmoid(input_forget[row * 2]), f = sigmoid(input_forget[row * 2 + 1]);
     vector g = hyperbolic_tangent(candidate_output[row * 2]), o = sigmoid(candidate_output[row * 2 + 1]);
@@ -102,7 +102,7 @@ INLINE void gru_tile(const Call *call, int rows, const int64_t *sequences, const
   product(recurrent, rows, 3, factors, call->weights, unit / LANES);
 #pragma GCC unroll 16
   for (int row = 0; row < rows; row++) {
-    int64_t here = place(call, sequences[row], step);
+    int64_t here = position(call, sequences[row], step);
     const float *projected = call->projected + here * 3 * U + unit;
     vector z = sigmoid(load(projected, count) + recurrent[row * 3]);
     vector r = sigmoid(load(projected + U, count) + recurrent[row * 3 + 1]);
@@ -119,7 +119,7 @@ INLINE void gru_tile(const Call *call, int rows, const int64_t *sequences, const
 
 /* Gradient of the LSTM's gates at one step of one sequence; d_cell is passed to the previous step. */
 static void lstm_gates_backward(const Call *call, int64_t sequence, int64_t step) {
-  int64_t U = call->units, here = place(call, sequence, step);
+  int64_t U = call->units, here = position(call, sequence, step);
   const float *c_before = before(call, call->first_cell, call->cells, sequence, step);
   const float *activations = call->activations + here * 4 * U;
   float *d_state = call->d_state + sequence * U, *d_cell = call->d_cell + sequence * U;
@@ -142,7 +142,7 @@ static void lstm_gates_backward(const Call *call, int64_t sequence, int64_t step
 
 /* Gradient of the GRU's gates at one step of one sequence; d_state keeps the part that flows through z. */
 static void gru_gates_backward(const Call *call, int64_t sequence, int64_t step) {
-  int64_t U = call->units, here = place(call, sequence, step);
+  int64_t U = call->units, here = position(call, sequence, step);
   const float *h_before = before(call, call->first_state, call->states, sequence, step);
   const float *activations = call->activations + here * 4 * U;
   float *d_state = call->d_state + sequence * U;
@@ -236,7 +236,7 @@ static void forward(const Call *call, int64_t first, int64_t last, Work *work) {
   for (int64_t step = 0; step < call->time; step++) {
     work->count = 0;
     for (int64_t b = first; b < last; b++) {
-      int64_t here = place(call, b, step);
+      int64_t here = position(call, b, step);
       const float *state = before(call, call->first_state, call->states, b, step);
       if (call->mask[here]) {
         add_work(call, work, b, state);
@@ -258,7 +258,7 @@ static void backward(const Call *call, int64_t first, int64_t last, Work *work) 
   for (int64_t step = call->time - 1; step >= 0; step--) {
     work->count = 0;
     for (int64_t b = first; b < last; b++) {
-      int64_t here = place(call, b, step);
+      int64_t here = position(call, b, step);
       for (int64_t u = 0; u < U; u++) call->d_state[b * U + u] += call->d_states[here * U + u];
       if (!call->mask[here]) {
         memset(call->d_projected + here * width, 0, width * 4);

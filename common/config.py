@@ -63,7 +63,7 @@ class TrainSettings(Settings):
     weight_decay: float = Field(0.0, ge=0, description="decoupled weight decay, for adamw")
     schedule: Literal["constant", "cosine", "plateau"] = Field(
         "cosine",
-        description="constant | cosine (to zero at the last epoch) | plateau (halved when it stalls)",
+        description="constant | cosine (to zero at the last epoch) | plateau (halved when the score stalls)",
     )
     warmup_epochs: float = Field(0.0, ge=0, description="epochs of linear warm-up of the learning rate")
     gradient_clip_norm: float | None = Field(1.0, gt=0, description="maximum global norm of the gradients")

@@ -10,8 +10,8 @@ from common.decoding.step import Decoded, Records, Step, open_rows
 class _Hypotheses(NamedTuple):
     """Sequences of tokens, m per sentence."""
 
-    tokens: Any  # (batch, m, longest), the end token at steps to come
-    rows: Any  # (batch, m, longest), the row of the step that produced the token, -1 at steps to come
+    tokens: Any  # (batch, m, longest), the end token at positions not yet filled
+    rows: Any  # (batch, m, longest), the row of the step that produced the token, -1 where not yet filled
     scores: Any  # (batch, m)
 
     def take(self, indices: Any) -> "_Hypotheses":

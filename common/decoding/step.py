@@ -35,7 +35,7 @@ class Decoded(NamedTuple):
     """Decoded sequences, n per sentence, best first.
 
     Attributes:
-        tokens: (batch, n, time), without the start token, filled up with the end token. time is the number of
+        tokens: (batch, n, time), without the start token, padded with the end token. time is the number of
             steps that the search took.
         scores: (batch, n).
         lengths: (batch, n), number of tokens before the end token.

@@ -195,7 +195,7 @@ class SubwordText(tf.Module):
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
         def count(batch: tf.Tensor) -> tf.Tensor:
-            # Shorter texts cannot exceed the limit: each piece, except a first mark, has its own character.
+            # Shorter texts cannot exceed the limit: each piece but the leading mark holds a character.
             long = tf.boolean_mask(batch, tf.strings.length(batch, unit="UTF8_CHAR") >= limit)
             return tf.math.count_nonzero(self.pieces(long).row_lengths() > limit)
 

@@ -61,8 +61,8 @@ def normalize(texts: tf.Tensor, lowercase: bool = True) -> tf.Tensor:
 def split_words(texts: tf.Tensor) -> tf.RaggedTensor:
     """Split normalised texts into words, punctuation, and single characters of scripts without spaces.
 
-    English contractions are split as in the Penn Treebank ("do n't", "it 's"), and so as pretrained vectors
-    have them. A run of punctuation is one word, so that "..." and ":-)" keep their meaning.
+    English contractions are split as in the Penn Treebank ("do n't", "it 's"), like the words of pretrained
+    vectors. A run of punctuation is one word, so that "..." and ":-)" keep their meaning.
 
     Args:
         texts: (batch,) strings.

@@ -205,7 +205,7 @@ class AttentionDecoder(keras.layers.Layer):
             return_weights: whether to return the attention weights too.
             sample: for scheduled sampling (Bengio et al., 2015), function from outputs (batch, units)
                 to vectors (batch, features) of the tokens that the model would predict.
-            sampling_probability: that a step, except the first, gets such a vector as its input.
+            sampling_probability: of giving a step, except the first, such a vector as its input.
             training: whether to apply dropout.
 
         Returns:

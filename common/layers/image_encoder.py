@@ -145,7 +145,7 @@ class ImageEncoder(keras.layers.Layer):
         return ops.reshape(features, (ops.shape(features)[0], -1, self.features))
 
     def _scaled(self, images: Any) -> Any:
-        """Scale pixel values the way the network was trained with."""
+        """Scale pixel values as in the training of the network."""
         if self.kind == efficientnet_lite.NAME:
             return (images - 127.0) / 128.0
         if self.kind == small_cnn.NAME:

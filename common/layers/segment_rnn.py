@@ -61,7 +61,7 @@ class SegmentRNN(keras.layers.Layer):
         """
         super().__init__(**kwargs)
         if horizon % segment_length:
-            raise ValueError(f"The horizon {horizon} is no multiple of segment_length={segment_length}.")
+            raise ValueError(f"The horizon {horizon} is not a multiple of segment_length={segment_length}.")
         self.units = units
         self.segment_length = segment_length
         self.horizon = horizon
@@ -85,7 +85,7 @@ class SegmentRNN(keras.layers.Layer):
         _, channels, time = input_shape
         if time % self.segment_length:
             raise ValueError(
-                f"The input length {time} is no multiple of segment_length={self.segment_length}."
+                f"Input length {time} is not a multiple of segment_length={self.segment_length}."
             )
         width = self.units // 2 if self.channel_embedding else self.units
         segments = self.horizon // self.segment_length

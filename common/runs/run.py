@@ -90,7 +90,7 @@ class Run:
         return self.model_file.is_file() and self.training_file.is_file()
 
     def evaluation_folder(self, file: Path) -> Path:
-        """Folder for the scores on a user's file, unique for its path."""
+        """Folder for the scores on a user's file, with a name unique to the file's path."""
         digest = hashlib.sha256(str(file.expanduser().resolve()).encode()).hexdigest()[:8]
         return self.folder / "evaluations" / f"{file.name.partition('.')[0]}-{digest}"
 

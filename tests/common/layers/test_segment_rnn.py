@@ -65,7 +65,7 @@ def test_in_a_model(tmp_path):
 
 
 def test_segments_must_be_whole():
-    with pytest.raises(ValueError, match="no multiple"):
+    with pytest.raises(ValueError, match="not a multiple"):
         SegmentRNN(8, 5, 12)
-    with pytest.raises(ValueError, match="no multiple"):
+    with pytest.raises(ValueError, match="not a multiple"):
         SegmentRNN(8, 4, 12)(keras.ops.ones((1, 2, 15)))

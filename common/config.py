@@ -1,4 +1,4 @@
-"""Typed settings: a preset file, then overrides, checked as a whole; every wrong key or value is named."""
+"""Typed settings from a preset and overrides; errors name the wrong key or value."""
 
 import shlex
 import types
@@ -16,34 +16,34 @@ from common.files import write_text
 
 
 class Settings(pydantic.BaseModel):
-    """Base of every group of settings: unknown keys are refused, values checked, nothing changes later."""
+    """Base of every group of settings: immutable, with validated values and no unknown keys."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DataSettings(Settings):
-    """Where the examples come from; a task adds what its own files need."""
+    """Where the examples come from; tasks add settings for their own files."""
 
     dataset: str = Field(description="name of a built-in, benchmark or TFDS data set (see `make datasets`)")
-    file: Path | None = Field(None, description="the user's own training file, instead of a data set")
-    validation_file: Path | None = Field(None, description="the user's own validation file")
-    test_file: Path | None = Field(None, description="the user's own test file")
+    file: Path | None = Field(None, description="your own training file, instead of a data set")
+    validation_file: Path | None = Field(None, description="your own validation file")
+    test_file: Path | None = Field(None, description="your own test file")
     validation_fraction: float = Field(
         0.1,
         gt=0,
         lt=0.5,
-        description="share cut from the training examples where no validation split is given",
+        description="fraction of the training examples used for validation if there is no validation split",
     )
     test_fraction: float = Field(
-        0.1, gt=0, lt=0.5, description="share cut from the user's file where no test split is given"
+        0.1, gt=0, lt=0.5, description="fraction of your file used for testing if there is no test file"
     )
     split_seed: int = Field(
-        0, description="seed of the cut, apart from `seed`, so that seeds share one split"
+        0, description="seed of the splits, separate from `seed`, so that runs with other seeds share them"
     )
     skip_bad_rows: bool = Field(False, description="count and skip bad rows instead of stopping at the first")
 
     @pydantic.model_validator(mode="after")
-    def _files_go_with_one_to_train_on(self) -> "DataSettings":
+    def _other_files_need_a_training_file(self) -> "DataSettings":
         for split in ("validation", "test"):
             if getattr(self, f"{split}_file") is not None and self.file is None:
                 variable = f"DATA_{split.upper()} (data.{split}_file)"
@@ -52,39 +52,45 @@ class DataSettings(Settings):
 
 
 class TrainSettings(Settings):
-    """How the weights are learned."""
+    """How the model is trained."""
 
-    epochs: int = Field(ge=1, description="passes over the training examples at most")
+    epochs: int = Field(ge=1, description="maximum number of passes over the training examples")
     tokens_per_batch: int = Field(ge=1, description="time steps in a batch, padding included")
     buckets: int = Field(6, ge=1, le=32, description="number of padded lengths")
-    shuffle_buffer: int = Field(20_000, ge=1, description="examples among which the next one is drawn")
+    shuffle_buffer: int = Field(20_000, ge=1, description="number of examples in the shuffle buffer")
     optimizer: Literal["adam", "adamw"] = Field("adam", description="adam | adamw")
     learning_rate: float = Field(ge=0, description="learning rate after the warm-up")
     weight_decay: float = Field(0.0, ge=0, description="decoupled weight decay, for adamw")
     schedule: Literal["constant", "cosine", "plateau"] = Field(
-        "cosine", description="constant | cosine (to zero at the last epoch) | plateau (halved when stuck)"
+        "cosine",
+        description="constant | cosine (to zero at the last epoch) | plateau (halved when the score stalls)",
     )
-    warmup_epochs: float = Field(0.0, ge=0, description="epochs over which the rate rises linearly from zero")
-    gradient_clip_norm: float | None = Field(1.0, gt=0, description="global norm of the gradients at most")
+    warmup_epochs: float = Field(0.0, ge=0, description="epochs of linear warm-up of the learning rate")
+    gradient_clip_norm: float | None = Field(1.0, gt=0, description="maximum global norm of the gradients")
     early_stopping_patience: int = Field(
         3, ge=1, description="epochs without a better validation score before training stops"
     )
     weight_average: float | None = Field(
-        None, gt=0, lt=1, description="momentum of the moving average of the weights that is scored and kept"
+        None,
+        gt=0,
+        lt=1,
+        description="momentum of a moving average of the weights, which is scored and saved",
     )
     averaged_epochs: int = Field(
         1,
         ge=1,
-        description="best epochs whose mean weights are kept if they score better than the best alone",
+        description="number of best epochs whose mean weights are saved if they beat the best epoch",
     )
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="probability spread evenly over all classes")
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="probability spread uniformly over all classes"
+    )
     mixed_precision: Literal["none", "bfloat16", "float16"] = Field(
-        "none", description="none | bfloat16 | float16 products (for GPUs; slower on most CPUs)"
+        "none", description="none | bfloat16 | float16 matrix products (for GPUs; slower on most CPUs)"
     )
-    xla: bool = Field(False, description="compile the training step with XLA, once for each padded length")
+    xla: bool = Field(False, description="compile the training step with XLA, once per padded length")
 
     @pydantic.model_validator(mode="after")
-    def _plateau_starts_at_its_rate(self) -> "TrainSettings":
+    def _plateau_needs_no_warm_up(self) -> "TrainSettings":
         if self.schedule == "plateau" and self.warmup_epochs:
             raise ValueError("train.schedule=plateau needs train.warmup_epochs=0")
         return self
@@ -95,28 +101,28 @@ class TaskSettings(Settings):
 
     data: DataSettings
     train: TrainSettings
-    # Not 0: tf.data takes a seed that is a tensor only beside a global seed that is not 0.
+    # Not 0: tf.data accepts a tensor as seed only with a nonzero global seed.
     seed: int = Field(1, ge=1, lt=2**31, description="seed of weights, dropout and the order of examples")
     deterministic: bool = Field(
-        True, description="same numbers to the bit in every run on one machine; false is faster on a GPU"
+        True, description="bit-identical results on the same machine; false is faster on a GPU"
     )
 
 
-# The preset for a user's own file, in tasks that need other settings for one.
+# Name of the preset for a user's own file, in tasks that have one.
 OWN_FILE = "own_file"
 
 SettingsType = TypeVar("SettingsType", bound=TaskSettings)
 
 
 def preset_names(task_folder: Path) -> list[str]:
-    """List the presets of a task, by file name."""
+    """List the names of the presets of a task."""
     return sorted(path.stem for path in (task_folder / "presets").glob("*.yaml"))
 
 
 def choose_preset(task_folder: Path, preset: str | None, dataset: str | None) -> str:
-    """Name the preset to use: the one asked for, else the one for the data set, else `default`.
+    """Choose a preset: the requested one, else the one for the data set, else `default`.
 
-    The preset for a data set has its name, or that of its family: opus for opus/law.
+    The preset for a data set has its name, or the name of its family: opus for opus/law.
 
     Raises:
         UserError: if there is no preset of that name.
@@ -133,16 +139,16 @@ def choose_preset(task_folder: Path, preset: str | None, dataset: str | None) ->
 def load_settings(
     settings_class: type[SettingsType], task_folder: Path, preset: str, overrides: dict[str, Any]
 ) -> SettingsType:
-    """Read `default.yaml`, lay the preset and then the overrides over it, and check the whole.
+    """Load `default.yaml`, apply the preset and then the overrides, and validate the result.
 
     Args:
         settings_class: the task's settings.
-        task_folder: holds `presets/`.
+        task_folder: contains `presets/`.
         preset: a name that `choose_preset` returned.
         overrides: dotted key ("model.units") -> value.
 
     Raises:
-        UserError: naming the wrong key (with the nearest right one) or the wrong value.
+        UserError: naming the invalid key (with the nearest valid one) or value.
     """
     values: dict[str, Any] = {}
     for name in dict.fromkeys(("default", preset)):
@@ -156,10 +162,10 @@ def load_settings(
 
 
 def override_settings(settings: SettingsType, overrides: dict[str, Any]) -> SettingsType:
-    """Lay overrides over settings that are resolved already, and check the whole again.
+    """Apply overrides to resolved settings, and validate the result.
 
     Raises:
-        UserError: naming the wrong key or value.
+        UserError: naming the invalid key or value.
     """
     values = settings.model_dump()
     valid_keys = [key for key, _ in setting_fields(type(settings))]
@@ -171,7 +177,7 @@ def override_settings(settings: SettingsType, overrides: dict[str, Any]) -> Sett
 
 
 def check_settings(settings_class: type[SettingsType], values: dict[str, Any], where: str) -> SettingsType:
-    """Check nested values against the settings class.
+    """Validate nested values against the settings class.
 
     Raises:
         UserError: naming `where`, the key and what is wrong with its value.
@@ -193,10 +199,10 @@ def check_settings(settings_class: type[SettingsType], values: dict[str, Any], w
 
 
 def parse_overrides(text: str) -> dict[str, Any]:
-    """Read `SET="model.units=128 train.epochs=3"`: pairs parted by blanks, values written as in YAML.
+    """Read `SET="model.units=128 train.epochs=3"`: pairs separated by spaces, values in YAML.
 
     Raises:
-        UserError: if a pair has no equals sign or its value is no YAML.
+        UserError: if a pair has no equals sign or its value is not valid YAML.
     """
     overrides: dict[str, Any] = {}
     try:
@@ -217,7 +223,7 @@ def parse_overrides(text: str) -> dict[str, Any]:
 
 
 def setting_fields(settings_class: type[Settings], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every setting as (dotted key, pydantic field), groups flattened, in their order."""
+    """Yield every setting as (dotted key, pydantic field), in order, groups flattened."""
     for name, field in settings_class.model_fields.items():
         group = _group_class(field.annotation)
         if group is not None:
@@ -227,7 +233,7 @@ def setting_fields(settings_class: type[Settings], prefix: str = "") -> Iterator
 
 
 def setting_value(settings: Settings, key: str) -> Any:
-    """Look up a dotted key."""
+    """Get the value of a dotted key."""
     value: Any = settings
     for part in key.split("."):
         value = getattr(value, part)
@@ -235,12 +241,12 @@ def setting_value(settings: Settings, key: str) -> Any:
 
 
 def save_settings(settings: Settings, path: Path) -> None:
-    """Write every value, defaults included, as YAML."""
+    """Save all values, including defaults, as YAML."""
     write_text(path, yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
 
 
 def read_settings(settings_class: type[SettingsType], path: Path) -> SettingsType:
-    """Read what `save_settings` wrote.
+    """Load settings written by `save_settings`.
 
     Raises:
         UserError: if the file is missing or damaged.
@@ -263,7 +269,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         problem = " ".join(str(error).split())
         raise UserError(f"{path} is not readable YAML: {problem}") from None
     if not isinstance(values, dict):
-        raise UserError(f"{path} holds no settings; it should be a YAML mapping of groups.")
+        raise UserError(f"{path} contains no settings; it should be a YAML mapping of groups.")
     return values
 
 

@@ -1,17 +1,17 @@
-"""What is printed for a person: results on the output stream, notes on the error stream."""
+"""Output for people: results on stdout, notes on stderr."""
 
 import functools
 
 from rich.console import Console
 
-# For numbers and tables of ours.
+# Results and tables, whose markup is the project's own.
 results = Console(highlight=False)
-# Progress of a training and notes on what was read. No markup: what is printed names the user's files.
+# Training progress, and notes on the input. Without markup, because they contain the user's file names.
 progress = Console(highlight=False, soft_wrap=True, markup=False)
 notes = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
 @functools.cache
 def announce(line: str) -> None:
-    """Tell the user something on the error stream, once in a process."""
+    """Print a note on stderr, once per process."""
     notes.print(line)

@@ -1,27 +1,27 @@
-"""The one error that a user can cause, and how the nearest valid name is found for its message."""
+"""Errors caused by the user, and suggestions for misspelt names."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """Something the user gave is wrong: the command line prints the message in one line and exits with 2.
+    """Invalid input by the user: the command line prints the message in one line and exits with code 2.
 
     The message says what is wrong, where (file, line or key) and what to do.
     """
 
 
 class DiskFullError(UserError):
-    """A disk filled up; what was being written was taken away again."""
+    """The disk is full; the partially written file has been removed."""
 
 
 def unknown_name(kind: str, name: str, valid: Iterable[str]) -> UserError:
-    """Build the error for a misspelt name: the nearest valid one first, then all of them.
+    """Build the error for an unknown name, with the nearest valid name and a list of all.
 
     Args:
-        kind: what the name stands for, e.g. "task" or "setting".
-        name: what the user wrote; empty if nothing was written.
-        valid: the names that would have been right.
+        kind: what is named, e.g. "task" or "setting".
+        name: what the user wrote; empty if nothing.
+        valid: the valid names.
     """
     names = sorted(valid)
     listed = ", ".join(names) if names else "none"

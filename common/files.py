@@ -1,4 +1,4 @@
-"""Files written whole or not at all: under a temporary name, renamed when complete."""
+"""Atomic writing of files, locks on folders, and reading of JSON."""
 
 import errno
 import fcntl
@@ -17,35 +17,35 @@ from common.errors import DiskFullError, UserError
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 
-_DISK_IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-# TensorFlow and pip say it in words alone.
-_DISK_IS_FULL_WORDS = [os.strerror(number) for number in _DISK_IS_FULL]
+_DISK_FULL_CODES = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# TensorFlow and pip report it only as text.
+_DISK_FULL_MESSAGES = [os.strerror(number) for number in _DISK_FULL_CODES]
 
 _PARTIAL = ".partial"
-_DRAWN_SUFFIXES = (".png", ".pdf", ".svg")
+_PLOT_SUFFIXES = (".png", ".pdf", ".svg")
 
 
 def check_plot(path: Path) -> None:
-    """Check where a picture of an answer is to go, before there is an answer.
+    """Check the path of a plot before computing what to plot.
 
     Raises:
-        UserError: if its name is of no kind that is drawn, or its folder is not there.
+        UserError: if its suffix is not supported, or its folder does not exist.
     """
-    if path.suffix not in _DRAWN_SUFFIXES:
-        raise UserError(f"PLOT={path} must end in one of {', '.join(_DRAWN_SUFFIXES)}.")
+    if path.suffix not in _PLOT_SUFFIXES:
+        raise UserError(f"PLOT={path} must end in one of {', '.join(_PLOT_SUFFIXES)}.")
     if not path.resolve().parent.is_dir():
-        raise UserError(f"PLOT={path}: the folder {path.resolve().parent} does not exist; make it first.")
+        raise UserError(f"PLOT={path}: the folder {path.resolve().parent} does not exist; create it first.")
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write a file or a folder under; rename it to `path` when the block ends well.
+    """Yield a temporary path for a file or folder, and rename it to `path` if the block succeeds.
 
-    An existing file is replaced; an existing folder is not. The temporary path keeps the suffix, because
-    some writers choose the format by it. On an error nothing is left behind.
+    An existing file is replaced; an existing folder is not. The temporary path has the same suffix, because
+    some writers choose the format by it. On an error, nothing is left behind.
 
     Raises:
-        UserError: if the disk is full, or the path is none that may be written.
+        UserError: if the disk is full, or the path cannot be written.
     """
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{_PARTIAL}{path.suffix}")
     try:
@@ -64,19 +64,19 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def locked(folder: Path, busy: str, wait: bool = False) -> Iterator[None]:
-    """Keep other processes that ask for the same folder out, as long as the block runs.
+    """Lock a folder against other processes while the block runs.
 
-    The lock is the kernel's and on the folder itself: it ends with the process, however that ends, and there
-    is no file to be left behind.
+    The lock is a kernel lock on the folder itself: it ends with the process, however that ends, and leaves no
+    lock file behind.
 
     Args:
-        folder: that is written to; made if it is not there.
-        busy: what is said if another process holds the folder.
-        wait: whether its end is waited for then, instead of giving up.
+        folder: the folder to lock; created if missing.
+        busy: message for the user if another process holds the lock.
+        wait: whether to wait for the lock instead of raising an error.
 
     Raises:
-        UserError: if another process holds it and `wait` is False, the disk is full, or the folder cannot be
-            made.
+        UserError: if another process holds the lock and `wait` is False, the disk is full, or the folder
+            cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -94,8 +94,8 @@ def locked(folder: Path, busy: str, wait: bool = False) -> Iterator[None]:
         print(busy, file=sys.stderr)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     except OSError:
-        # Some network file systems have no locks; there nobody is kept out.
-        print(f"{folder} has no locks: let one process at a time write there.", file=sys.stderr)
+        # Some network file systems do not support locks; continue without one.
+        print(f"{folder} does not support locks: write to it with one process at a time.", file=sys.stderr)
     try:
         yield
     finally:
@@ -103,7 +103,7 @@ def locked(folder: Path, busy: str, wait: bool = False) -> Iterator[None]:
 
 
 def remove_partial(folder: Path) -> None:
-    """Remove what `whole_file` left in a folder, and below, when its process was killed; hold its lock."""
+    """Remove what `whole_file` left below a folder when its process was killed; the caller holds its lock."""
     remove_leftovers(*folder.rglob(f".*{_PARTIAL}*"))
 
 
@@ -119,32 +119,32 @@ def remove_leftovers(*paths: Path) -> None:
 
 def disk_is_full(path: Path | str | None) -> DiskFullError:
     """Build the error for a disk that filled up."""
-    return DiskFullError(f"The disk is full: {path} was not written. Free some space, then go on.")
+    return DiskFullError(f"The disk is full: {path} was not written. Free some space and try again.")
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether an error of the operating system or of a library means that no more can be written."""
-    if isinstance(error, OSError) and error.errno in _DISK_IS_FULL:
+    """Whether an error of the operating system or of a library means that the disk is full."""
+    if isinstance(error, OSError) and error.errno in _DISK_FULL_CODES:
         return True
     return says_disk_is_full(str(error))
 
 
 def says_disk_is_full(text: str) -> bool:
-    """Whether a message or the output of a program says that no more can be written."""
-    return any(words in text for words in _DISK_IS_FULL_WORDS)
+    """Whether a message or the output of a program says that the disk is full."""
+    return any(message in text for message in _DISK_FULL_MESSAGES)
 
 
 def _names(error: Exception, paths: set[Path]) -> bool:
-    """Whether an operating system's error names one of these paths, and not one that is read."""
+    """Whether an error of the operating system is about one of these paths."""
     return isinstance(error, OSError) and error.filename is not None and Path(error.filename) in paths
 
 
 def _not_written(path: Path, error: OSError) -> UserError:
-    return UserError(f"{path} cannot be written ({error.strerror}); name another place.")
+    return UserError(f"{path} cannot be written ({error.strerror}); choose another path.")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all, in UTF-8."""
+    """Write a text file in UTF-8, completely or not at all."""
     with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         file.write(text)
         file.flush()
@@ -152,7 +152,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a value as indented JSON, whole or not at all."""
+    """Write a value as indented JSON, completely or not at all."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -178,7 +178,7 @@ def read_record(path: Path, *keys: str) -> dict[str, Any]:
     """
     record = read_json(path)
     if not isinstance(record, dict):
-        raise UserError(f"{path} is damaged: it should hold an object; train the run again.")
+        raise UserError(f"{path} is damaged: it should contain a JSON object; train the run again.")
     missing = [key for key in keys if key not in record]
     if missing:
         raise UserError(
@@ -188,11 +188,11 @@ def read_record(path: Path, *keys: str) -> dict[str, Any]:
 
 
 def shown_path(path: Path) -> Path:
-    """A path as a message names it: short, if it is below the folder that the user is in."""
+    """A path for messages: relative if it is below the current folder."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def file_digest(path: Path) -> str:
-    """Hash a file's content without reading it whole into memory."""
+    """Compute the SHA-256 of a file without reading it into memory at once."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

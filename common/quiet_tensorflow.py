@@ -1,4 +1,4 @@
-"""TensorFlow imported without what it prints meanwhile."""
+"""Import of TensorFlow without its start-up messages."""
 
 import importlib
 import os
@@ -6,12 +6,12 @@ from pathlib import Path
 
 
 def import_tensorflow_quietly() -> None:
-    """Import TensorFlow without the lines that its C++ prints before any logging setting is read."""
-    kept = os.dup(2)
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
+    """Import TensorFlow without the lines that its C++ code prints before logging is configured."""
+    stderr = os.dup(2)
+    with Path(os.devnull).open("w") as null_device:
+        os.dup2(null_device.fileno(), 2)
     try:
         importlib.import_module("tensorflow")
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(stderr, 2)
+        os.close(stderr)

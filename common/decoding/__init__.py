@@ -1,1 +1,1 @@
-"""From scores to the best output sequence, inside the graph."""
+"""Decoding inside the graph: from scores to output sequences."""

@@ -1,4 +1,4 @@
-"""One sequence a sentence: the likeliest token at each step, or a drawn one."""
+"""Greedy search and sampling: one sequence per sentence."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,17 +11,17 @@ from common.decoding.step import Decoded, Records, Step, open_rows
 def greedy_search(
     step: Step, states: Any, start_tokens: Any, end_token: int, maximum_lengths: Any
 ) -> Decoded:
-    """Take the likeliest token at each step.
+    """Choose the most probable token at each step.
 
     Args:
         step: of the model.
         states: of the model before the first step, nested tensors (batch, ...).
-        start_tokens: (batch,), what the first step is given.
-        end_token: after which a sentence is over.
-        maximum_lengths: (batch,), steps after which a sentence is over without it.
+        start_tokens: (batch,), input of the first step.
+        end_token: token that ends a sequence.
+        maximum_lengths: (batch,), maximum number of steps of each sentence.
 
     Returns:
-        One sequence a sentence; its score is its log-probability.
+        One sequence per sentence; its score is its log-probability.
     """
 
     def choose(logits: Any, t: Any) -> Any:
@@ -41,34 +41,34 @@ def sample(
     top_k: int | None = None,
     top_p: float | None = None,
 ) -> Decoded:
-    """Draw a token at each step, from softmax(logits / temperature) without what is cut off.
+    """Sample a token at each step from softmax(logits / temperature), truncated by top_k and top_p.
 
     Args:
         step: of the model.
         states: of the model before the first step, nested tensors (batch, ...).
-        start_tokens: (batch,), what the first step is given.
-        end_token: after which a sentence is over.
-        maximum_lengths: (batch,), steps after which a sentence is over without it.
-        seed: (2,) whole numbers; the same seed draws the same tokens.
-        temperature: above 0; below 1 the likely tokens gain, above 1 the unlikely ones.
-        top_k: draw among this many likeliest tokens only.
-        top_p: draw among the likeliest tokens that together have this probability, after top_k.
+        start_tokens: (batch,), input of the first step.
+        end_token: token that ends a sequence.
+        maximum_lengths: (batch,), maximum number of steps of each sentence.
+        seed: (2,) integers; the same seed samples the same tokens.
+        temperature: positive; below 1 favours probable tokens, above 1 improbable ones.
+        top_k: sample only from this many most probable tokens.
+        top_p: sample only from the most probable tokens that together reach this probability, after top_k.
 
     Returns:
-        One sequence a sentence; its score is its log-probability before temperature and cuts.
+        One sequence per sentence; its score is its log-probability before temperature and truncation.
 
     Raises:
-        ValueError: if temperature, top_k or top_p is out of its range.
+        ValueError: if temperature, top_k or top_p is out of range.
 
     Source: top-k: Fan, Lewis and Dauphin, "Hierarchical neural story generation", 2018; top-p: Holtzman et
     al., "The curious case of neural text degeneration", 2020.
     """
     if temperature <= 0:
-        raise ValueError(f"temperature is above 0, not {temperature}; greedy_search is its limit at 0")
+        raise ValueError(f"temperature must be positive, not {temperature}; use greedy_search for 0")
     if top_k is not None and top_k < 1:
-        raise ValueError(f"top_k is at least 1, not {top_k}")
+        raise ValueError(f"top_k must be at least 1, not {top_k}")
     if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(f"top_p is above 0 and at most 1, not {top_p}")
+        raise ValueError(f"top_p must be above 0 and at most 1, not {top_p}")
 
     def choose(logits: Any, t: Any) -> Any:
         logits = cut_off(logits / temperature, top_k, top_p)
@@ -79,17 +79,18 @@ def sample(
 
 
 def cut_off(logits: Any, top_k: int | None, top_p: float | None) -> Any:
-    """Set logits (rows, vocabulary) to minus infinity but for the likeliest; equal ones stay together."""
+    """Set all but the largest logits (rows, vocabulary) to minus infinity; ties are kept together."""
     impossible = tf.constant(float("-inf"), logits.dtype)
     if top_k is not None:
-        least = tf.math.top_k(logits, tf.minimum(top_k, tf.shape(logits)[1])).values[:, -1:]  # (rows, 1)
-        logits = tf.where(logits >= least, logits, impossible)
+        smallest = tf.math.top_k(logits, tf.minimum(top_k, tf.shape(logits)[1])).values[:, -1:]  # (rows, 1)
+        logits = tf.where(logits >= smallest, logits, impossible)
     if top_p is not None:
         ordered = tf.sort(logits, axis=-1, direction="DESCENDING")
-        # A token stays if those before it do not yet have the probability asked for.
-        stays = tf.cumsum(tf.nn.softmax(ordered), axis=-1, exclusive=True) < top_p
-        least = tf.reduce_min(tf.where(stays, ordered, logits.dtype.max), axis=-1, keepdims=True)  # (rows, 1)
-        logits = tf.where(logits >= least, logits, impossible)
+        # A token is in the nucleus if the tokens before it do not yet reach top_p.
+        in_nucleus = tf.cumsum(tf.nn.softmax(ordered), axis=-1, exclusive=True) < top_p
+        nucleus = tf.where(in_nucleus, ordered, logits.dtype.max)
+        smallest = tf.reduce_min(nucleus, axis=-1, keepdims=True)  # (rows, 1)
+        logits = tf.where(logits >= smallest, logits, impossible)
     return logits
 
 
@@ -101,7 +102,7 @@ def _search(
     maximum_lengths: Any,
     choose: Callable[[Any, Any], Any],
 ) -> Decoded:
-    """Take at each step the tokens (rows,) that `choose` takes from logits (rows, vocabulary)."""
+    """Decode with the tokens (rows,) that `choose` selects from logits (rows, vocabulary) at each step."""
     start_tokens = tf.cast(start_tokens, tf.int32)
     maximum_lengths = tf.cast(maximum_lengths, tf.int32)
     longest = tf.reduce_max(maximum_lengths)
@@ -117,7 +118,7 @@ def _search(
         ended |= (tokens == end_token) | (t + 1 >= maximum_lengths)
         return (tokens, result.states, scores, steps, ended), result.record
 
-    # The first step stands before the loop: it tells the shapes of the record.
+    # The first step runs before the loop, to learn the shapes of the record.
     carry, record = advance(0, start_tokens, states, tf.cast(zeros, tf.float32), zeros, maximum_lengths <= 0)
     arrays = Records.begin((carry[0], record), tf.maximum(longest, 1))
 

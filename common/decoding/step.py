@@ -1,4 +1,4 @@
-"""What a search asks of a model, and what it answers."""
+"""Interface between a search and a model, and the result of a search."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -7,12 +7,12 @@ import tensorflow as tf
 
 
 class StepResult(NamedTuple):
-    """What a model says about the next token of each row.
+    """Output of a model for the next token of each row.
 
     Attributes:
-        logits: (rows, vocabulary), of any sum; log-probabilities are logits too.
-        states: what the next step needs, in the structure and the shapes in which it came.
-        record: nested tensors (rows, ...) that are to be kept for every step, attention weights for example.
+        logits: (rows, vocabulary), unnormalised; log-probabilities are logits too.
+        states: input states of the next step, with unchanged structure and shapes.
+        record: nested tensors (rows, ...) to collect at every step, for example attention weights.
     """
 
     logits: Any
@@ -21,26 +21,26 @@ class StepResult(NamedTuple):
 
 
 def agreed_logits(logits: Sequence[Any]) -> Any:
-    """Logits (rows, vocabulary) of each of several models to logits of the mean of their probabilities."""
+    """Logits of the mean probabilities of several models, from the logits (rows, vocabulary) of each."""
     if len(logits) == 1:
         return logits[0]
-    return tf.math.log(sum(tf.nn.softmax(one) for one in logits) / len(logits))
+    return tf.math.log(sum(tf.nn.softmax(single) for single in logits) / len(logits))
 
 
-# Of tokens (rows,) and states, nested tensors (rows, ...). It may be called with any number of rows.
+# From tokens (rows,) and states, nested tensors (rows, ...). Must accept any number of rows.
 Step = Callable[[Any, Any], StepResult]
 
 
 class Decoded(NamedTuple):
-    """Sequences that were found, n for each sentence, best first.
+    """Decoded sequences, n per sentence, best first.
 
     Attributes:
-        tokens: (batch, n, time), without the start token; the end token from the sentence's end on. time is
-            the number of steps that the search took.
+        tokens: (batch, n, time), without the start token, padded with the end token. time is the number of
+            steps that the search took.
         scores: (batch, n).
-        lengths: (batch, n), tokens before the end.
-        record: the step's record as nested tensors (batch, n, time, ...), up to the step that gave the end
-            token; zeros after it.
+        lengths: (batch, n), number of tokens before the end token.
+        record: the step's record as nested tensors (batch, n, time, ...), up to the step that produced the
+            end token; zeros after it.
     """
 
     tokens: Any
@@ -50,11 +50,11 @@ class Decoded(NamedTuple):
 
 
 class Records:
-    """What a loop keeps of its steps: tensor arrays in the structure of one record."""
+    """Records of the steps of a loop: tensor arrays in the structure of one record."""
 
     @staticmethod
     def begin(record: Any, steps: Any) -> Any:
-        """Make arrays for up to `steps` records; the first one tells their shapes, and is in them."""
+        """Create arrays for up to `steps` records, with the shapes of the first one, and write it."""
         return tf.nest.map_structure(
             lambda value: tf.TensorArray(
                 value.dtype, steps, element_shape=tf.TensorShape([None, *value.shape[1:]])
@@ -64,7 +64,7 @@ class Records:
 
     @staticmethod
     def invariants(arrays: Any) -> Any:
-        """What a loop wants to know of the arrays' shapes: nothing."""
+        """Shape invariants of the arrays for a loop: unknown shapes."""
         return tf.nest.map_structure(lambda _: tf.TensorShape(None), arrays)
 
     @staticmethod
@@ -74,28 +74,28 @@ class Records:
 
     @staticmethod
     def read(arrays: Any, rows: Any) -> Any:
-        """Put together the records of sequences.
+        """Gather the records of sequences.
 
         Args:
             arrays: of the loop.
-            rows: (batch, n, time), the row in which a sequence was at each step; negative after its end.
+            rows: (batch, n, time), the row of a sequence at each step; negative after its end.
 
         Returns:
             Nested tensors (batch, n, time, ...), zeros after the end.
         """
         time = tf.shape(rows)[2]
         steps = tf.broadcast_to(tf.range(time), tf.shape(rows))
-        places = tf.stack([steps, tf.maximum(rows, 0)], axis=-1)  # (batch, n, time, 2)
+        indices = tf.stack([steps, tf.maximum(rows, 0)], axis=-1)  # (batch, n, time, 2)
 
         def read_one(array: Any) -> Any:
-            values = tf.gather_nd(array.gather(tf.range(time)), places)  # (batch, n, time, ...)
-            others = tf.ones_like(tf.shape(values)[3:])
-            is_there = tf.reshape(rows >= 0, tf.concat([tf.shape(rows), others], axis=0))
-            return tf.where(is_there, values, tf.zeros([], values.dtype))
+            values = tf.gather_nd(array.gather(tf.range(time)), indices)  # (batch, n, time, ...)
+            ones = tf.ones_like(tf.shape(values)[3:])
+            is_valid = tf.reshape(rows >= 0, tf.concat([tf.shape(rows), ones], axis=0))
+            return tf.where(is_valid, values, tf.zeros([], values.dtype))
 
         return tf.nest.map_structure(read_one, arrays)
 
 
 def open_rows(states: Any) -> Any:
-    """Shapes of nested tensors (rows, ...) for a loop, their number of rows left open."""
+    """Shape invariants of nested tensors (rows, ...) for a loop, with an unknown number of rows."""
     return tf.nest.map_structure(lambda state: tf.TensorShape([None, *state.shape[1:]]), states)

@@ -1,1 +1,1 @@
-"""Raw inputs to numbers inside the TensorFlow graph: words, pieces of words, tags, images."""
+"""Preprocessing of inputs inside the TensorFlow graph: words, subwords, tags, images."""

@@ -33,16 +33,16 @@ def glove_vectors(
     seed: int,
     normalize: Callable[[str], str] | None = None,
 ) -> np.ndarray:
-    """Look the words of a vocabulary up in GloVe 6B (400,000 words, 50 dimensions).
+    """Look up the words of a vocabulary in GloVe 6B (400,000 words, 50 dimensions).
 
     Args:
-        vocabulary: words; those with capitals take the vector of the word in small letters, the only ones
-            GloVe has, and those that it lacks get small random vectors.
+        vocabulary: words; those with capitals get the vector of the lower-case word, because GloVe is all
+            lower case. Words missing from GloVe get small random vectors.
         first_row: row of the first word; the rows before it (padding, unknown) are small and random too.
-        dimension: at least 50; numbers beyond GloVe's 50 are small and random.
-        seed: of the random numbers.
-        normalize: how the vocabulary's words were written; of GloVe's words that are written alike then, the
-            most frequent one counts.
+        dimension: at least 50; elements beyond GloVe's 50 are small and random.
+        seed: of the random values.
+        normalize: applied to GloVe's words if it was applied to the vocabulary; of words that become the
+            same, the most frequent one counts.
 
     Returns:
         (first_row + words, dimension) float32.
@@ -66,13 +66,13 @@ def glove_vectors(
         (first_row + len(vocabulary), dimension)
     )
     matrix = np.array(initial, dtype=np.float32)
-    found = 0
+    known = 0
     for number, word in enumerate(vocabulary):
         row = row_of.get(word, row_of.get(word.lower()))
         if row is not None:
             matrix[first_row + number, :GLOVE_DIMENSION] = vectors[row]
-            found += 1
-    Console(stderr=True).print(f"GloVe knows {found:,} of the vocabulary's {len(vocabulary):,} words.")
+            known += 1
+    Console(stderr=True).print(f"GloVe knows {known:,} of the vocabulary's {len(vocabulary):,} words.")
     return matrix
 
 

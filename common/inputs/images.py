@@ -1,4 +1,4 @@
-"""Pictures inside the graph: bytes of a file in, pixels of one size out.
+"""Image preprocessing inside the graph: from encoded files to pixels of one size.
 
 Training, evaluate, predict and the SavedModel all call the same `PicturePreprocessor`.
 """
@@ -10,16 +10,16 @@ import tensorflow as tf
 from common.inputs.image_headers import BMP, GIF, JPEG, NO_PICTURE, PNG, Header, bmp_palette, read_header
 from common.inputs.settings import PictureSettings
 
-# Pixels; in a smaller picture there is nothing to be seen.
+# Pixels; smaller images are refused.
 SMALLEST_SIDE = 8
-# Said of a file whose header is good.
+# Problem of a file with a valid header.
 BROKEN = "is damaged or cut short: its pixels cannot be decoded"
-# Bits of a pixel of the BMP pictures that are read: with a palette, coloured, with a fourth byte.
+# Supported bits per pixel of BMP files: palette, colour, colour with a fourth byte.
 BMP_BITS = (8, 24, 32)
 
 
 def read_picture(path: Path) -> tuple[bytes, str]:
-    """The bytes of a file, and what keeps it from being read, in words that go on after its name."""
+    """Read a file; return its bytes, and the problem if any, phrased to follow the file's name."""
     try:
         return path.read_bytes(), ""
     except OSError as error:
@@ -27,15 +27,15 @@ def read_picture(path: Path) -> tuple[bytes, str]:
 
 
 class PicturePreprocessor(tf.Module):
-    """Picture files to pixels: decoded, turned upright, laid on white where transparent, and resized.
+    """Decode image files, rotate them upright, blend transparency with white, and resize.
 
-    JPEG (also grey and CMYK; turned by its Exif flag), PNG (also of 1 to 16 bits, grey, with a palette or
-    transparent), the first picture of a GIF, and BMP (also grey and with a palette of 256 colours). The sides
-    are stretched to one length each, without regard to their ratio; a picture that is made smaller is
-    smoothed first.
+    Supports JPEG (also greyscale and CMYK; with Exif orientation), PNG (also 1 to 16 bits, greyscale, with a
+    palette or transparent), the first frame of a GIF, and BMP (also greyscale and with a palette of 256
+    colours). Images are resized to a square without preserving the aspect ratio, with antialiasing when
+    shrinking.
 
-    What the header of a file shows to be wrong is said in words instead of raised, so that one bad file does
-    not spoil the batch. Broken pixels raise: see `problem_of`.
+    Problems found in a header are returned as text instead of raised, so that one bad file does not fail the
+    batch. Undecodable pixels raise: see `problem_of`.
     """
 
     def __init__(self, settings: PictureSettings) -> None:
@@ -47,14 +47,14 @@ class PicturePreprocessor(tf.Module):
         """Files to pixels.
 
         Args:
-            contents: (batch,) strings, the bytes of each file.
+            contents: (batch,) strings, the encoded files.
 
         Returns:
-            Pixels (batch, size, size, 3) uint8, and problems (batch,) strings: empty, or what is wrong with
-            the file, whose pixels are then black.
+            Pixels (batch, size, size, 3) uint8, and problems (batch,) strings: empty, or the problem
+            with the file, whose pixels are then black.
 
         Raises:
-            InvalidArgumentError: if a file with a good header cannot be decoded.
+            InvalidArgumentError: if a file with a valid header cannot be decoded.
         """
         size = self.settings.size
         return tf.map_fn(
@@ -64,7 +64,7 @@ class PicturePreprocessor(tf.Module):
         )
 
     def problem_of(self, content: bytes) -> str:
-        """Say what is wrong with one file, in words that go on after its name; empty if it can be read."""
+        """Describe the problem with a file, phrased to follow its name; empty if there is none."""
         try:
             _, problems = self._checked(tf.constant([content], tf.string))
         except tf.errors.OpError:
@@ -86,25 +86,28 @@ class PicturePreprocessor(tf.Module):
         sides = tf.strings.join(
             [tf.strings.as_string(header.width), tf.strings.as_string(header.height)], " x "
         )
-        many = f" pixels; at most {self.settings.maximum_pixels} are read (picture.maximum_pixels)"
-        few = f" pixels; each side needs at least {SMALLEST_SIDE}"
+        too_many = f" pixels; at most {self.settings.maximum_pixels} are allowed (picture.maximum_pixels)"
+        too_few = f" pixels; each side needs at least {SMALLEST_SIDE}"
         problem = tf.constant("")
-        # The last that holds is said.
-        for wrong, words in (
+        # If several conditions hold, the last one is reported.
+        for condition, message in (
             (
                 tf.equal(header.kind, BMP) & ~tf.reduce_any(tf.equal(header.bits, BMP_BITS)),
-                "is a BMP picture of a kind that is not read: save it as PNG",
+                "is a BMP picture of an unsupported kind: save it as PNG",
             ),
-            (tf.minimum(header.height, header.width) < SMALLEST_SIDE, tf.strings.join(["has ", sides, few])),
+            (
+                tf.minimum(header.height, header.width) < SMALLEST_SIDE,
+                tf.strings.join(["has ", sides, too_few]),
+            ),
             (
                 header.height * header.width > self.settings.maximum_pixels,
-                tf.strings.join(["has ", sides, many]),
+                tf.strings.join(["has ", sides, too_many]),
             ),
-            (tf.equal(header.height * header.width, 0), "is damaged or cut short: its header is not whole"),
+            (tf.equal(header.height * header.width, 0), "is damaged or cut short: its header is incomplete"),
             (tf.equal(header.kind, NO_PICTURE), "is no JPEG, PNG, GIF or BMP picture"),
             (tf.equal(content, ""), "is empty"),
         ):
-            problem = tf.where(wrong, words, problem)
+            problem = tf.where(condition, message, problem)
         return problem
 
     def _pixels(self, content: tf.Tensor, header: Header) -> tf.Tensor:
@@ -116,46 +119,46 @@ class PicturePreprocessor(tf.Module):
             ),
             BMP: lambda: _read_bmp(content),
         }
-        # The kind is known here; the library wants a branch for each number all the same.
-        picture = tf.switch_case(header.kind, decoders | {NO_PICTURE: decoders[PNG]})
-        picture = _upright(picture, header.orientation)
-        resized = tf.image.resize(picture, [self.settings.size] * 2, antialias=True)
+        # The kind is valid here, but switch_case needs a branch for every index.
+        image = tf.switch_case(header.kind, decoders | {NO_PICTURE: decoders[PNG]})
+        image = _upright(image, header.orientation)
+        resized = tf.image.resize(image, [self.settings.size] * 2, antialias=True)
         return tf.cast(tf.round(tf.clip_by_value(resized, 0, 255)), tf.uint8)
 
 
 def _read_bmp(content: tf.Tensor) -> tf.Tensor:
-    """Pixels (height, width, 3); numbers of a palette become its colours."""
-    picture = tf.io.decode_bmp(content)  # (height, width, 1, 3 or 4)
+    """Decode to pixels (height, width, 3), with palette indices replaced by colours."""
+    image = tf.io.decode_bmp(content)  # (height, width, 1, 3 or 4)
     colours = tf.cond(
-        tf.equal(tf.shape(picture)[2], 1),
-        lambda: tf.gather(bmp_palette(content), tf.cast(picture[..., 0], tf.int32)),
-        lambda: picture[..., :3],
+        tf.equal(tf.shape(image)[2], 1),
+        lambda: tf.gather(bmp_palette(content), tf.cast(image[..., 0], tf.int32)),
+        lambda: image[..., :3],
     )
     return tf.ensure_shape(colours, [None, None, 3])
 
 
-def _on_white(picture: tf.Tensor, bits: tf.Tensor) -> tf.Tensor:
-    """Lay pixels (height, width, 4), of which the last number is how opaque they are, on white.
+def _on_white(image: tf.Tensor, bits: tf.Tensor) -> tf.Tensor:
+    """Blend pixels (height, width, 4) with white according to their alpha channel.
 
-    Where a PNG does not say how opaque it is, the decoder writes the largest number of its `bits`.
+    For a PNG without alpha, the decoder sets alpha to the maximum of its `bits`.
     """
 
     def blended() -> tf.Tensor:
-        colours, opaque = tf.cast(picture[..., :3], tf.float32), tf.cast(picture[..., 3:], tf.float32) / 255
-        return tf.cast(tf.round(colours * opaque + 255 * (1 - opaque)), tf.uint8)
+        colours, alpha = tf.cast(image[..., :3], tf.float32), tf.cast(image[..., 3:], tf.float32) / 255
+        return tf.cast(tf.round(colours * alpha + 255 * (1 - alpha)), tf.uint8)
 
     largest = tf.cast(2 ** tf.minimum(bits, 8) - 1, tf.uint8)
-    # Most pictures are opaque throughout, and large ones would take much memory.
-    return tf.cond(tf.reduce_all(tf.equal(picture[..., 3], largest)), lambda: picture[..., :3], blended)
+    # Most images are fully opaque, and blending large ones needs much memory.
+    return tf.cond(tf.reduce_all(tf.equal(image[..., 3], largest)), lambda: image[..., :3], blended)
 
 
-def _upright(picture: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
-    """Turn and mirror a picture (height, width, 3) as its Exif orientation asks for."""
+def _upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
+    """Rotate and mirror an image (height, width, 3) according to its Exif orientation."""
 
-    def where(orientations: list[int], change: object, picture: tf.Tensor) -> tf.Tensor:
-        asked = tf.reduce_any(tf.equal(orientation, orientations))
-        return tf.cond(asked, lambda: change(picture), lambda: picture)
+    def apply_if(orientations: list[int], transform: object, image: tf.Tensor) -> tf.Tensor:
+        applies = tf.reduce_any(tf.equal(orientation, orientations))
+        return tf.cond(applies, lambda: transform(image), lambda: image)
 
-    picture = where([5, 6, 7, 8], lambda it: tf.transpose(it, [1, 0, 2]), picture)
-    picture = where([2, 3, 6, 7], lambda it: tf.reverse(it, [1]), picture)
-    return where([3, 4, 7, 8], lambda it: tf.reverse(it, [0]), picture)
+    image = apply_if([5, 6, 7, 8], lambda it: tf.transpose(it, [1, 0, 2]), image)
+    image = apply_if([2, 3, 6, 7], lambda it: tf.reverse(it, [1]), image)
+    return apply_if([3, 4, 7, 8], lambda it: tf.reverse(it, [0]), image)

@@ -1,4 +1,4 @@
-"""Lookup tables from names to numbers, inside the graph."""
+"""Lookup tables from strings to indices, inside the graph."""
 
 from pathlib import Path
 
@@ -9,11 +9,11 @@ from common.files import read_json
 
 
 def learn_labels(labels: tf.data.Dataset) -> list[str]:
-    """List the different labels of batches (batch,) of strings, in alphabetical order."""
-    different: set[bytes] = set()
+    """List the distinct labels in batches (batch,) of strings, in alphabetical order."""
+    distinct: set[bytes] = set()
     for batch in labels.as_numpy_iterator():
-        different.update(batch.tolist())
-    return sorted(label.decode() for label in different)
+        distinct.update(batch.tolist())
+    return sorted(label.decode() for label in distinct)
 
 
 def read_labels(path: Path) -> list[str]:
@@ -24,17 +24,17 @@ def read_labels(path: Path) -> list[str]:
     """
     labels = read_json(path)
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        raise UserError(f"{path} is damaged: it should be a list of names; train the run again.")
+        raise UserError(f"{path} is damaged: it should contain a list of names; train the run again.")
     return labels
 
 
 def label_numbers(labels: list[str]) -> tf.lookup.StaticHashTable:
-    """Table from a label to its position in the list, int32; -1 for others."""
+    """Build a table from a label to its position in the list, int32; -1 for others."""
     return memory_table(labels, tf.int32)
 
 
 def memory_table(entries: list[str], dtype: tf.DType, missing: int = -1) -> tf.lookup.StaticHashTable:
-    """Table from an entry to its position in the list, of this dtype; `missing` for others."""
+    """Build a table from an entry to its position in the list; `missing` for others."""
     initializer = tf.lookup.KeyValueTensorInitializer(
         tf.constant(entries, tf.string), tf.range(len(entries), dtype=dtype)
     )
@@ -44,13 +44,13 @@ def memory_table(entries: list[str], dtype: tf.DType, missing: int = -1) -> tf.l
 def number_table(
     entries: list[str], file: Path | None, column: int = tf.lookup.TextFileIndex.WHOLE_LINE
 ) -> tf.lookup.StaticHashTable:
-    """Table from an entry to its position in the list, int64; -1 for others.
+    """Build a table from an entry to its position in the list, int64; -1 for others.
 
     Args:
         entries: the list.
-        file: where it was saved, an entry a line. The table is then read from it, and an export carries the
-            file, which a person can read. None: the table is made from the list.
-        column: of the file's lines, separated by tabs, that holds the entry.
+        file: where the list was saved, one entry per line. The table is then read from it, and an export
+            contains the file in readable form. None to build the table from the list.
+        column: index of the tab-separated column with the entry.
     """
     if file is None:
         return memory_table(entries, tf.int64)
@@ -61,6 +61,6 @@ def number_table(
 
 
 def lookup(entries: tf.Tensor, table: tf.lookup.StaticHashTable, first: int, missing: int) -> tf.Tensor:
-    """Numbers, int32, of entries of any shape: from `first` on by the table, `missing` for others."""
+    """Ids, int32, of entries of any shape: `first` + position in the table, `missing` for others."""
     lines = table.lookup(entries)
     return tf.cast(tf.where(lines < 0, tf.cast(missing, tf.int64), lines + first), tf.int32)

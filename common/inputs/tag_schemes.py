@@ -1,4 +1,4 @@
-"""What may follow what in the tagging schemes of named entities and words."""
+"""Tagging schemes of entities and words: allowed transitions, and conversion between tags and spans."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -6,20 +6,20 @@ from typing import Literal, NamedTuple
 Scheme = Literal["iob1", "iob2", "iobes", "bmes"]
 
 PREFIXES = {"iob1": "OBI", "iob2": "OBI", "iobes": "OBIES", "bmes": "OBMES"}
-# An entity goes on with one of these...
+# An entity continues with one of these...
 CONTINUING = {"iob1": "I", "iob2": "I", "iobes": "IE", "bmes": "ME"}
-# ...after one of those; where its end has a prefix of its own, it must.
+# ...after one of those; it must continue in schemes that mark ends.
 OPEN = {"iob2": "BI", "iobes": "BI", "bmes": "BM"}
 MARKS_ENDS = {"iob1": False, "iob2": False, "iobes": True, "bmes": True}
 ENDING = "ES"
 
 
 class ForbiddenTransitions(NamedTuple):
-    """Starts, neighbours and ends that a sequence of tags may not have; true is forbidden.
+    """Forbidden starts, transitions and ends of a sequence of tags; true is forbidden.
 
     Attributes:
         start: (tags,), of the first tag.
-        between: (tags, tags), of a tag, in rows, and the next one, in columns.
+        between: (tags, tags), from a tag (row) to the next (column).
         end: (tags,), of the last tag.
     """
 
@@ -31,16 +31,16 @@ class ForbiddenTransitions(NamedTuple):
 def forbidden_transitions(
     scheme: Literal["iob2", "iobes", "bmes"], tags: Sequence[str]
 ) -> ForbiddenTransitions:
-    """Say which tags may not stand at the start, next to each other and at the end.
+    """Compute which tags may not start a sequence, follow each other or end a sequence.
 
-    A tag is a prefix, or a prefix and a type: O, B-PER, S. The steps of an entity are of one type.
-    iob2: B opens an entity, I goes on, O is outside. An entity may end after any of its steps.
-    iobes: S is an entity of one step; of a longer one B is the first, I the inner and E the last.
-    bmes: as iobes with M for the inner steps. Words of characters have no O and no types.
+    A tag is a prefix, or a prefix and a type: O, B-PER, S. All steps of an entity have the same type.
+    iob2: B begins an entity, I continues it, O is outside. An entity may end after any of its steps.
+    iobes: S is an entity of one step; in a longer one B is the first step, I an inner one and E the last.
+    bmes: like iobes with M for inner steps. For words as sequences of characters there is no O and no type.
 
     Args:
         scheme: of the tags.
-        tags: names in the order of their numbers.
+        tags: names in the order of their indices.
 
     Raises:
         ValueError: if a tag is not of the scheme.
@@ -51,21 +51,21 @@ def forbidden_transitions(
     """
     parts = [_prefix_and_type(tag, scheme) for tag in tags]
 
-    def goes_on(prefix: str) -> bool:
+    def continues(prefix: str) -> bool:
         return prefix in CONTINUING[scheme]
 
-    def must_go_on(prefix: str) -> bool:
+    def must_continue(prefix: str) -> bool:
         return MARKS_ENDS[scheme] and prefix in OPEN[scheme]
 
     def forbidden(before: tuple[str, str], after: tuple[str, str]) -> bool:
-        if goes_on(after[0]):
+        if continues(after[0]):
             return before[0] not in OPEN[scheme] or before[1] != after[1]
-        return must_go_on(before[0])
+        return must_continue(before[0])
 
     return ForbiddenTransitions(
-        start=[goes_on(prefix) for prefix, _ in parts],
+        start=[continues(prefix) for prefix, _ in parts],
         between=[[forbidden(before, after) for after in parts] for before in parts],
-        end=[must_go_on(prefix) for prefix, _ in parts],
+        end=[must_continue(prefix) for prefix, _ in parts],
     )
 
 
@@ -84,11 +84,11 @@ class Span(NamedTuple):
     type: str
 
 
-class BrokenTags(ValueError):  # noqa: N818  It is the tags that are named.
-    """A sequence of tags is none of its scheme.
+class BrokenTags(ValueError):  # noqa: N818  Named for the tags.
+    """A sequence of tags violates its scheme.
 
     Attributes:
-        step: of the first tag that cannot stand where it does.
+        step: index of the first invalid tag.
     """
 
     def __init__(self, step: int, problem: str) -> None:
@@ -97,28 +97,28 @@ class BrokenTags(ValueError):  # noqa: N818  It is the tags that are named.
 
 
 def spans_of(tags: Sequence[str], scheme: Scheme) -> list[Span]:
-    """Read the entities off a sequence of tags.
+    """Convert a sequence of tags to entities.
 
-    iob1: I goes on with an entity, or opens one; B opens one behind another of its type. The other schemes
-    are those of `forbidden_transitions`.
+    iob1: I continues or begins an entity; B begins one directly after another of its type. The other schemes
+    are described in `forbidden_transitions`.
 
     Raises:
-        BrokenTags: if the tags are not of the scheme, or one may not follow the one before.
+        BrokenTags: if a tag is not of the scheme, or may not follow the previous one.
     """
     spans: list[Span] = []
     start, open_type = 0, None
     for step, tag in enumerate([*tags, "O"]):
         prefix, entity_type = _parse(tag, scheme, step)
-        goes_on = prefix in CONTINUING[scheme] and entity_type == open_type
-        if open_type is not None and not goes_on:
+        continues = prefix in CONTINUING[scheme] and entity_type == open_type
+        if open_type is not None and not continues:
             if MARKS_ENDS[scheme]:
-                raise BrokenTags(step, f"the entity {open_type!r} that began before is not ended")
+                raise BrokenTags(step, f"the entity {open_type!r} before it has no end tag")
             spans.append(Span(start, step, open_type))
         if prefix == "O":
             open_type = None
-        elif not goes_on:
+        elif not continues:
             if prefix in CONTINUING[scheme] and scheme != "iob1":
-                raise BrokenTags(step, f"{tag!r} goes on with an entity that was not begun")
+                raise BrokenTags(step, f"{tag!r} continues an entity that was not begun")
             start, open_type = step, entity_type
         if MARKS_ENDS[scheme] and prefix in ENDING:
             spans.append(Span(start, step + 1, entity_type))
@@ -127,7 +127,7 @@ def spans_of(tags: Sequence[str], scheme: Scheme) -> list[Span]:
 
 
 def tags_of(spans: Sequence[Span], length: int, scheme: Literal["iob2", "iobes"] = "iob2") -> list[str]:
-    """Write entities, which do not overlap, as a sequence of tags."""
+    """Convert entities, which must not overlap, to a sequence of tags."""
     tags = ["O"] * length
     for span in spans:
         inner, last, only = ("I", "E", "S") if scheme == "iobes" else ("I", "I", "B")
@@ -137,20 +137,20 @@ def tags_of(spans: Sequence[Span], length: int, scheme: Literal["iob2", "iobes"]
 
 
 def tag_names(types: Sequence[str], scheme: Literal["iob2", "iobes"] = "iobes") -> list[str]:
-    """List the tags of a scheme for these types: O, then those of each type."""
+    """List the tags of a scheme for these types: O, then the tags of each type."""
     return ["O", *(f"{prefix}-{name}" for name in types for prefix in PREFIXES[scheme] if prefix != "O")]
 
 
 class SchemeEvidence:
-    """Recognises the scheme of a file from its tags, sentence by sentence."""
+    """Detects the tagging scheme of a file from its sentences."""
 
     def __init__(self) -> None:
         self.prefixes: set[str] = set()
-        # Whether B stands where iob1 would have I, and I where iob2 would have B.
+        # Whether an entity begins with B where iob1 has I, or with I where iob2 has B.
         self.opens_with_b = self.opens_with_i = False
 
     def add(self, tags: Sequence[str]) -> None:
-        """Look at a sentence."""
+        """Add the tags of a sentence."""
         before = ("O", "")
         for tag in tags:
             prefix, _, entity_type = tag.partition("-")
@@ -161,12 +161,12 @@ class SchemeEvidence:
             before = (prefix, entity_type)
 
     def scheme(self) -> Scheme:
-        """The scheme that fits; where none does, the one that is nearest, whose reader will name the line."""
+        """The scheme that fits, or the nearest one if none does: reading the file will name the line."""
         if "M" in self.prefixes:
             return "bmes"
         if self.prefixes & set(ENDING):
             return "iobes"
-        # Files of one habit; with both, I after O is a slip in a file of the commoner one.
+        # With both, the file is probably iob2, the more common scheme, with mistakes.
         return "iob1" if self.opens_with_i and not self.opens_with_b else "iob2"
 
 

@@ -1,4 +1,4 @@
-"""Text preprocessing that runs inside the TensorFlow graph: strings in, numbers of words out.
+"""Text preprocessing inside the graph: from strings to word ids.
 
 Training, evaluate, predict and the SavedModel all call the same `TextPreprocessor`.
 """
@@ -27,8 +27,8 @@ WORDS_FILE = "vocabulary.txt"
 PAIRS_FILE = "pairs.txt"
 
 
-# White space of any script and control characters; what remains can be parted by blanks alone.
-_BLANKS = r"[\s\p{Z}\p{Cc}]+"
+# Whitespace of any script and control characters; the rest can be separated by spaces.
+_WHITESPACE = r"[\s\p{Z}\p{Cc}]+"
 _LINE_BREAK_MARKS = r"(?i)<br\s*/?>"
 _CURLY_APOSTROPHES = "[\u2018\u2019\u02bc\uff07]"
 # One character is one word.
@@ -36,33 +36,33 @@ _UNSPACED_CHARACTERS = rf"([{UNSPACED_RE2}])"
 _CONTRACTIONS = r"(?i)(n't|'(?:s|re|ve|ll|d|m))\b"
 _QUOTES = '(["\u201c\u201d\u00ab\u00bb])'
 _SENTENCE_ENDS = r"([.!?]+)"
-# A number keeps its point or comma: 1,000.5 is one word.
+# Numbers keep their point or comma: 1,000.5 is one word.
 _POINT_IN_NUMBER = r"(\p{Nd})\s*([.,])\s*(\p{Nd})"
-_OTHER_SIGNS = "([^\\p{L}\\p{M}\\p{N}\\s'.!?\"\u201c\u201d\u00ab\u00bb]+)"
+_OTHER_PUNCTUATION = "([^\\p{L}\\p{M}\\p{N}\\s'.!?\"\u201c\u201d\u00ab\u00bb]+)"
 
 
 def normalize(texts: tf.Tensor, lowercase: bool = True) -> tf.Tensor:
-    """Repair invalid UTF-8, turn line-break marks and odd blanks into blanks, straighten apostrophes.
+    """Repair invalid UTF-8, and normalise line-break tags, whitespace and apostrophes.
 
     Args:
         texts: (batch,) strings.
-        lowercase: whether to write small letters, in any script that has them.
+        lowercase: whether to convert to lower case, in any script that has it.
 
     Returns:
         (batch,) strings.
     """
     texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
     texts = tf.strings.regex_replace(texts, _LINE_BREAK_MARKS, " ")
-    texts = tf.strings.regex_replace(texts, _BLANKS, " ")
+    texts = tf.strings.regex_replace(texts, _WHITESPACE, " ")
     texts = tf.strings.regex_replace(texts, _CURLY_APOSTROPHES, "'")
     return tf.strings.lower(texts, encoding="utf-8") if lowercase else texts
 
 
 def split_words(texts: tf.Tensor) -> tf.RaggedTensor:
-    """Split normalised texts into words, signs, and single characters of scripts without blanks.
+    """Split normalised texts into words, punctuation, and single characters of scripts without spaces.
 
-    English contractions are parted as in the Penn Treebank ("do n't", "it 's"), because the words of
-    pretrained vectors are. A run of signs is one word, so that "..." and ":-)" keep their meaning.
+    English contractions are split as in the Penn Treebank ("do n't", "it 's"), like the words of pretrained
+    vectors. A run of punctuation is one word, so that "..." and ":-)" keep their meaning.
 
     Args:
         texts: (batch,) strings.
@@ -75,7 +75,7 @@ def split_words(texts: tf.Tensor) -> tf.RaggedTensor:
         (_CONTRACTIONS, r" \1"),
         (_QUOTES, r" \1 "),
         (_SENTENCE_ENDS, r" \1 "),
-        (_OTHER_SIGNS, r" \1 "),
+        (_OTHER_PUNCTUATION, r" \1 "),
         (_POINT_IN_NUMBER, r"\1\2\3"),
     ):
         texts = tf.strings.regex_replace(texts, pattern, replacement)
@@ -83,13 +83,13 @@ def split_words(texts: tf.Tensor) -> tf.RaggedTensor:
 
 
 class TextPreprocessor(tf.Module):
-    """Texts to the numbers of their words, by a vocabulary learned from the training split only.
+    """Convert texts to word ids, with a vocabulary learned from the training split only.
 
-    Number 0 is padding, 1 an unknown word, 2 the first word of the vocabulary. A text without any word
-    becomes one unknown word, so that every sequence has a first step.
+    Id 0 is padding, 1 an unknown word, 2 the first word of the vocabulary. A text without words becomes one
+    unknown word, so that every sequence has at least one step.
 
-    Pairs of neighbouring words have a vocabulary of their own, if the settings ask for one; there 0 is a pair
-    that is not in it, and 1 the first one.
+    Word bigrams ("pairs") have a separate vocabulary, if the settings ask for one; its id 0 is an unknown
+    pair, 1 the first pair.
 
     Example:
         >>> preprocessor = TextPreprocessor(["good", "film"], [], TextSettings())
@@ -100,14 +100,14 @@ class TextPreprocessor(tf.Module):
     def __init__(
         self, vocabulary: list[str], pairs: list[str], settings: TextSettings, directory: Path | None = None
     ) -> None:
-        """Make the lookup tables.
+        """Create the lookup tables.
 
         Args:
             vocabulary: words, the most frequent first.
-            pairs: pairs of words, each with one blank between, the most frequent first.
-            settings: how text is split and cut.
+            pairs: pairs of words, separated by one space, the most frequent first.
+            settings: how text is split and truncated.
             directory: where `save` wrote the vocabularies. The tables are then read from the files, and an
-                export carries these files, which a person can read.
+                export contains the files in readable form.
         """
         super().__init__(name="text_preprocessor")
         self.vocabulary = vocabulary
@@ -118,26 +118,26 @@ class TextPreprocessor(tf.Module):
 
     @property
     def size(self) -> int:
-        """Number of different word numbers, padding and unknown included."""
+        """Number of word ids, including padding and unknown."""
         return FIRST_WORD + len(self.vocabulary)
 
     def words(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """Texts (batch,) to words (batch, words), not cut."""
+        """Texts (batch,) to words (batch, words), without truncation."""
         return split_words(normalize(texts, self.settings.lowercase))
 
     def __call__(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """Texts (batch,) to word numbers (batch, words) int32, cut to the maximum length."""
+        """Texts (batch,) to word ids (batch, words) int32, truncated to the maximum length."""
         return self.word_numbers(self.words(texts)[:, : self.settings.maximum_length])
 
     def word_numbers(self, words: tf.RaggedTensor) -> tf.RaggedTensor:
-        """Words (batch, words) to their numbers, int32; a row without words gets one unknown word."""
+        """Words (batch, words) to ids, int32; a row without words gets one unknown word."""
         numbers = tf.ragged.map_flat_values(lookup, words, self.word_table, FIRST_WORD, UNKNOWN)
         no_words = tf.equal(words.row_lengths(), 0)  # (batch,)
         filler = tf.ragged.boolean_mask(tf.fill([tf.size(no_words), 1], UNKNOWN), no_words[:, tf.newaxis])
         return tf.concat([numbers, filler], axis=1)
 
     def words_and_pairs(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """Texts (batch,) to (batch, words, 2) int32: each word's number, and that of the pair it ends."""
+        """Texts (batch,) to (batch, words, 2) int32: the id of each word, and of the pair that it ends."""
         words = self.words(texts)[:, : self.settings.maximum_length]
         pairs = tf.strings.ngrams(words, 2, separator=" ")  # (batch, words - 1)
         pair_numbers = tf.ragged.map_flat_values(lookup, pairs, self.pair_table, FIRST_PAIR, PADDING)
@@ -150,10 +150,10 @@ class TextPreprocessor(tf.Module):
 
     @classmethod
     def learn(cls, texts: Iterable[tf.Tensor], settings: TextSettings) -> "TextPreprocessor":
-        """Count the words, and pairs of words, of batches of training texts and keep the most frequent.
+        """Learn the most frequent words and pairs from batches of training texts.
 
         Raises:
-            UserError: if no word occurs often enough to be kept.
+            UserError: if no word reaches the minimum count.
         """
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
@@ -174,7 +174,7 @@ class TextPreprocessor(tf.Module):
             longer += int(np.sum(lengths.numpy() > settings.maximum_length))
         if longer:
             Console(stderr=True, highlight=False, soft_wrap=True).print(
-                f"{longer:,} training texts are longer than {settings.maximum_length} words and are cut "
+                f"{longer:,} training texts have more than {settings.maximum_length} words and are truncated "
                 "(text.maximum_length)"
             )
         vocabulary = most_frequent(word_counts, settings.vocabulary_size, settings.minimum_count)
@@ -186,14 +186,14 @@ class TextPreprocessor(tf.Module):
         return cls(vocabulary, most_frequent(pair_counts, settings.pairs, settings.minimum_count), settings)
 
     def save(self, directory: Path) -> None:
-        """Write the vocabularies, one word or pair a line."""
+        """Save the vocabularies, one word or pair per line."""
         write_text(directory / WORDS_FILE, "".join(f"{word}\n" for word in self.vocabulary))
         if self.settings.pairs:
             write_text(directory / PAIRS_FILE, "".join(f"{pair}\n" for pair in self.pairs))
 
     @classmethod
     def load(cls, directory: Path, settings: TextSettings) -> "TextPreprocessor":
-        """Read what `save` wrote.
+        """Load what `save` wrote.
 
         Raises:
             UserError: if a vocabulary is missing.

@@ -1,1 +1,1 @@
-"""Recurrent layers and what goes with them, one class a file."""
+"""Recurrent layers and the layers around them, one class per file."""

@@ -1,4 +1,4 @@
-"""What the kinds of attention share: weights from energies, context from weights."""
+"""Base class of attention: weights from energies, context from weights."""
 
 from abc import abstractmethod
 from typing import Any
@@ -8,20 +8,20 @@ from keras import ops
 
 
 class Attention(keras.layers.Layer):
-    """Look at a memory: a mean of its steps, weighted by how well each goes with a query.
+    """Attend to a memory: the mean of its steps, weighted by how well each matches a query.
 
-    e_ij = energy of query i and step j of the memory, by the kind of attention
-    a_ij = softmax_j(e_ij), over the steps that are not masked
+    e_ij = energy of query i and step j of the memory, defined by the subclass
+    a_ij = softmax_j(e_ij), over the unmasked steps
     c_i = sum_j a_ij m_j
 
-    The part of the energy that comes from the memory alone, its keys, is computed once, by `prepare`; a
+    The keys, the part of the energy that depends only on the memory, are computed once by `prepare`; a
     decoder then calls `attend` at each step.
 
     Input: query (batch, width) or (batch, queries, width), memory (batch, time, features).
     Output: context (batch, features) or (batch, queries, features), and weights (batch, time) or
     (batch, queries, time), which sum to 1.
-    Mask: `memory_mask` (batch, time); masked steps have weight 0. If all are masked, so are all weights, and
-    the context is zeros. A query's mask is passed on to its context.
+    Mask: `memory_mask` (batch, time); masked steps have weight 0. If every step is masked, all weights and
+    the context are zeros. The query's mask is passed on to the context.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -37,32 +37,32 @@ class Attention(keras.layers.Layer):
         """Queries (batch, queries, width) and keys (batch, time, units) to (batch, queries, time)."""
 
     def prepare(self, memory: Any, memory_mask: Any = None) -> dict[str, Any]:
-        """Compute what all queries of a memory share.
+        """Compute what all queries to a memory share.
 
         Args:
             memory: (batch, time, features).
-            memory_mask: (batch, time), true where a step may be looked at; None: everywhere.
+            memory_mask: (batch, time), true where a step may be attended to; None for all steps.
 
         Returns:
-            Keys (batch, time, units), memory (batch, time, features) and mask (batch, time). Each begins with
-            the batch, so that a search may repeat or gather them.
+            Keys (batch, time, units), memory (batch, time, features) and mask (batch, time). The batch axis
+            comes first, so that a search can repeat or gather them.
         """
         if memory_mask is None:
             memory_mask = ops.ones(ops.shape(memory)[:2], dtype="bool")
         memory_mask = ops.cast(memory_mask, "bool")
-        # A weight of 0 does not hide a NaN or an infinity: 0 times them is NaN.
+        # A weight of 0 does not hide a NaN or an infinity: 0 times either is NaN.
         memory = ops.where(ops.expand_dims(memory_mask, -1), memory, ops.zeros_like(memory))
         return {"keys": self.project_keys(memory), "memory": memory, "mask": memory_mask}
 
     def attend(self, query: Any, prepared: dict[str, Any]) -> tuple[Any, Any]:
-        """Look at a prepared memory.
+        """Attend to a prepared memory.
 
         Args:
             query: (batch, width) or (batch, queries, width).
-            prepared: what `prepare` gave.
+            prepared: from `prepare`.
 
         Returns:
-            Context (batch, features) and weights (batch, time), or both with queries as their second axis.
+            Context (batch, features) and weights (batch, time), or both with queries as the second axis.
         """
         single = len(query.shape) == 2
         queries = ops.expand_dims(query, 1) if single else query
@@ -74,27 +74,27 @@ class Attention(keras.layers.Layer):
         return context, weights
 
     def call(self, query: Any, memory: Any, memory_mask: Any = None) -> tuple[Any, Any]:
-        """Context and weights of a query that looks at a memory."""
+        """Context and weights of queries over a memory."""
         return self.attend(query, self.prepare(memory, memory_mask))
 
     def compute_mask(self, query: Any, mask: Any = None) -> Any:
-        """Mask of the context: that of the query."""
+        """Pass the query's mask on to the context."""
         return mask
 
     def compute_output_shape(
         self, query_shape: tuple[int | None, ...], memory_shape: tuple[int | None, ...]
     ) -> tuple[tuple[int | None, ...], tuple[int | None, ...]]:
-        """Shapes of the context and the weights."""
+        """Shapes of context and weights."""
         return (*query_shape[:-1], memory_shape[-1]), (*query_shape[:-1], memory_shape[1])
 
 
 def masked_softmax(energies: Any, mask: Any) -> Any:
-    """Softmax over the last axis where the mask is true, and 0 where it is not, in float32 at least.
+    """Softmax over the last axis where the mask is true, 0 elsewhere, in at least float32.
 
-    Shapes: energies (..., time), mask (..., time) or what can be spread to it; the result is like energies.
+    Shapes: energies (..., time), mask broadcastable to it; output like energies.
     """
-    # bfloat16 has eight bits for a weight: a long memory's would no longer sum to 1.
+    # bfloat16 has 8 bits of precision: the weights of a long memory would no longer sum to 1.
     precise = keras.backend.result_type(energies.dtype, "float32")
-    # Not minus infinity: a memory that is masked throughout would give NaN.
+    # Not minus infinity: a fully masked memory would give NaN.
     energies = ops.where(mask, ops.cast(energies, precise), -1e9)
     return ops.softmax(energies, axis=-1) * ops.cast(mask, precise)

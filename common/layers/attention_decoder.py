@@ -1,4 +1,4 @@
-"""A recurrent decoder that looks at the encoder's steps, the same in training and in search."""
+"""A recurrent decoder with attention, the same in training and in search."""
 
 from collections.abc import Callable
 from typing import Any, Literal, Self
@@ -16,26 +16,27 @@ from common.layers.stacked_rnn import CELLS
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class AttentionDecoder(keras.layers.Layer):
-    """Stack of recurrent layers that reads what was written so far and looks at a memory at each step.
+    """Stack of recurrent layers that reads the previous tokens and attends to a memory at each step.
 
     s_{-1} = tanh(W_0 summary + b_0), for each state of each layer
-    u_t = [x_t; c_t; a_{t-1}], c_t with Bahdanau's attention alone, a_{t-1} with input feeding alone
+    u_t = [x_t; c_t; a_{t-1}], c_t only with Bahdanau attention, a_{t-1} only with input feeding
     s_t = cells(u_t, s_{t-1})
     c_t = sum_j softmax_j(e(q_t, m_j)) m_j, q_t = s_{t-1} (Bahdanau) or s_t (Luong), of the top layer
     c_t <- sigmoid(W_g q_t + b_g) * c_t, with a context gate
     a_t = tanh(W_c [s_t; c_t])
 
-    Without attention a_t = s_t: an image or a sentence then enters by the summary, at the first step only.
+    Without attention a_t = s_t: the encoded image or sentence enters only through the summary, at the first
+    step.
 
-    Called, it takes the whole target (teacher forcing). A search calls `initial_states` and `prepare` once,
-    and `step` for each step; both give the same outputs.
+    A call takes the whole target (teacher forcing). A search calls `initial_states` and `prepare` once, then
+    `step` for each step; both give the same outputs.
 
-    Input: inputs (batch, time, features), vectors of the tokens before the ones to be foretold; summary
-    (batch, width), the encoder's final or mean state; memory (batch, memory time, memory features), none
-    without attention. A feature map is a memory (batch, regions, features).
+    Input: inputs (batch, time, features), vectors of the tokens before the ones to predict; summary
+    (batch, width), the encoder's final or mean state; memory (batch, memory time, memory features), only with
+    attention. For images the memory is a feature map (batch, regions, features).
     Output: (batch, time, units); with `return_weights` also (batch, time, memory time).
-    Mask: of the inputs (batch, time), passed on; a masked step leaves the states as they were. `memory_mask`
-    (batch, memory time); masked steps are not looked at.
+    Mask: of the inputs (batch, time), passed on; a masked step leaves the states unchanged. `memory_mask`
+    (batch, memory time); masked steps are not attended to.
 
     Example:
         >>> decoder = AttentionDecoder("lstm", units=64, attention="general", input_feeding=True)
@@ -68,18 +69,18 @@ class AttentionDecoder(keras.layers.Layer):
             cell: elman (tanh), lstm or gru.
             units: width of each layer and of the output.
             layers: number of recurrent layers, at least 1.
-            attention: Bahdanau's, or Luong's with this score, or none.
-            input_feeding: whether a step also sees the output of the one before.
-            context_gate: whether the decoder may turn away from what it looks at.
-            residual: whether each layer but the first adds its input to its output.
-            dropout: share of the features of each recurrent layer's inputs that is dropped, the same ones at
-                every step of a sequence.
+            attention: bahdanau, or the score of Luong's attention; None for no attention.
+            input_feeding: whether a step also gets the output of the previous step as input.
+            context_gate: whether a gate scales the context, so that the decoder can ignore it.
+            residual: whether each layer except the first adds its input to its output.
+            dropout: fraction of each recurrent layer's input features to drop, the same ones at every step of
+                a sequence.
             implementation: of RecurrentLayer.
             kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
         if attention is None and (input_feeding or context_gate):
-            raise ValueError("Input feeding and a context gate need an attention.")
+            raise ValueError("Input feeding and a context gate need attention.")
         self.cell = cell
         self.units = units
         self.layers = layers
@@ -112,11 +113,11 @@ class AttentionDecoder(keras.layers.Layer):
         summary_shape: tuple[int | None, ...],
         memory_shape: tuple[int | None, ...] | None = None,
     ) -> None:
-        """Create the weights for inputs, summary and memory."""
+        """Create the weights for these shapes of inputs, summary and memory."""
         width = inputs_shape[-1]
         if self.attention is not None:
             if memory_shape is None:
-                raise ValueError("The attention of the decoder needs a memory to look at.")
+                raise ValueError("A decoder with attention needs a memory.")
             context_width = memory_shape[-1]
             self.attention_layer.build((None, self.units), memory_shape)
             self.readout.build((None, None, self.units + context_width))
@@ -145,8 +146,8 @@ class AttentionDecoder(keras.layers.Layer):
 
         Returns:
             `recurrent`: for each layer the list of its states (batch, units); with input feeding also
-            `fed`: the output before, zeros (batch, units). Each begins with the batch, so that a
-            search may repeat or gather them.
+            `fed`: the previous output, zeros (batch, units). The batch axis comes first, so that a search
+            can repeat or gather them.
         """
         summary = ops.cast(summary, self.compute_dtype)
         bridged = self.bridge(summary)  # (batch, states * units)
@@ -161,7 +162,7 @@ class AttentionDecoder(keras.layers.Layer):
         return states
 
     def prepare(self, memory: Any, memory_mask: Any = None) -> dict[str, Any]:
-        """What every step needs of a memory (batch, memory time, memory features); see Attention.prepare."""
+        """Prepare a memory (batch, memory time, memory features) for all steps; see Attention.prepare."""
         return self.attention_layer.prepare(ops.cast(memory, self.compute_dtype), memory_mask)
 
     def step(
@@ -170,16 +171,16 @@ class AttentionDecoder(keras.layers.Layer):
         """One step of a search.
 
         Args:
-            inputs: (batch, features), vectors of the tokens written last.
-            states: from `initial_states` or the step before.
+            inputs: (batch, features), vectors of the last tokens.
+            states: from `initial_states` or the previous step.
             memory: from `prepare`; None without attention.
 
         Returns:
             Outputs (batch, units), states, and weights (batch, memory time) or None without attention.
         """
         inputs = ops.cast(inputs, self.compute_dtype)
-        seen, weights, states = self._step(inputs, states, memory, kept=None)
-        return states["fed"] if "fed" in states else self._read_out(seen), states, weights
+        outputs, weights, states = self._step(inputs, states, memory, dropout_masks=None)
+        return states["fed"] if "fed" in states else self._read_out(outputs), states, weights
 
     def call(
         self,
@@ -196,72 +197,79 @@ class AttentionDecoder(keras.layers.Layer):
         """Run over the whole target.
 
         Args:
-            inputs: (batch, time, features), vectors of the tokens before the ones to be foretold.
+            inputs: (batch, time, features), vectors of the tokens before the ones to predict.
             summary: (batch, width), the encoder's final or mean state.
-            memory: (batch, memory time, memory features), what is looked at.
+            memory: (batch, memory time, memory features) to attend to.
             mask: (batch, time) of the inputs.
             memory_mask: (batch, memory time).
-            return_weights: whether the attention's weights are returned too.
+            return_weights: whether to return the attention weights too.
             sample: for scheduled sampling (Bengio et al., 2015), function from outputs (batch, units)
-                to vectors (batch, features) of the tokens that the model would write.
-            sampling_probability: with which a step, but the first, is given such a vector as its input.
-            training: whether there is dropout.
+                to vectors (batch, features) of the tokens that the model would predict.
+            sampling_probability: of giving a step, except the first, such a vector as its input.
+            training: whether to apply dropout.
 
         Returns:
             Outputs (batch, time, units), and weights (batch, time, memory time) if `return_weights`.
         """
         mask = None if mask is None else ops.cast(mask, "bool")
         states = self.initial_states(summary)
-        kept = self._kept(ops.shape(inputs)[0], training)
+        dropout_masks = self._dropout_masks(ops.shape(inputs)[0], training)
         prepared = None if self.attention is None else self.prepare(memory, memory_mask)
         if self.attention == "bahdanau" or self.input_feeding or sample is not None:
-            outputs, weights = self._loop(inputs, states, prepared, kept, mask, sample, sampling_probability)
+            outputs, weights = self._loop(
+                inputs, states, prepared, dropout_masks, mask, sample, sampling_probability
+            )
         else:
-            # No step waits for what the one before saw: the layers run first, then all steps look at once.
-            top, weights = self._run(inputs, states, kept, mask, training), None
+            # No step depends on the attention of the previous one: run the layers, then attend for all steps.
+            top, weights = self._run(inputs, states, dropout_masks, mask, training), None
             if self.attention is not None:
-                context, weights = self._look(top, prepared)
+                context, weights = self._attend(top, prepared)
                 top = ops.concatenate([top, context], axis=-1)
             outputs = self._read_out(top)
         return (outputs, weights) if return_weights else outputs
 
-    def _kept(self, batch: Any, training: bool) -> list[Any] | None:
-        """For each layer's inputs what is kept of them at every step, (batch, width); None: all of it."""
+    def _dropout_masks(self, batch: Any, training: bool) -> list[Any] | None:
+        """Dropout masks (batch, width) of each layer's inputs, shared by all steps; None for no dropout."""
         if not training or self.dropout == 0:
             return None
         ones = [ops.ones((batch, width), dtype=self.compute_dtype) for width in self.input_widths]
         return [self.dropout_layer(tensor, training=True) for tensor in ones]
 
-    def _look(self, query: Any, memory: dict[str, Any]) -> tuple[Any, Any]:
+    def _attend(self, query: Any, memory: dict[str, Any]) -> tuple[Any, Any]:
         """Context and weights for queries (batch, units) or (batch, time, units)."""
         context, weights = self.attention_layer.attend(query, memory)
         return (self.gate(query) * context if self.context_gate else context), weights
 
-    def _read_out(self, seen: Any) -> Any:
-        """a_t from [s_t; c_t], of one step or of all."""
-        return seen if self.attention is None else self.readout(seen)
+    def _read_out(self, outputs: Any) -> Any:
+        """a_t from [s_t; c_t], for one step or all steps."""
+        return outputs if self.attention is None else self.readout(outputs)
 
     def _step(
-        self, inputs: Any, states: dict[str, Any], memory: dict[str, Any] | None, kept: list[Any] | None
+        self,
+        inputs: Any,
+        states: dict[str, Any],
+        memory: dict[str, Any] | None,
+        dropout_masks: list[Any] | None,
     ) -> tuple[Any, Any, dict[str, Any]]:
-        """[s_t; c_t], or s_t without attention; weights; states, with `fed` = a_t if there was one before."""
+        """[s_t; c_t], or s_t without attention; weights; states, with `fed` = a_t if `states` has it."""
         joined, weights = [inputs], None
         if self.attention == "bahdanau":
-            context, weights = self._look(states["recurrent"][-1][0], memory)
+            context, weights = self._attend(states["recurrent"][-1][0], memory)
             joined.append(context)
         if self.input_feeding:
             joined.append(states["fed"])
-        outputs = ops.concatenate(joined, axis=-1)  # (batch, features and what is fed)
+        outputs = ops.concatenate(joined, axis=-1)  # (batch, input width)
         recurrent = []
         for number, layer in enumerate(self.recurrent_layers):
             below = outputs
-            above, state = layer.step(self._thinned(below, kept, number), states["recurrent"][number])
+            dropped = self._dropped(below, dropout_masks, number)
+            above, state = layer.step(dropped, states["recurrent"][number])
             outputs = above + below if self.residual and number > 0 else above
             recurrent.append([ops.cast(part, self.compute_dtype) for part in state])
         outputs = ops.cast(outputs, self.compute_dtype)
         if self.attention is not None:
             if self.attention != "bahdanau":
-                context, weights = self._look(outputs, memory)
+                context, weights = self._attend(outputs, memory)
             outputs = ops.concatenate([outputs, context], axis=-1)
         new_states = {"recurrent": recurrent}
         if "fed" in states:
@@ -269,16 +277,21 @@ class AttentionDecoder(keras.layers.Layer):
         return outputs, weights, new_states
 
     def _run(
-        self, inputs: Any, states: dict[str, Any], kept: list[Any] | None, mask: Any, training: bool
+        self,
+        inputs: Any,
+        states: dict[str, Any],
+        dropout_masks: list[Any] | None,
+        mask: Any,
+        training: bool,
     ) -> Any:
         """s_t for all steps at once: (batch, time, features) to (batch, time, units)."""
-        if kept is not None:
-            kept = [ops.expand_dims(tensor, 1) for tensor in kept]
+        if dropout_masks is not None:
+            dropout_masks = [ops.expand_dims(dropout_mask, 1) for dropout_mask in dropout_masks]
         outputs = inputs
         for number, layer in enumerate(self.recurrent_layers):
             below = outputs
             above = layer(
-                self._thinned(below, kept, number),
+                self._dropped(below, dropout_masks, number),
                 mask=mask,
                 initial_state=states["recurrent"][number],
                 training=training,
@@ -287,27 +300,27 @@ class AttentionDecoder(keras.layers.Layer):
         return outputs
 
     @staticmethod
-    def _thinned(inputs: Any, kept: list[Any] | None, number: int) -> Any:
-        return inputs if kept is None else inputs * kept[number]
+    def _dropped(inputs: Any, dropout_masks: list[Any] | None, number: int) -> Any:
+        return inputs if dropout_masks is None else inputs * dropout_masks[number]
 
     def _loop(
         self,
         inputs: Any,
         states: dict[str, Any],
         memory: dict[str, Any] | None,
-        kept: list[Any] | None,
+        dropout_masks: list[Any] | None,
         mask: Any,
         sample: Callable[[Any], Any] | None,
         sampling_probability: Any,
     ) -> tuple[Any, Any]:
-        """Outputs and weights of all steps, one step after the other."""
+        """Outputs and weights of all steps, computed one step after another."""
         batch, time = ops.shape(inputs)[0], ops.shape(inputs)[1]
         steps = {"inputs": inputs}
         if mask is not None:
             steps["mask"] = mask
         if sample is not None:
             chances = keras.random.uniform((batch, time), seed=self.seed_generator)
-            # The first step has no token before it that the model could have written.
+            # The first step has no previous token that the model could have predicted.
             later = ops.arange(time) > 0
             steps["sampled"] = ops.logical_and(later, chances < sampling_probability)
             states = states | {"fed": ops.zeros((batch, self.units), dtype=self.compute_dtype)}
@@ -317,28 +330,28 @@ class AttentionDecoder(keras.layers.Layer):
         ) -> tuple[dict[str, Any], dict[str, Any]]:
             vectors = step_inputs["inputs"]
             if sample is not None:
-                written = ops.cast(sample(states["fed"]), self.compute_dtype)
-                vectors = ops.where(ops.expand_dims(step_inputs["sampled"], -1), written, vectors)
-            seen, weights, new_states = self._step(vectors, states, memory, kept)
-            outputs = {"seen": new_states.get("fed", seen)}
+                sampled = ops.cast(sample(states["fed"]), self.compute_dtype)
+                vectors = ops.where(ops.expand_dims(step_inputs["sampled"], -1), sampled, vectors)
+            step_outputs, weights, new_states = self._step(vectors, states, memory, dropout_masks)
+            outputs = {"outputs": new_states.get("fed", step_outputs)}
             if weights is not None:
                 outputs["weights"] = weights
             if mask is not None:
-                there = ops.expand_dims(step_inputs["mask"], -1)
+                step_mask = ops.expand_dims(step_inputs["mask"], -1)  # (batch, 1)
                 new_states = keras.tree.map_structure(
-                    lambda new, old: ops.where(there, new, old), new_states, states
+                    lambda new, old: ops.where(step_mask, new, old), new_states, states
                 )
             return outputs, new_states
 
         width = self.units
         if "fed" not in states:
             width += memory["memory"].shape[-1]
-        outputs = {"seen": ops.zeros((batch, width), dtype=self.compute_dtype)}
+        outputs = {"outputs": ops.zeros((batch, width), dtype=self.compute_dtype)}
         if memory is not None:
             outputs["weights"] = ops.zeros_like(memory["mask"], dtype=self.compute_dtype)
         outputs, _ = run_over_time(step, steps, states, outputs)
-        seen = outputs["seen"] if "fed" in states else self._read_out(outputs["seen"])
-        return seen, outputs.get("weights")
+        every = outputs["outputs"] if "fed" in states else self._read_out(outputs["outputs"])
+        return every, outputs.get("weights")
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Pass the inputs' mask on."""
@@ -346,7 +359,7 @@ class AttentionDecoder(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make the layer of a configuration, also of one that was saved under earlier names."""
+        """Build the layer from a configuration, also one saved with earlier argument names."""
         return super().from_config(with_units(config))
 
     def get_config(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One vector for a set of vectors, whatever their order."""
+"""One vector for a set of vectors, independent of their order."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class BagOfVectors(keras.layers.Layer):
-    """Sum the steps of a sequence, over the square root of their number.
+    """Sum of the steps of a sequence, divided by the square root of their number.
 
-    b = (1 / sqrt(T)) sum_t x_t. A mean would hide one telling word in a long text; a sum would let long texts
-    speak louder than short ones.
+    b = (1 / sqrt(T)) sum_t x_t. A mean would drown one informative word in a long text; a sum would give
+    long texts more weight than short ones.
 
     Input: (batch, time, features). Output: (batch, features).
-    Mask: (batch, time); masked steps have no part. A sequence whose steps are all masked gives zeros.
+    Mask: (batch, time); masked steps are left out. A fully masked sequence gives zeros.
 
     Example:
         >>> BagOfVectors()(keras.ops.ones((8, 25, 3)))[0]
@@ -36,7 +36,7 @@ class BagOfVectors(keras.layers.Layer):
         return ops.sum(inputs * weights, axis=1) / ops.sqrt(steps)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """There are no steps left to mask."""
+        """Return no mask: the output has no steps."""
         return
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:

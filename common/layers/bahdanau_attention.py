@@ -10,7 +10,7 @@ from common.layers.attention import Attention
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class BahdanauAttention(Attention):
-    """Look at a memory with energies from a small feed-forward network.
+    """Attention whose energies come from a small feed-forward network.
 
     e_ij = v . tanh(W q_i + U m_j + b)
     a_ij = softmax_j(e_ij)
@@ -19,8 +19,8 @@ class BahdanauAttention(Attention):
     Input: query (batch, width) or (batch, queries, width), memory (batch, time, features).
     Output: context (batch, features) or (batch, queries, features), and weights (batch, time) or
     (batch, queries, time), which sum to 1.
-    Mask: `memory_mask` (batch, time); masked steps have weight 0. If all are masked, so are all weights, and
-    the context is zeros. A query's mask is passed on to its context.
+    Mask: `memory_mask` (batch, time); masked steps have weight 0. If every step is masked, all weights and
+    the context are zeros. The query's mask is passed on to the context.
 
     Example:
         >>> context, weights = BahdanauAttention(32)(keras.ops.ones((8, 64)), keras.ops.ones((8, 20, 128)))

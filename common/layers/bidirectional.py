@@ -1,4 +1,4 @@
-"""A recurrent layer that reads the sequence from both ends."""
+"""A recurrent layer in both directions."""
 
 from typing import Any, Literal
 
@@ -10,14 +10,14 @@ from common.layers.recurrent_layer import RecurrentLayer
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class Bidirectional(keras.layers.Layer):
-    """Read a sequence forwards and backwards, and merge what both see at each step.
+    """Run a recurrent layer forwards and backwards, and merge both outputs at each step.
 
     s^f_t from s^f_{t-1}, s^b_t from s^b_{t+1}; merged as [s^f_t; s^b_t] (concat) or s^f_t + s^b_t (sum).
 
     Input: (batch, time, features).
     Output: (batch, time, width), or (batch, width) if the layer does not return sequences: each direction's
     state after the last step that it reads. Followed by the forward and the backward states if the layer
-    returns states. width is twice the layer's if both are joined.
+    returns states. width is twice the layer's for `concat`.
     Mask: (batch, time); passed on if sequences are returned.
 
     Example:
@@ -37,9 +37,9 @@ class Bidirectional(keras.layers.Layer):
         """Set up both directions.
 
         Args:
-            layer: the forward direction; the backward one is made like it.
-            merge: how two directions become one output.
-            sharing: weights that both directions use: none, the input weights with the bias, or all.
+            layer: the forward layer; the backward one is a copy of its configuration.
+            merge: how the outputs of both directions are combined.
+            sharing: weights that both directions share: none, input (the input weights and the bias), or all.
             kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
@@ -54,7 +54,7 @@ class Bidirectional(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create both directions' weights for inputs (batch, time, features)."""
-        if not self.forward_layer.built:  # A layer that was read from a file has been.
+        if not self.forward_layer.built:  # A layer loaded from a file is built already.
             self.forward_layer.build(input_shape)
         if self.sharing == "none":
             self.backward_layer.build(input_shape)
@@ -68,7 +68,7 @@ class Bidirectional(keras.layers.Layer):
         return self.forward_layer.output_width * (2 if self.merge == "concat" else 1)
 
     def call(self, inputs: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
-        """(batch, time, features) to outputs, and forward and backward states if the layer returns them.
+        """(batch, time, features) to outputs, followed by both directions' states if the layer returns them.
 
         `initial_state` holds the forward states, then the backward ones.
         """
@@ -90,7 +90,7 @@ class Bidirectional(keras.layers.Layer):
         return [mask] + [None] * states if self.forward_layer.return_state else mask
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...], *_: Any) -> Any:
-        """(batch, time, width), or (batch, width); and the states' if they are returned."""
+        """(batch, time, width), or (batch, width); then the states if they are returned."""
         layer = self.forward_layer
         steps = input_shape[:2] if layer.return_sequences else input_shape[:1]
         outputs = (*steps, self.output_width)
@@ -107,5 +107,5 @@ class Bidirectional(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Bidirectional":
-        """Make the layer from the arguments of the constructor."""
+        """Build the layer from the arguments of the constructor."""
         return cls(keras.saving.deserialize_keras_object(config.pop("layer")), **config)

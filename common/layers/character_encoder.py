@@ -1,4 +1,4 @@
-"""A vector for each word, from its characters."""
+"""Word vectors computed from characters."""
 
 from typing import Any, Literal
 
@@ -13,16 +13,16 @@ from common.layers.windowed_dense import WindowedDense
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class CharacterEncoder(keras.layers.Layer):
-    """Compute a word's vector from the characters it is spelt with, so that unknown words have one too.
+    """Compute the vector of a word from its characters, so that unknown words have one too.
 
     With x_1 ... x_n the embedded characters of a word:
-    cnn: max_i tanh(W [x_{i-k}; ...; x_i; ...; x_{i+k}] + b), the largest value of each feature over i
+    cnn: max_i tanh(W [x_{i-k}; ...; x_i; ...; x_{i+k}] + b), the maximum of each feature over i
     rnn: [s^f_n; s^b_1], the last states of a forward and a backward recurrent layer
 
-    Input: (batch, words, characters) whole numbers, 0 where there is no character.
+    Input: (batch, words, characters) integer character ids, 0 for padding.
     Output: (batch, words, width).
-    Mask: 0 is masked, on either side of a word; a word of no characters gives zeros. The mask (batch, words)
-    of words that have characters is passed on.
+    Mask: 0 is masked, on either side of a word; a word without characters gives zeros. Passes on the mask
+    (batch, words) of the words that have characters.
 
     Example:
         >>> encoder = CharacterEncoder("cnn", vocabulary_size=100, dimension=30, width=50)
@@ -49,18 +49,18 @@ class CharacterEncoder(keras.layers.Layer):
 
         Args:
             method: cnn or rnn.
-            vocabulary_size: different character numbers, 0 included.
-            dimension: width of a character's vector.
-            width: of a word's vector; half of it for each direction of an rnn.
-            window: characters that a cnn sees at once.
+            vocabulary_size: number of character ids, including 0.
+            dimension: width of a character vector.
+            width: of a word vector; each direction of an rnn has half of it.
+            window: width of the cnn's kernel in characters.
             cell: of an rnn: elman (tanh), lstm or gru.
-            dropout: share of the features of the character vectors dropped in training.
+            dropout: fraction of the features of the character vectors to drop.
             implementation: of RecurrentLayer.
             kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
         if method == "rnn" and width % 2:
-            raise ValueError(f"The width {width} cannot be shared between two directions: it must be even.")
+            raise ValueError(f"The width {width} must be even: it is divided between two directions.")
         self.method = method
         self.vocabulary_size = vocabulary_size
         self.dimension = dimension
@@ -91,7 +91,7 @@ class CharacterEncoder(keras.layers.Layer):
     def call(self, inputs: Any, training: bool = False) -> Any:
         """(batch, words, characters) to (batch, words, width)."""
         batch, words = ops.shape(inputs)[0], ops.shape(inputs)[1]
-        # Words of all sentences side by side, each a sequence of its own.
+        # The words of all sentences become one batch of character sequences.
         characters = ops.reshape(inputs, (batch * words, ops.shape(inputs)[2]))
         mask = ops.not_equal(characters, 0)  # (batch * words, characters)
         vectors = self.embedding_dropout(self.embedding(characters), training=training)

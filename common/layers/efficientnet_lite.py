@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-# Of each stage: repeats, kernel, stride of the first, expansion, width.
+# For each stage: repeats, kernel size, stride of the first block, expansion, width.
 STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -15,8 +15,8 @@ STAGES = (
     (1, 3, 1, 6, 320),
 )
 STEM_WIDTH, HEAD_WIDTH = 32, 1280
-# Stages whose maps are outputs beside the head's: from an eighth of the picture on, where more than edges is
-# seen, to the last but one; what the last one shows is in the head.
+# Stages whose feature maps are outputs besides the head: from stride 8, where features are more than edges,
+# to the last but one; the head contains what the last one shows.
 MAPS = range(2, 6)
 NAME = "efficientnet_lite0"
 
@@ -24,8 +24,9 @@ NAME = "efficientnet_lite0"
 def efficientnet_lite0(dtype: Any = None) -> keras.Model:
     """Build EfficientNet-Lite0 up to its last convolution, with random weights.
 
-    Against EfficientNet-B0 it lacks squeeze and excitation, and has ReLU6 for swish. Layers are named for
-    the blocks of the published weights: `block3_dw_conv`, `block3_dw_bn`; see common/image_weights.py.
+    Unlike EfficientNet-B0 it has no squeeze and excitation, and ReLU6 instead of swish. Layers are named
+    after the blocks of the published weights: `block3_dw_conv`, `block3_dw_bn`; see
+    common/inputs/image_weights.py.
 
     Input: (batch, height, width, 3), (colours - 127) / 128. Outputs: (batch, height / s, width / s, w)
     with (s, w) = (8, 40), (16, 80), (16, 112), (32, 192) and (32, 1280), rounded up: see MAPS.
@@ -49,18 +50,18 @@ def efficientnet_lite0(dtype: Any = None) -> keras.Model:
 
 
 def _block(inputs: Any, name: str, kernel: int, stride: int, expansion: int, width: int, dtype: Any) -> Any:
-    """Widen, look at each channel for itself, narrow again; the input is added where the shapes agree."""
-    entering = inputs.shape[-1]
+    """Inverted residual block: expand, depthwise convolution, project; residual where the shapes agree."""
+    input_width = inputs.shape[-1]
     outputs = inputs
     if expansion > 1:
-        outputs = _convolution(outputs, f"{name}_expand", expansion * entering, kernel=1, dtype=dtype)
+        outputs = _convolution(outputs, f"{name}_expand", expansion * input_width, kernel=1, dtype=dtype)
     outputs = keras.layers.DepthwiseConv2D(
         kernel, stride, padding="same", use_bias=False, dtype=dtype, name=f"{name}_dw_conv"
     )(outputs)
     outputs = _normalized(outputs, f"{name}_dw", dtype)
     outputs = keras.layers.ReLU(6.0, dtype=dtype)(outputs)
     outputs = _convolution(outputs, f"{name}_project", width, kernel=1, active=False, dtype=dtype)
-    if stride == 1 and entering == width:
+    if stride == 1 and input_width == width:
         outputs = keras.layers.Add(dtype=dtype)([outputs, inputs])
     return outputs
 

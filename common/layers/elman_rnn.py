@@ -13,8 +13,8 @@ class ElmanRNN(RecurrentLayer):
 
     s_t = f(U x_t + W s_{t-1} + b), s_{-1} = 0
 
-    Input, output and mask as in RecurrentLayer; one state, s. Weights are shaped and ordered as those of
-    keras.layers.SimpleRNN, whose place it can take: U is `kernel`, W is `recurrent_kernel`.
+    Input, output and mask as in RecurrentLayer; one state, s. Weights have the shapes and order of
+    keras.layers.SimpleRNN, which it can replace: U is `kernel`, W is `recurrent_kernel`.
 
     Example:
         >>> ElmanRNN(8, return_sequences=True)(keras.ops.ones((4, 12, 3))).shape
@@ -34,9 +34,9 @@ class ElmanRNN(RecurrentLayer):
         super().__init__(units, **kwargs)
         self.activation = keras.activations.get(activation)
 
-    def advance(self, projected: Any, states: States, kept: Any = None) -> States:
-        """(batch, units) and s (batch, units) to s."""
-        s = states[0] if kept is None else states[0] * kept
+    def advance(self, projected: Any, states: States, dropout_mask: Any = None) -> States:
+        """Projected inputs (batch, units) and state s (batch, units) to the new s."""
+        s = states[0] if dropout_mask is None else states[0] * dropout_mask
         return [self.activation(projected + self._recurrent_product(s))]
 
     def get_config(self) -> dict[str, Any]:

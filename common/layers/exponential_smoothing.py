@@ -1,4 +1,4 @@
-"""Exponential smoothing with parameters of each series, as the outer part of a hybrid forecaster."""
+"""Exponential smoothing with parameters per series, the outer part of a hybrid forecaster."""
 
 from typing import Any
 
@@ -7,24 +7,24 @@ from keras import ops
 
 from common.layers.engines.time_loop import run_over_time
 
-# Of level and seasons, before anything was learned: a logistic function makes 0.12 and 0.27 of them.
+# Initial logits of the smoothing rates of level and seasons: rates of 0.12 and 0.27.
 LEVEL_LOGIT, SEASON_LOGIT = -2.0, -1.0
 
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class ExponentialSmoothing(keras.layers.Layer):
-    """Holt and Winters' multiplicative smoothing without trend; each series has its own parameters.
+    """Multiplicative Holt-Winters smoothing without trend; each series has its own parameters.
 
     l_t = a y_t / prod_k s^k_t + (1 - a) l_{t-1}
     s^k_{t+m_k} = g_k y_t / (l_t prod_{j != k} s^j_t) + (1 - g_k) s^k_t, for each season k of m_k steps
 
-    a and g_k, between 0 and 1, are learned for each series. The first factors of a season are the means, at
-    its steps, of the first m steps of the window over their mean, where m is the longest season; what a
-    shorter season explains is taken out for the longer ones. l_0 is that mean.
+    a and g_k, between 0 and 1, are learned for each series. The initial factors of a season are computed from
+    the first m steps of the window divided by their mean, where m is the longest season: averaged at each
+    step of the season, after dividing by the factors of shorter seasons. l_0 is that mean.
 
-    Input: values (batch, time), positive, at least the longest season; series (batch,) numbers.
-    Output: levels (batch, time); factors (batch, time + horizon), prod_k s^k_t, those of the last seasons
-    repeated over the horizon.
+    Input: values (batch, time), positive, time at least the longest season; series (batch,) indices.
+    Output: levels (batch, time); factors (batch, time + horizon), prod_k s^k_t, the last seasons'
+    factors repeated over the horizon.
     Mask: none.
 
     Example:
@@ -34,17 +34,17 @@ class ExponentialSmoothing(keras.layers.Layer):
         (4, 384)
 
     Source: Smyl, "A hybrid method of exponential smoothing and recurrent neural networks for time series
-    forecasting", 2020. Its hourly model has the same two seasons and no trend; it learns the first factors
-    too, from which a network that sees them at many windows of the same series would learn by heart.
+    forecasting", 2020. Its hourly model has the same two seasons and no trend; it learns the
+    initial factors too, by which a network could memorise a series that it gets in many windows.
     """
 
     def __init__(self, series: int, seasons: list[int], horizon: int, **kwargs: Any) -> None:
         """Set up the layer.
 
         Args:
-            series: number of series, one for those that are not known among them.
-            seasons: steps after which a series is like before, shortest first; none is allowed.
-            horizon: steps over which the last factors are repeated.
+            series: number of series, including one for unknown series.
+            seasons: season lengths in steps, shortest first; may be empty.
+            horizon: steps over which to repeat the last factors.
             kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
@@ -66,7 +66,7 @@ class ExponentialSmoothing(keras.layers.Layer):
         """(batch, time) and (batch,) to levels (batch, time) and factors (batch, time + horizon)."""
         level_rate = ops.sigmoid(ops.take(self.level_logit, series, axis=0))  # (batch, 1)
         rates = ops.sigmoid(ops.take(self.season_logits, series, axis=0)) if self.seasons else None
-        level, factors = self._first(values)
+        level, factors = self._initial(values)
 
         def step(now: Any, states: Any) -> tuple[Any, Any]:
             value = ops.expand_dims(now, -1)  # (batch, 1)
@@ -74,12 +74,12 @@ class ExponentialSmoothing(keras.layers.Layer):
             product = _product(current, value)
             level = level_rate * value / product + (1 - level_rate) * states["level"]
             ratio = value / (level * product)
-            moved = []
+            new_factors = []
             for number, (factor, old) in enumerate(zip(states["factors"], current, strict=True)):
                 rate = rates[:, number : number + 1]
                 new = rate * ratio * old + (1 - rate) * old
-                moved.append(ops.concatenate([factor[:, 1:], new], axis=1))
-            return {"level": level, "product": product}, {"level": level, "factors": moved}
+                new_factors.append(ops.concatenate([factor[:, 1:], new], axis=1))
+            return {"level": level, "product": product}, {"level": level, "factors": new_factors}
 
         one = values[:, :1]
         states = {"level": level, "factors": factors}
@@ -89,7 +89,7 @@ class ExponentialSmoothing(keras.layers.Layer):
         levels, products = outputs["level"][..., 0], outputs["product"][..., 0]
         return levels, ops.concatenate([products, future], axis=1)
 
-    def _first(self, values: Any) -> tuple[Any, list[Any]]:
+    def _initial(self, values: Any) -> tuple[Any, list[Any]]:
         """Level (batch, 1) and factors (batch, season) of each season, before the first step."""
         longest = self.seasons[-1] if self.seasons else 1
         level = ops.mean(values[:, :longest], axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Vectors of words: those of some are learned, those of the others stay as they are given."""
+"""Word embeddings, some of them trainable and the others fixed."""
 
 from typing import Any
 
@@ -9,15 +9,15 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class ExtendedEmbedding(keras.layers.Layer):
-    """Look up vectors in a learned table, and, for the numbers beyond it, in a fixed one.
+    """Look up ids in a trainable table, and ids beyond it in a fixed one.
 
     y_t = E_{x_t} if x_t < learned, else F_{x_t - learned}
 
-    Words that occur in training have their vectors in E. The pretrained vectors of all other words are in F:
-    no gradient reaches them, and the optimizer keeps no moments for them.
+    E holds the vectors of words that occur in training. F holds the pretrained vectors of all other words:
+    they get no gradient, and the optimizer keeps no moments for them.
 
-    Input: (batch, time) whole numbers below learned + fixed. Output: (batch, time, dimension).
-    No mask is made.
+    Input: (batch, time) integer ids below learned + fixed. Output: (batch, time, dimension).
+    No mask is computed.
 
     Example:
         >>> layer = ExtendedEmbedding(learned=3, fixed=2, dimension=4)
@@ -29,9 +29,9 @@ class ExtendedEmbedding(keras.layers.Layer):
         """Set up the layer.
 
         Args:
-            learned: rows of the learned table.
-            fixed: rows of the fixed one; may be 0.
-            dimension: of a vector.
+            learned: rows of the trainable table.
+            fixed: rows of the fixed table; may be 0.
+            dimension: width of a vector.
             kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)

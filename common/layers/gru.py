@@ -11,14 +11,14 @@ from common.layers.recurrent_layer import RecurrentLayer, States
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class GRU(RecurrentLayer):
-    """Gated recurrent unit: a state that one gate keeps and another hides from the candidate.
+    """Gated recurrent unit: one gate updates the state, another hides it from the candidate.
 
-    z, r = sigmoid(W x_t + U h_{t-1} + b), each with weights of its own
+    z, r = sigmoid(W x_t + U h_{t-1} + b), each with its own weights
     h' = tanh(W x_t + b + r * (U h_{t-1} + b'))   if reset_after, else   tanh(W x_t + b + U (r * h_{t-1}))
     h_t = z * h_{t-1} + (1 - z) * h'              or, mirrored,          (1 - z) * h_{t-1} + z * h'
 
-    Input, output and mask as in RecurrentLayer; one state, h. Weights are shaped and ordered as those of
-    keras.layers.GRU, whose place it can take.
+    Input, output and mask as in RecurrentLayer; one state, h. Weights have the shapes and order of
+    keras.layers.GRU, which it can replace.
 
     Example:
         >>> GRU(8, return_sequences=True)(keras.ops.ones((4, 12, 3))).shape
@@ -45,8 +45,8 @@ class GRU(RecurrentLayer):
             units: width of the state.
             activation: of the candidate.
             recurrent_activation: of the gates.
-            reset_after: whether the reset gate acts after the recurrent product, or before it.
-            mirrored: whether an open update gate lets the candidate in, or keeps the state.
+            reset_after: whether the reset gate is applied after the recurrent product instead of before it.
+            mirrored: whether an open update gate takes the candidate instead of keeping the state.
             kwargs: of RecurrentLayer.
         """
         super().__init__(units, **kwargs)
@@ -64,23 +64,24 @@ class GRU(RecurrentLayer):
         return bias if bias is None or not self.reset_after else bias[0]
 
     def _recurrent_bias(self) -> Any:
-        """(3 * units,) of the side of the state, if the reset gate comes after it."""
+        """Bias (3 * units,) of the recurrent product, with `reset_after`."""
         return self._cast(self.bias)[1]
 
-    def advance(self, projected: Any, states: States, kept: Any = None) -> States:
-        """(batch, 3 * units) and h (batch, units) to h."""
+    def advance(self, projected: Any, states: States, dropout_mask: Any = None) -> States:
+        """Projected inputs (batch, 3 * units) and state h (batch, units) to the new h."""
         h = states[0]
-        seen = h if kept is None else h * kept
+        dropped = h if dropout_mask is None else h * dropout_mask
         if self.reset_after:
-            product = self._recurrent_product(seen)  # (batch, 3 * units)
+            product = self._recurrent_product(dropped)  # (batch, 3 * units)
             if self.bias is not None:
                 product = product + self._recurrent_bias()
             z, r = self._gates(projected, product)
             hidden = r * product[..., 2 * self.units :]
         else:
             kernel = self._cast(self.recurrent_kernel)
-            z, r = self._gates(projected, self._scaled(ops.matmul(seen, kernel[..., : 2 * self.units]), 0))
-            hidden = self._scaled(ops.matmul(r * seen, kernel[..., 2 * self.units :]), 2 * self.units)
+            gate_product = self._scaled(ops.matmul(dropped, kernel[..., : 2 * self.units]), 0)
+            z, r = self._gates(projected, gate_product)
+            hidden = self._scaled(ops.matmul(r * dropped, kernel[..., 2 * self.units :]), 2 * self.units)
         candidate = self.activation(projected[..., 2 * self.units :] + hidden)
         if self.mirrored:
             z = 1 - z
@@ -91,16 +92,16 @@ class GRU(RecurrentLayer):
         return both[..., : self.units], both[..., self.units :]
 
     def _scaled(self, product: Any, start: int) -> Any:
-        """A part of the recurrent product, which is in two parts if the reset gate comes between."""
+        """Normalise and scale a part of the recurrent product: without `reset_after` it has two parts."""
         if not self.layer_normalization:
             return product
         scale = self._cast(self.recurrent_scale)[start : start + product.shape[-1]]
         return self._normalized_state(product) * scale
 
-    def _is_usual(self) -> bool:
-        usual = (keras.activations.tanh, keras.activations.sigmoid)
+    def _has_default_equations(self) -> bool:
+        default = (keras.activations.tanh, keras.activations.sigmoid)
         activations = self.activation, self.recurrent_activation
-        return activations == usual and self.reset_after and not self.mirrored
+        return activations == default and self.reset_after and not self.mirrored
 
     def _run_compiled(self, projected: Any, mask: Any, states: States, reverse: bool) -> tuple[Any, States]:
         from common.layers.engines.compiled import gru_sequence

@@ -1,4 +1,4 @@
-"""The recurrent network whose output is fed back."""
+"""The recurrent network that feeds its output back."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from common.layers.recurrent_layer import RecurrentLayer, States
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class JordanRNN(RecurrentLayer):
-    """Back projection: the output, not the hidden state, is fed back into the hidden layer.
+    """Jordan network: the output, not the hidden state, is fed back into the hidden layer.
 
     h_t = f(U x_t + W o_{t-1} + b), o_{-1} = 0
     o_t = g(V h_t + c)
 
-    Input and mask as in RecurrentLayer; the output and the one state are o, of width `output_units`.
+    Input and mask as in RecurrentLayer; the output and the only state are o, of width `output_units`.
 
     Example:
         >>> JordanRNN(8, output_units=5, return_sequences=True)(keras.ops.ones((4, 12, 3))).shape
@@ -53,11 +53,11 @@ class JordanRNN(RecurrentLayer):
 
     @property
     def state_width(self) -> int:
-        """Features of what is fed back."""
+        """Features of the output that is fed back."""
         return self.output_units
 
     def build_recurrent_weights(self) -> None:
-        """Create what `advance` uses."""
+        """Create the weights that `advance` uses."""
         super().build_recurrent_weights()
         self.output_kernel = self.add_weight(
             (self.units, self.output_units), initializer=self._output_weights, name="output_kernel"
@@ -71,9 +71,9 @@ class JordanRNN(RecurrentLayer):
     def _output_weights(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
         return self.kernel_initializer(shape, dtype=dtype)
 
-    def advance(self, projected: Any, states: States, kept: Any = None) -> States:
-        """(batch, units) and o (batch, output_units) to o."""
-        o = states[0] if kept is None else states[0] * kept
+    def advance(self, projected: Any, states: States, dropout_mask: Any = None) -> States:
+        """Projected inputs (batch, units) and state o (batch, output_units) to the new o."""
+        o = states[0] if dropout_mask is None else states[0] * dropout_mask
         h = self.activation(projected + self._recurrent_product(o))
         product = ops.matmul(h, self._cast(self.output_kernel))
         if self.output_bias is not None:

@@ -11,14 +11,14 @@ from common.layers.recurrent_layer import RecurrentLayer, States
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class LSTM(RecurrentLayer):
-    """Long short-term memory: a cell that gates let into, out of, and forget.
+    """Long short-term memory: gates control what enters, stays in and leaves the cell.
 
-    i, f, o = sigmoid(W x_t + U h_{t-1} + b), g = tanh(W x_t + U h_{t-1} + b), each with weights of its own
+    i, f, o = sigmoid(W x_t + U h_{t-1} + b), g = tanh(W x_t + U h_{t-1} + b), each with its own weights
     c_t = f * c_{t-1} + i * g
     h_t = o * tanh(c_t)
 
-    Input, output and mask as in RecurrentLayer; states h and c. Weights are shaped and ordered as those of
-    keras.layers.LSTM, whose place it can take.
+    Input, output and mask as in RecurrentLayer; states h and c. Weights have the shapes and order of
+    keras.layers.LSTM, which it can replace.
 
     Example:
         >>> LSTM(8, return_sequences=True)(keras.ops.ones((4, 12, 3))).shape
@@ -44,7 +44,7 @@ class LSTM(RecurrentLayer):
 
         Args:
             units: width of the states.
-            activation: of the candidate and of the cell on its way out.
+            activation: of the candidate and of the cell state.
             recurrent_activation: of the gates.
             unit_forget_bias: whether the forget gate starts open (Jozefowicz et al., 2015).
             kwargs: of RecurrentLayer.
@@ -55,7 +55,7 @@ class LSTM(RecurrentLayer):
         self.unit_forget_bias = unit_forget_bias
 
     def build_recurrent_weights(self) -> None:
-        """Create what `advance` uses."""
+        """Create the weights that `advance` uses."""
         super().build_recurrent_weights()
         if self.layer_normalization:
             self.cell_scale = self.add_weight((self.units,), initializer="ones", name="cell_scale")
@@ -67,21 +67,22 @@ class LSTM(RecurrentLayer):
 
         return self.add_weight((4 * self.units,), initializer=initialize, name="bias")
 
-    def advance(self, projected: Any, states: States, kept: Any = None) -> States:
-        """(batch, 4 * units) and h, c (batch, units) to h, c."""
+    def advance(self, projected: Any, states: States, dropout_mask: Any = None) -> States:
+        """Projected inputs (batch, 4 * units) and states h, c (batch, units) to the new h, c."""
         h, c = states
-        z = projected + self._recurrent_product(h if kept is None else h * kept)  # (batch, 4 * units)
+        dropped = h if dropout_mask is None else h * dropout_mask
+        z = projected + self._recurrent_product(dropped)  # (batch, 4 * units)
         i, f, g, o = ops.split(z, 4, axis=-1)
         i, f, o = self.recurrent_activation(i), self.recurrent_activation(f), self.recurrent_activation(o)
         c = f * c + i * self.activation(g)
-        seen = c
+        cell = c
         if self.layer_normalization:
-            seen = self._normalized_state(c) * self._cast(self.cell_scale)
-        return [o * self.activation(seen), c]
+            cell = self._normalized_state(c) * self._cast(self.cell_scale)
+        return [o * self.activation(cell), c]
 
-    def _is_usual(self) -> bool:
-        usual = (keras.activations.tanh, keras.activations.sigmoid)
-        return (self.activation, self.recurrent_activation) == usual
+    def _has_default_equations(self) -> bool:
+        default = (keras.activations.tanh, keras.activations.sigmoid)
+        return (self.activation, self.recurrent_activation) == default
 
     def _run_single(self, inputs: Any, mask: Any, states: States, reverse: bool) -> tuple[Any, States]:
         from common.layers.engines.single_sequence import lstm_single_sequence

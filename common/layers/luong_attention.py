@@ -11,7 +11,7 @@ from common.layers.attention import Attention
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class LuongAttention(Attention):
-    """Look at a memory with energies from products.
+    """Attention whose energies are products of query and memory.
 
     dot: e_ij = q_i . m_j
     scaled: e_ij = q_i . m_j / sqrt(features)
@@ -20,11 +20,11 @@ class LuongAttention(Attention):
     c_i = sum_j a_ij m_j
 
     Input: query (batch, width) or (batch, queries, width), memory (batch, time, features); width and features
-    are the same but for `general`.
+    must be equal except for `general`.
     Output: context (batch, features) or (batch, queries, features), and weights (batch, time) or
     (batch, queries, time), which sum to 1.
-    Mask: `memory_mask` (batch, time); masked steps have weight 0. If all are masked, so are all weights, and
-    the context is zeros. A query's mask is passed on to its context.
+    Mask: `memory_mask` (batch, time); masked steps have weight 0. If every step is masked, all weights and
+    the context are zeros. The query's mask is passed on to the context.
 
     Example:
         >>> attention = LuongAttention("general")
@@ -47,7 +47,7 @@ class LuongAttention(Attention):
         self.score = score
 
     def build(self, query_shape: tuple[int | None, ...], memory_shape: tuple[int | None, ...]) -> None:
-        """Create W, if there is one."""
+        """Create W for the `general` score."""
         width, features = query_shape[-1], memory_shape[-1]
         if self.score == "general":
             self.key_projection = keras.layers.Dense(
@@ -57,7 +57,7 @@ class LuongAttention(Attention):
         elif width != features:
             raise ValueError(
                 f"The score {self.score!r} needs queries and memory of the same width, not {width} and "
-                f"{features}: use 'general'."
+                f"{features}; use 'general'."
             )
         self.built = True
 
@@ -65,7 +65,7 @@ class LuongAttention(Attention):
         """W m_j: (batch, time, features) to (batch, time, width)."""
         if self.score == "general":
             return self.key_projection(memory)
-        # Scaled here and not in the energies: keys are made only once.
+        # Scaled here, not in the energies: keys are computed only once.
         return memory / math.sqrt(memory.shape[-1]) if self.score == "scaled" else memory
 
     def energies(self, queries: Any, keys: Any) -> Any:

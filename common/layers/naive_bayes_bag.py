@@ -1,4 +1,4 @@
-"""How much each of a text's different words speaks for each class."""
+"""Naive Bayes features with learned factors."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class NaiveBayesBag(keras.layers.Layer):
-    """Sum over the different entries of a text: what naive Bayes makes of each, times a learned factor.
+    """Sum over the distinct entries of a text of the naive Bayes log-ratio times a learned factor.
 
     z_k = sum_{g in text} u_gk r_gk, with r_gk = log p(g | k) - mean_j log p(g | j)
 
-    r is counted on the training split and stays as it is (`ratios`, zeros until they are assigned); u starts
-    at zero and is learned, so that entries grow the faster the better they tell the classes apart.
+    r is counted on the training split and fixed (`ratios`, zeros until assigned); u starts at zero and is
+    learned, so that the weight of an entry grows faster the better it separates the classes.
 
-    Input: (batch, entries) numbers, 0 for none. Output: (batch, classes).
+    Input: (batch, entries) ids, 0 for padding. Output: (batch, classes).
 
     Example:
         >>> layer = NaiveBayesBag(size=1000, classes=2)
@@ -29,7 +29,7 @@ class NaiveBayesBag(keras.layers.Layer):
         """Set up the layer.
 
         Args:
-            size: different numbers, 0 included.
+            size: number of ids, including 0.
             classes: number of classes.
             kwargs: of keras.layers.Layer.
         """
@@ -38,7 +38,7 @@ class NaiveBayesBag(keras.layers.Layer):
         self.classes = classes
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Create ratios and factors."""
+        """Create the ratios and the factors."""
         shape = (self.size, self.classes)
         self.ratios = self.add_weight(shape, initializer="zeros", trainable=False, name="ratios")
         self.factors = self.add_weight(shape, initializer="zeros", name="factors")
@@ -46,12 +46,12 @@ class NaiveBayesBag(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """(batch, entries) to (batch, classes)."""
-        numbers = ops.sort(inputs, axis=1)
-        before = ops.pad(numbers, ((0, 0), (1, 0)))[:, :-1]
-        # Side by side, equal numbers are seen once; 0 is equal to what stands before the first.
-        first = ops.expand_dims(ops.cast(numbers != before, self.compute_dtype), -1)  # (batch, entries, 1)
-        factors = ops.take(self.factors, numbers, axis=0)  # (batch, entries, classes)
-        return ops.sum(first * factors * ops.take(self.ratios, numbers, axis=0), axis=1)
+        ids = ops.sort(inputs, axis=1)
+        previous = ops.pad(ids, ((0, 0), (1, 0)))[:, :-1]
+        # Sorted, so that repeated ids count once; 0 equals the padding before the first.
+        first = ops.expand_dims(ops.cast(ids != previous, self.compute_dtype), -1)  # (batch, entries, 1)
+        factors = ops.take(self.factors, ids, axis=0)  # (batch, entries, classes)
+        return ops.sum(first * factors * ops.take(self.ratios, ids, axis=0), axis=1)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """(batch, classes)."""
@@ -63,10 +63,10 @@ class NaiveBayesBag(keras.layers.Layer):
 
 
 def log_count_ratios(counts: Any) -> Any:
-    """Logarithms of p(g | k), less their mean over the classes k.
+    """Compute log p(g | k) minus its mean over the classes k.
 
     Args:
-        counts: NumPy array (entries, classes), texts of each class that hold each entry.
+        counts: NumPy array (entries, classes), number of texts of each class that contain each entry.
 
     Returns:
         NumPy array (entries, classes) float32.

@@ -1,4 +1,4 @@
-"""Recurrent layers on top of one another, each over half the steps of the one below."""
+"""A stack of recurrent layers, each over half the time steps of the one below."""
 
 from typing import Any, Literal, Self
 
@@ -14,12 +14,12 @@ from common.layers.stacked_rnn import StackedRNN
 class PyramidalRNN(keras.layers.Layer):
     """Stack of bidirectional recurrent layers, each over half the time steps of the one below.
 
-    Before each layer but the first, neighbours in time are joined: u_j = [h_{2j}; h_{2j+1}]. An odd last step
-    is joined with zeros, and masked as its left half.
+    Before each layer except the first, pairs of time steps are concatenated: u_j = [h_{2j}; h_{2j+1}]. An odd
+    last step is concatenated with zeros, and masked as its left half is.
 
     Input: (batch, time, features). Output: (batch, ceil(time / 2^(layers-1)), 2 * units).
-    Mask: (batch, time) in, reduced alike out. Pairs are counted from the first step that is not masked, so
-    that padding on either side changes nothing; what is left of a padding in front moves to the end.
+    Mask: (batch, time), passed on with as many steps as the output. Pairs are counted from the first unmasked
+    step, so that padding on either side changes nothing; leftover padding in front moves to the end.
 
     Example:
         >>> PyramidalRNN("lstm", units=64, layers=3)(keras.ops.ones((8, 50, 40))).shape
@@ -42,8 +42,8 @@ class PyramidalRNN(keras.layers.Layer):
         Args:
             cell: elman (tanh), lstm or gru.
             units: width of each direction of each layer.
-            layers: number of layers, at least 1; each but the first halves the steps.
-            dropout: share of the features dropped between one layer and the next.
+            layers: number of layers, at least 1; each except the first halves the steps.
+            dropout: fraction of the features to drop between layers.
             implementation: of RecurrentLayer.
             kwargs: of keras.layers.Layer.
         """
@@ -74,19 +74,19 @@ class PyramidalRNN(keras.layers.Layer):
         if mask is not None:
             order = self._order(mask)
             mask = ops.take_along_axis(ops.cast(mask, "bool"), order, axis=1)
-            outputs = _reordered(inputs, order)
+            outputs = _gather_steps(inputs, order)
         for number, layer in enumerate(self.recurrent_layers):
             if number > 0:
-                outputs = _joined(outputs, mask)
-                mask = None if mask is None else _joined_mask(mask)
+                outputs = _concatenate_pairs(outputs, mask)
+                mask = None if mask is None else _pair_mask(mask)
                 outputs = self.dropouts[number - 1](outputs, training=training)
             outputs = layer(outputs, mask=mask, training=training)
         return outputs
 
     def _order(self, mask: Any) -> Any:
-        """Numbers (batch, time) of the steps, turned so that the first pairs do not begin in the padding."""
+        """Step indices (batch, time), rotated so that no pair spans padding and the first unmasked step."""
         steps = ops.ones_like(mask, dtype="int32")
-        time = ops.sum(steps, axis=1, keepdims=True)  # (batch, 1), known when a model is only being drawn up
+        time = ops.sum(steps, axis=1, keepdims=True)  # (batch, 1), also for symbolic inputs
         first = ops.argmax(ops.cast(mask, "int32"), axis=1, keepdims=True)  # (batch, 1)
         excess = ops.cast(first, "int32") % 2 ** (self.layers - 1)
         return (excess + ops.cumsum(steps, axis=1) - 1) % time
@@ -97,7 +97,7 @@ class PyramidalRNN(keras.layers.Layer):
             return None
         mask = ops.take_along_axis(ops.cast(mask, "bool"), self._order(mask), axis=1)
         for _ in range(self.layers - 1):
-            mask = _joined_mask(mask)
+            mask = _pair_mask(mask)
         return mask
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
@@ -111,7 +111,7 @@ class PyramidalRNN(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make the layer of a configuration, also of one that was saved under earlier names."""
+        """Build the layer from a configuration, also one saved with earlier argument names."""
         return super().from_config(with_units(config))
 
     def get_config(self) -> dict[str, Any]:
@@ -125,25 +125,25 @@ class PyramidalRNN(keras.layers.Layer):
         }
 
 
-def _reordered(steps: Any, order: Any) -> Any:
-    """Steps (batch, time, features) in the order of numbers (batch, time)."""
+def _gather_steps(steps: Any, order: Any) -> Any:
+    """Reorder steps (batch, time, features) by indices (batch, time)."""
     batch, time = ops.shape(order)[0], ops.shape(order)[1]
-    # Whole rows of all sequences: ops.take_along_axis takes number by number, fourteen times as long.
+    # Gathers whole feature vectors: ops.take_along_axis gathers single values, which takes 14 times as long.
     rows = order + ops.expand_dims(ops.arange(batch, dtype="int32") * time, 1)  # (batch, time)
     return ops.take(ops.reshape(steps, (-1, steps.shape[-1])), rows, axis=0)
 
 
-def _joined(steps: Any, mask: Any) -> Any:
-    """Join neighbours: (batch, time, features) to (batch, ceil(time / 2), 2 * features)."""
+def _concatenate_pairs(steps: Any, mask: Any) -> Any:
+    """Concatenate pairs of steps: (batch, time, features) to (batch, ceil(time / 2), 2 * features)."""
     if mask is not None:
-        # A recurrent layer repeats its last output over padding; an odd last step is joined with zeros.
+        # A recurrent layer repeats its last output over padding; an odd last step is paired with zeros.
         steps = ops.where(ops.expand_dims(mask, -1), steps, ops.zeros_like(steps))
     batch, time, features = ops.shape(steps)[0], ops.shape(steps)[1], steps.shape[-1]
     steps = ops.pad(steps, ((0, 0), (0, time % 2), (0, 0)))
     return ops.reshape(steps, (batch, (time + 1) // 2, 2 * features))
 
 
-def _joined_mask(mask: Any) -> Any:
-    """(batch, time) to (batch, ceil(time / 2)): true where either of two neighbours is."""
+def _pair_mask(mask: Any) -> Any:
+    """(batch, time) to (batch, ceil(time / 2)): true where either step of a pair is unmasked."""
     right = ops.pad(ops.cast(mask, "int32"), ((0, 0), (0, 1)))[:, 1::2]
     return ops.logical_or(mask[:, ::2], ops.cast(right, "bool"))

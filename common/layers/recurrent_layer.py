@@ -1,4 +1,4 @@
-"""What every recurrent layer does: project the inputs, carry states through time, honour the mask."""
+"""Base class of recurrent layers: project the inputs, carry states through time, respect the mask."""
 
 import abc
 from typing import Any, ClassVar
@@ -13,27 +13,27 @@ States = list[Any]
 
 
 class RecurrentLayer(keras.layers.Layer, abc.ABC):
-    """Apply the same step at every time step: s_t = step(x_t, s_{t-1}), y_t = the first of the states s_t.
+    """Apply the same step at every time step: s_t = step(x_t, s_{t-1}); y_t is the first of the states s_t.
 
-    What does not depend on s_{t-1}, the product of the inputs with the input weights, is computed for all
+    The product of the inputs with the input weights, which does not depend on s_{t-1}, is computed for all
     steps at once before the loop over time.
 
-    Dropout is variational: the same numbers are dropped at every step of a sequence (Gal and Ghahramani,
-    2016). Zoneout keeps a number of a state as it was with a given probability in training, and takes the
-    mean of both in use (Krueger et al., 2017). Layer normalisation scales the products with inputs and with
-    the state (Ba et al., 2016).
+    Dropout is variational: the same features are dropped at every step of a sequence (Gal and Ghahramani,
+    2016). In training, zoneout keeps each element of a state unchanged with a given probability; in inference
+    it uses the expected value (Krueger et al., 2017). Layer normalisation is applied to the products with the
+    inputs and with the state (Ba et al., 2016).
 
     Input: (batch, time, features).
     Output: (batch, time, output width), or (batch, output width) if not `return_sequences`; followed by the
     states after the last step, each (batch, width), if `return_state`.
-    Mask: (batch, time); a masked step leaves the states as they were and repeats the output before it, so
-    that padding on either side changes nothing.
+    Mask: (batch, time); a masked step leaves the states unchanged and repeats the previous output, so that
+    padding on either side changes nothing.
     """
 
-    # Blocks of the width of the states that the input and the recurrent weights yield.
+    # Number of blocks of `units` columns in the input and the recurrent weights.
     gates = 1
     number_of_states = 1
-    # What can compute the layer as it usually is, beside the loop.
+    # Engines besides the loop that can compute the layer with its default equations.
     engines: ClassVar[frozenset[Engine]] = frozenset()
 
     def __init__(
@@ -58,22 +58,22 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
 
         Args:
             units: width of the state.
-            use_bias: whether there is a bias.
+            use_bias: whether to add a bias.
             kernel_initializer: of the input weights.
             recurrent_initializer: of the recurrent weights.
             bias_initializer: of the bias.
-            dropout: share of the inputs dropped, the same at every step.
-            recurrent_dropout: share of the state dropped before the recurrent product, the same at every
-                step.
-            zoneout: share of the state that stays as it was.
-            layer_normalization: whether both products are normalised.
-            return_sequences: whether every step is returned or the last alone.
-            return_state: whether the states after the last step are returned too.
-            go_backwards: whether the sequence is read, and returned, from its end.
-            implementation: auto trains an LSTM or GRU on a CPU in C where it can, and answers one sequence
-                alone with an LSTM in one operation; loop never does, as XLA needs it; None: as
-                `implementation_policy` says.
-            seed: of the dropout.
+            dropout: fraction of the input features to drop, the same ones at every step.
+            recurrent_dropout: fraction of the state to drop before the recurrent product, the same elements
+                at every step.
+            zoneout: fraction of the state to keep unchanged at a step.
+            layer_normalization: whether to normalise both products.
+            return_sequences: whether to return every step or only the last.
+            return_state: whether to return the states after the last step too.
+            go_backwards: whether to process and return the sequence in reverse.
+            implementation: auto trains an LSTM or GRU on a CPU in C where possible, and runs inference of an
+                LSTM on a single sequence in one operation; loop, needed by XLA, does neither; None
+                follows `implementation_policy`.
+            seed: of dropout and zoneout.
             kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
@@ -101,7 +101,7 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
 
     @property
     def state_width(self) -> int:
-        """Features of the state that is multiplied with the recurrent weights."""
+        """Features of the state that is multiplied by the recurrent weights."""
         return self.units
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -111,12 +111,12 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
         self.built = True
 
     def build_input_weights(self, features: int) -> None:
-        """Create what `project` uses."""
+        """Create the weights that `project` uses."""
         width = self.gates * self.units
         self.kernel = self.add_weight((features, width), initializer=self.kernel_initializer, name="kernel")
 
     def build_recurrent_weights(self) -> None:
-        """Create what `advance` uses."""
+        """Create the weights that `advance` uses."""
         width = self.gates * self.units
         self.recurrent_kernel = self.add_weight(
             (self.state_width, width), initializer=self._recurrent_weights, name="recurrent_kernel"
@@ -127,7 +127,7 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
             self.recurrent_scale = self.add_weight((width,), initializer="ones", name="recurrent_scale")
 
     def share_input_weights(self, other: "RecurrentLayer") -> None:
-        """Take over the input weights and the bias of another layer of the same kind, instead of own ones."""
+        """Use the input weights and the bias of another layer of the same kind."""
         self.kernel = other.kernel
         use_bias, self.use_bias = self.use_bias, False
         self.build_recurrent_weights()
@@ -141,7 +141,7 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
         return self.add_weight((self.gates * self.units,), initializer=self.bias_initializer, name="bias")
 
     def project(self, inputs: Any) -> Any:
-        """W x_t + b of inputs (..., features): (..., gates * units)."""
+        """W x_t + b: inputs (..., features) to (..., gates * units)."""
         projected = ops.matmul(ops.cast(inputs, self.compute_dtype), self._cast(self.kernel))
         if self.layer_normalization:
             projected = self._normalized_state(projected) * self._cast(self.input_scale)
@@ -152,31 +152,32 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
         return None if self.bias is None else self._cast(self.bias)
 
     def _recurrent_product(self, state: Any) -> Any:
-        """U h_{t-1} of a state (batch, units): (batch, gates * units)."""
+        """U h_{t-1}: state (batch, units) to (batch, gates * units)."""
         product = ops.matmul(state, self._cast(self.recurrent_kernel))
         if self.layer_normalization:
             product = self._normalized_state(product) * self._cast(self.recurrent_scale)
         return product
 
     @staticmethod
-    def _normalized_state(numbers: Any) -> Any:
-        """(..., width) less its mean, over its standard deviation."""
-        exact = ops.cast(numbers, keras.backend.result_type(numbers.dtype, "float32"))
+    def _normalized_state(inputs: Any) -> Any:
+        """Normalise the last axis to zero mean and unit variance, in at least float32."""
+        exact = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
         mean, variance = ops.mean(exact, -1, keepdims=True), ops.var(exact, -1, keepdims=True)
-        return ops.cast((exact - mean) / ops.sqrt(variance + 1e-5), numbers.dtype)
+        return ops.cast((exact - mean) / ops.sqrt(variance + 1e-5), inputs.dtype)
 
     def _cast(self, weight: Any) -> Any:
-        # A step may be made outside of the call, where Keras does not do it.
+        # A step may run outside `call`, where Keras does not autocast.
         return ops.cast(weight, self.compute_dtype)
 
     @abc.abstractmethod
-    def advance(self, projected: Any, states: States, kept: Any = None) -> States:
-        """Make one step.
+    def advance(self, projected: Any, states: States, dropout_mask: Any = None) -> States:
+        """Compute one step.
 
         Args:
             projected: (batch, gates * units), from `project`.
             states: each (batch, width).
-            kept: (batch, width), what of the state is multiplied with the recurrent weights; None: all.
+            dropout_mask: (batch, width), multiplied with the state before the recurrent product; None for
+                no dropout.
 
         Returns:
             The states after the step.
@@ -189,11 +190,11 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
 
     def step(self, inputs: Any, states: States) -> tuple[Any, States]:
         """One step, for decoding and streaming: inputs (batch, features) to output (batch, output width)."""
-        states = self._zoned_out(self.advance(self.project(inputs), states), states, None)
+        states = self._apply_zoneout(self.advance(self.project(inputs), states), states, None)
         return states[0], states
 
     def call(self, inputs: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
-        """(batch, time, features) to outputs, and states if asked for."""
+        """(batch, time, features) to outputs, followed by the states if `return_state`."""
         outputs, states = self.run(inputs, initial_state, mask, training, reverse=self.go_backwards)
         if not self.return_sequences:
             outputs = states[0]
@@ -209,20 +210,20 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
         training: bool = False,
         reverse: bool = False,
     ) -> tuple[Any, States]:
-        """Run over sequences, outputs at the places of their steps whichever way they are read.
+        """Run over sequences; outputs are in the order of the inputs, in either direction.
 
         Args:
             inputs: (batch, time, features).
             initial_state: the states before the first step; zeros if None.
             mask: (batch, time).
-            training: whether there is dropout.
-            reverse: read from the end.
+            training: whether to apply dropout and zoneout.
+            reverse: whether to start at the last step.
 
         Returns:
-            Outputs (batch, time, output width), and the states after the last step read.
+            Outputs (batch, time, output width), and the states after the last processed step.
         """
         batch = ops.shape(inputs)[0]
-        inputs = self._dropped_out(inputs) if training else inputs
+        inputs = self._apply_dropout(inputs) if training else inputs
         states = self.initial_state(batch) if initial_state is None else keras.tree.flatten(initial_state)
         states = [ops.cast(state, self.compute_dtype) for state in states]
         mask = None if mask is None else ops.cast(mask, "bool")
@@ -242,88 +243,90 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
         return self._run_loop(inputs, mask, states, training, reverse)
 
     def engine(self, training: bool, batch: int | None) -> Engine:
-        """Choose what computes a batch of sequences; all engines give the same numbers.
+        """Choose the engine for a batch of sequences; all engines give the same outputs.
 
-        Answers and exports use `single` and `loop`, which are made of TensorFlow's operations. `compiled` is
-        for training on a CPU, where there is a compiler.
+        Inference and exports use `single` and `loop`, which consist of TensorFlow operations. `compiled` is
+        for training on a CPU with a C compiler installed.
 
         Args:
-            training: whether weights are learned from the outputs.
-            batch: number of sequences; None if it is not known yet.
+            training: whether the outputs are used for training.
+            batch: static batch size; None if unknown.
         """
-        if not self._is_plain():
+        if not self._supports_engines():
             return "loop"
         if training:
-            return "compiled" if "compiled" in self.engines and _compiler_is_there() else "loop"
+            return "compiled" if "compiled" in self.engines and _has_compiler() else "loop"
         if "single" not in self.engines or batch not in (None, 1):
             return "loop"
         return "single" if batch == 1 else "single_or_loop"
 
-    def _is_plain(self) -> bool:
-        """Whether nothing is asked for that only the loop knows."""
+    def _supports_engines(self) -> bool:
+        """Whether the layer uses nothing that only the loop implements."""
         options = (self.recurrent_dropout, self.zoneout, self.layer_normalization)
         if self.implementation == "loop" or any(options) or self.compute_dtype != "float32":
             return False
-        return keras.backend.backend() == "tensorflow" and self._is_usual()
+        return keras.backend.backend() == "tensorflow" and self._has_default_equations()
 
-    def _is_usual(self) -> bool:
-        """Whether the layer computes what its other engines do: the usual activations, in the usual order."""
+    def _has_default_equations(self) -> bool:
+        """Whether the layer computes what the other engines do: default activations in the default order."""
         return False
 
     def _run_compiled(self, projected: Any, mask: Any, states: States, reverse: bool) -> tuple[Any, States]:
-        """As `_run_loop`, in C, from projected inputs (batch, time, width)."""
+        """Like `_run_loop`, in C, from projected inputs (batch, time, width)."""
         raise NotImplementedError
 
     def _run_single(self, inputs: Any, mask: Any, states: States, reverse: bool) -> tuple[Any, States]:
-        """As `_run_loop`, of one sequence (1, time, features), in one operation."""
+        """Like `_run_loop`, for one sequence (1, time, features), in one operation."""
         raise NotImplementedError
 
-    def _dropped_out(self, inputs: Any) -> Any:
-        """Inputs (batch, time, features) without what is dropped from all steps of a sequence."""
+    def _apply_dropout(self, inputs: Any) -> Any:
+        """Drop features of inputs (batch, time, features), the same ones at all steps of a sequence."""
         if self.dropout == 0:
             return inputs
         shape = (ops.shape(inputs)[0], 1, inputs.shape[-1])
-        return inputs * self._noise(shape, self.dropout)
+        return inputs * self._dropout_mask(shape, self.dropout)
 
-    def _noise(self, shape: tuple[Any, ...], rate: float) -> Any:
-        """Zeros with probability rate, else 1 / (1 - rate)."""
+    def _dropout_mask(self, shape: tuple[Any, ...], rate: float) -> Any:
+        """0 with probability `rate`, else 1 / (1 - rate)."""
         return keras.random.dropout(ops.ones(shape, dtype=self.compute_dtype), rate, seed=self.seed_generator)
 
     def _run_loop(
         self, inputs: Any, mask: Any, states: States, training: bool, reverse: bool
     ) -> tuple[Any, States]:
-        """Loop over the steps of inputs (batch, time, features)."""
+        """Loop over the time steps of inputs (batch, time, features)."""
         batch, time = ops.shape(inputs)[0], ops.shape(inputs)[1]
-        # Time and batch are exchanged before the product, which is wider than the inputs.
+        # Transpose before the projection, whose output is wider than the inputs.
         steps = {"projected": self.project(ops.swapaxes(inputs, 0, 1))}
         if mask is not None:
             steps["mask"] = ops.swapaxes(mask, 0, 1)
         if training and self.zoneout > 0:
             shape = (time, batch, self.number_of_states, self.state_width)
-            steps["stays"] = keras.random.uniform(shape, seed=self.seed_generator) < self.zoneout
-        kept = None
+            steps["zoneout"] = keras.random.uniform(shape, seed=self.seed_generator) < self.zoneout
+        dropout_mask = None
         if training and self.recurrent_dropout > 0:
-            kept = self._noise((batch, self.state_width), self.recurrent_dropout)
+            dropout_mask = self._dropout_mask((batch, self.state_width), self.recurrent_dropout)
         if reverse:
             steps = {name: ops.flip(tensor, axis=0) for name, tensor in steps.items()}
 
         def step(now: dict[str, Any], states: States) -> tuple[Any, States]:
-            new = self._zoned_out(self.advance(now["projected"], states, kept), states, now.get("stays"))
+            new = self.advance(now["projected"], states, dropout_mask)
+            new = self._apply_zoneout(new, states, now.get("zoneout"))
             if mask is not None:
-                there = ops.expand_dims(now["mask"], -1)  # (batch, 1)
-                new = [ops.where(there, after, before) for after, before in zip(new, states, strict=True)]
+                step_mask = ops.expand_dims(now["mask"], -1)  # (batch, 1)
+                new = [ops.where(step_mask, n, o) for n, o in zip(new, states, strict=True)]
             return new[0], new
 
         outputs, states = run_over_time(step, steps, states, states[0], time_major=True)
         return (ops.flip(outputs, axis=1) if reverse else outputs), states
 
-    def _zoned_out(self, new: States, old: States, stays: Any) -> States:
-        """Mix the states after a step with those before it; stays (batch, states, width) in training."""
+    def _apply_zoneout(self, new: States, old: States, zoneout_mask: Any) -> States:
+        """Mix new states with old ones; zoneout_mask (batch, states, width) only in training."""
         if self.zoneout == 0:
             return new
-        if stays is None:
+        if zoneout_mask is None:
             return [self.zoneout * o + (1 - self.zoneout) * n for n, o in zip(new, old, strict=True)]
-        return [ops.where(stays[:, number], o, n) for number, (n, o) in enumerate(zip(new, old, strict=True))]
+        pairs = enumerate(zip(new, old, strict=True))
+        return [ops.where(zoneout_mask[:, number], o, n) for number, (n, o) in pairs]
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Pass the mask on if every step is returned."""
@@ -333,7 +336,7 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
         return [mask] + [None] * self.number_of_states if self.return_state else mask
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...], *_: Any) -> Any:
-        """(batch, time, output width), or (batch, output width); and the states' if they are returned."""
+        """(batch, time, output width), or (batch, output width); then the states if they are returned."""
         batch = input_shape[0]
         steps = (batch, input_shape[1]) if self.return_sequences else (batch,)
         outputs = (*steps, self.output_width)
@@ -361,8 +364,8 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
         }
 
 
-def _compiler_is_there() -> bool:
-    # Imported here: it needs TensorFlow, which another backend does without.
+def _has_compiler() -> bool:
+    # Imported here: other backends do not need TensorFlow.
     from common.layers.engines import compiled
 
     return compiled.operations() is not None

@@ -1,4 +1,4 @@
-"""A recurrent layer over segments of a series, whose future segments are all decoded at once."""
+"""A recurrent layer over segments of a series that decodes all future segments at once."""
 
 from typing import Any, Literal
 
@@ -12,17 +12,17 @@ from common.layers.lstm import LSTM
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class SegmentRNN(keras.layers.Layer):
-    """Read a series in segments, then write each future segment from the last state and its place.
+    """Encode a series in segments, then decode each future segment from the last state and its position.
 
     x_i = relu(W_v [y_{iw+1}; ...; y_{iw+w}] + b_v), for each segment i of w steps
     h_i = cell(x_i, h_{i-1}), from the first segment to the last, n
-    g_j = cell([p_j; c], h_n), for each future segment j, with learned vectors for its place j and its channel
+    g_j = cell([p_j; c], h_n), for each future segment j, with learned vectors of position j and channel
     [y_{jw+1}; ...; y_{jw+w}] = W_o dropout(g_j) + b_o
 
-    No future segment waits for the one before. The product of h_n with the recurrent weights is the same for
-    all of them, and is computed once.
+    No future segment depends on the previous one. The product of h_n with the recurrent weights is the same
+    for all of them, and is computed once.
 
-    Input: (batch, channels, time); each channel is read on its own, with the same weights.
+    Input: (batch, channels, time); each channel is processed independently, with the same weights.
     Output: (batch, channels, horizon, outputs).
     Mask: none.
 
@@ -49,19 +49,19 @@ class SegmentRNN(keras.layers.Layer):
         """Set up the layer.
 
         Args:
-            units: width of the state; even with a channel embedding.
+            units: width of the state; must be even with a channel embedding.
             segment_length: steps of a segment; the time of the input and the horizon are multiples of it.
-            horizon: steps that are foretold.
-            outputs: numbers foretold for each step.
+            horizon: number of steps to predict.
+            outputs: number of values predicted for each step.
             cell: gru or lstm.
-            channel_embedding: whether half of the place's vector is the channel's.
-            dropout: share of the decoded state that is dropped.
+            channel_embedding: whether half of the vector is of the channel, the other half of the position.
+            dropout: fraction of the decoded state to drop.
             implementation: of RecurrentLayer.
             kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
         if horizon % segment_length:
-            raise ValueError(f"The horizon {horizon} is no multiple of the segment's {segment_length} steps.")
+            raise ValueError(f"The horizon {horizon} is not a multiple of segment_length={segment_length}.")
         self.units = units
         self.segment_length = segment_length
         self.horizon = horizon
@@ -84,10 +84,12 @@ class SegmentRNN(keras.layers.Layer):
         """Create the weights for inputs (batch, channels, time)."""
         _, channels, time = input_shape
         if time % self.segment_length:
-            raise ValueError(f"{time} steps are no multiple of the segment's {self.segment_length}.")
+            raise ValueError(
+                f"Input length {time} is not a multiple of segment_length={self.segment_length}."
+            )
         width = self.units // 2 if self.channel_embedding else self.units
-        places = self.horizon // self.segment_length
-        self.places = self.add_weight((places, width), initializer=self._normal(), name="places")
+        segments = self.horizon // self.segment_length
+        self.positions = self.add_weight((segments, width), initializer=self._normal(), name="places")
         if self.channel_embedding:
             self.channels = self.add_weight(
                 (channels, self.units - width), initializer=self._normal(), name="channels"
@@ -107,22 +109,22 @@ class SegmentRNN(keras.layers.Layer):
         segments = ops.reshape(inputs, (-1, time // self.segment_length, self.segment_length))
         embedded = self.value_embedding(segments)  # (batch * channels, segments, units)
         _, *states = self.recurrent(embedded, training=training)
-        # (batch, channels, 1, units) each: the one state that all places start from.
+        # (batch, channels, 1, units) each: all positions start from the same state.
         states = [ops.reshape(state, (-1, channels, 1, self.units)) for state in states]
-        projected = self.recurrent.project(self._places(channels))  # (channels or 1, places, gates * units)
+        embeddings = self._embeddings(channels)  # (channels or 1, segments, units)
+        projected = self.recurrent.project(embeddings)  # (channels or 1, segments, gates * units)
         decoded = self.recurrent.advance(ops.expand_dims(projected, 0), states)[0]
-        written = self.readout(self.dropout_layer(decoded, training=training))
-        return ops.reshape(written, (-1, channels, self.horizon, self.outputs))
+        predicted = self.readout(self.dropout_layer(decoded, training=training))
+        return ops.reshape(predicted, (-1, channels, self.horizon, self.outputs))
 
-    def _places(self, channels: int) -> Any:
-        """(channels or 1, places, units)."""
-        places = ops.expand_dims(ops.cast(self.places, self.compute_dtype), 0)
+    def _embeddings(self, channels: int) -> Any:
+        """Embeddings (channels or 1, segments, units) of the future segments."""
+        positions = ops.expand_dims(ops.cast(self.positions, self.compute_dtype), 0)
         if not self.channel_embedding:
-            return places
-        names = ops.expand_dims(ops.cast(self.channels, self.compute_dtype), 1)
-        return ops.concatenate(
-            [ops.repeat(places, channels, axis=0), ops.repeat(names, places.shape[1], axis=1)], axis=-1
-        )
+            return positions
+        channel_vectors = ops.expand_dims(ops.cast(self.channels, self.compute_dtype), 1)
+        channel_vectors = ops.repeat(channel_vectors, positions.shape[1], axis=1)
+        return ops.concatenate([ops.repeat(positions, channels, axis=0), channel_vectors], axis=-1)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """(batch, channels, horizon, outputs)."""

@@ -1,4 +1,4 @@
-"""A layer applied to short segments of long sequences, side by side."""
+"""A layer applied to short segments of long sequences in parallel."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class Segments(keras.layers.Layer):
-    """Cut sequences into segments of equal length, apply a layer to each on its own, and join the outputs.
+    """Split sequences into segments of equal length, apply a layer to each, and concatenate the outputs.
 
-    A recurrent layer then runs over `length` steps of many segments at once instead of over thousands of
-    steps of a few sequences: the loop is short and the products are wide. What a step sees ends at its
-    segment's borders, which a pooling over all steps joins again.
+    A recurrent layer then loops over `length` steps of many segments instead of thousands of steps of a few
+    sequences: the loop is short and the matrix products are large. The context of a step ends at the borders
+    of its segment; pooling over all steps combines the segments again.
 
     Input: (batch, time, features). Output: (batch, time, features of the layer).
-    Mask: (batch, time), given to the layer in segments, and passed on.
+    Mask: (batch, time), split for the layer in the same way, and passed on.
 
     Example:
         >>> layer = Segments(keras.layers.LSTM(8, return_sequences=True), length=50)
@@ -30,8 +30,8 @@ class Segments(keras.layers.Layer):
         """Wrap a layer.
 
         Args:
-            layer: from (batch, time, features) to (batch, time, other features), with or without a mask.
-            length: steps in a segment.
+            layer: from (batch, time, features) to (batch, time, other features) that accepts a mask.
+            length: time steps of a segment.
             kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
@@ -41,7 +41,7 @@ class Segments(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the wrapped layer's weights for inputs (batch, time, features)."""
-        if not self.layer.built:  # A layer that was read from a file has been.
+        if not self.layer.built:  # A layer loaded from a file is built already.
             self.layer.build((None, self.length, input_shape[-1]))
         self.built = True
 
@@ -71,6 +71,6 @@ class Segments(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Segments":
-        """Make the layer from the arguments of the constructor."""
+        """Build the layer from the arguments of the constructor."""
         layer = keras.saving.deserialize_keras_object(config.pop("layer"))
         return cls(layer, **config)

@@ -8,15 +8,14 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class SequencePooling(keras.layers.Layer):
-    """Join the steps of a sequence into one vector, over the steps that are not masked.
+    """Pool the unmasked steps of a sequence into one vector.
 
     mean: (1 / T) sum_t h_t
     max: the largest value of each feature over t
     attention: sum_t a_t h_t with a = softmax_t(v . tanh(W h_t + b))
 
     Input: (batch, time, features). Output: (batch, features).
-    Mask: (batch, time); masked steps have no part in the result. A sequence whose steps are all masked
-    gives zeros.
+    Mask: (batch, time); masked steps are left out. A fully masked sequence gives zeros.
 
     Example:
         >>> SequencePooling("max")(keras.ops.ones((8, 20, 64))).shape
@@ -55,7 +54,7 @@ class SequencePooling(keras.layers.Layer):
         return ops.sum(self.attention_weights(inputs, mask) * inputs, axis=1)
 
     def attention_weights(self, inputs: Any, mask: Any) -> Any:
-        """Weights (batch, time, 1) of the steps, zero where the mask (batch, time, 1) is."""
+        """Weights (batch, time, 1) of the steps, 0 where the mask (batch, time, 1) is false."""
         energies = ops.matmul(
             ops.tanh(ops.matmul(inputs, self.kernel) + self.bias), self.context
         )  # (batch, time, 1)
@@ -64,7 +63,7 @@ class SequencePooling(keras.layers.Layer):
         return ops.cast(weights, inputs.dtype)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """There are no steps left to mask."""
+        """Return no mask: the output has no steps."""
         return
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:

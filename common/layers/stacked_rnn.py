@@ -1,4 +1,4 @@
-"""Recurrent layers on top of one another, in one or both directions."""
+"""A stack of recurrent layers, in one or both directions."""
 
 from typing import Any, Literal, Self
 
@@ -17,17 +17,17 @@ CELLS = {"elman": ElmanRNN, "lstm": LSTM, "gru": GRU}
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class StackedRNN(keras.layers.Layer):
-    """Stack of recurrent layers; each takes the whole output sequence of the one below.
+    """Stack of recurrent layers; each processes the output sequence of the one below.
 
     One direction, layer i: h^i_t = cell(h^{i-1}_t, h^i_{t-1}), with h^0 = x.
     Both directions: the forward h^f_t comes from h^f_{t-1}, the backward h^b_t from h^b_{t+1}; they are
     merged as [h^f_t; h^b_t] (concat) or h^f_t + h^b_t (sum) and go to the next layer (deep bidirectional).
-    Residual: layers above the first add what they were given to what they give.
+    Residual: layers above the first add their input to their output.
 
     Input: (batch, time, features).
     Output: (batch, time, width), or (batch, width) if not `return_sequences`: the state after each
-    direction's last step. width is 2 * units for two directions that are joined, else units.
-    Mask: (batch, time); a masked step leaves the state as it was. Passed on if `return_sequences`.
+    direction's last step. width is 2 * units for two concatenated directions, else units.
+    Mask: (batch, time); a masked step leaves the state unchanged. Passed on if `return_sequences`.
 
     Example:
         >>> layer = StackedRNN("lstm", units=128, layers=2, bidirectional=True)
@@ -61,13 +61,13 @@ class StackedRNN(keras.layers.Layer):
             cell: elman (tanh), lstm or gru.
             units: width of each direction of each layer.
             layers: number of layers, at least 1.
-            bidirectional: whether each layer also reads the sequence from its end.
-            merge: how two directions become one output.
-            sharing: weights that two directions have in common: none, those of the inputs, or all.
+            bidirectional: whether each layer also processes the sequence in reverse.
+            merge: how the outputs of both directions are combined.
+            sharing: weights that both directions share: none, input (the input weights and the bias), or all.
             residual: whether layers above the first add their input to their output.
-            dropout: share of the features dropped between one layer and the next.
-            variational: whether that drops the same features at every step.
-            return_sequences: whether every step is returned or the last alone.
+            dropout: fraction of the features to drop between layers.
+            variational: whether to drop the same features at every step.
+            return_sequences: whether to return every step or only the last.
             implementation: of RecurrentLayer.
             kwargs: of keras.layers.Layer.
         """
@@ -92,7 +92,7 @@ class StackedRNN(keras.layers.Layer):
             keras.layers.Dropout(dropout, noise_shape, dtype=self.dtype_policy) for _ in range(layers - 1)
         ]
         if residual and not return_sequences:
-            raise ValueError("A residual stack returns every step.")
+            raise ValueError("residual=True needs return_sequences=True.")
 
     def _recurrent_layer(self, return_sequences: bool) -> keras.layers.Layer:
         layer = CELLS[self.cell](
@@ -115,7 +115,7 @@ class StackedRNN(keras.layers.Layer):
 
     @property
     def width(self) -> int:
-        """Features of an output step."""
+        """Number of output features."""
         return self.recurrent_layers[0].output_width
 
     def call(self, inputs: Any, mask: Any = None, training: bool = False) -> Any:
@@ -142,7 +142,7 @@ class StackedRNN(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make the layer of a configuration, also of one that was saved under earlier names."""
+        """Build the layer from a configuration, also one saved with earlier argument names."""
         return super().from_config(with_units(config))
 
     def get_config(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The feed-forward baseline: each step computed from a fixed window of steps around it."""
+"""The feed-forward baseline: each output step depends on a fixed window of input steps."""
 
 from typing import Any
 
@@ -12,12 +12,11 @@ class WindowedDense(keras.layers.Layer):
 
     h_t = f(W [x_{t-left}; ...; x_t; ...; x_{t+right}] + b)
 
-    Every step is on its own: nothing outside its window has a part in it. The parameters grow with the
-    window, (left + 1 + right) * features * units of them in W.
+    No output depends on anything outside its window. The number of parameters grows with the window: W has
+    (left + 1 + right) * features * units.
 
     Input: (batch, time, features). Output: (batch, time, units).
-    Mask: (batch, time), passed on; masked steps count as zeros, like steps before the first and after the
-    last one.
+    Mask: (batch, time), passed on; masked steps count as zeros, as do steps beyond either end.
 
     Example:
         >>> WindowedDense(64, left=2, right=2)(keras.ops.ones((8, 20, 50))).shape
@@ -33,9 +32,9 @@ class WindowedDense(keras.layers.Layer):
 
         Args:
             units: width of an output step.
-            left: steps of the past that are seen.
-            right: steps of the future that are seen.
-            activation: name of f; None for a linear map.
+            left: number of past steps in the window.
+            right: number of future steps in the window.
+            activation: name of f; None for a linear layer.
             kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
@@ -55,10 +54,10 @@ class WindowedDense(keras.layers.Layer):
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """(batch, time, features) to (batch, time, units)."""
         if mask is not None:
-            # Not a product: what stands in a masked step may be no finite number.
+            # Not a product with the mask: masked steps may hold NaN or infinity.
             inputs = ops.where(ops.expand_dims(ops.cast(mask, "bool"), -1), inputs, ops.zeros_like(inputs))
         padded = ops.pad(inputs, ((0, 0), (self.left, self.right), (0, 0)))
-        # A convolution is this sum over the window, without the windows being written out.
+        # A convolution computes this sum without materialising the windows.
         products = ops.conv(padded, self.kernel, strides=1, padding="valid", data_format="channels_last")
         return self.activation(products + self.bias)  # (batch, time, units)
 

@@ -1,4 +1,4 @@
-"""Words left out of a text while training."""
+"""Dropout of whole words."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class WordDropout(keras.layers.Layer):
-    """Replace a share of the word numbers by that of the unknown word, in training only.
+    """Replace a fraction of the word ids with the id of the unknown word, in training only.
 
-    x'_t = replacement with probability `rate`, else x_t; padding (0) stays padding, and so do the words
-    below `first` and from `end` on: with words in the order of their frequency, only rare ones are left out.
-    The model learns not to lean on single words, and what an unknown word is.
+    x'_t = replacement with probability `rate`, else x_t; padding (0), ids below `first` and ids from
+    `end` on are never replaced: with ids sorted by frequency, only rare words are dropped. The model learns
+    not to rely on single words, and learns a vector for unknown words.
 
-    Input and output: (batch, time) whole numbers.
+    Input and output: (batch, time) integer ids.
 
     Example:
         >>> WordDropout(0.5, replacement=1)(keras.ops.array([[5, 6, 0]]), training=False)

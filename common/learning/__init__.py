@@ -1,1 +1,1 @@
-"""From settings to a finished run: training, checkpoints, resuming."""
+"""Training: from settings to a finished run, with checkpoints to resume from."""

@@ -1,4 +1,4 @@
-"""Training: from batches to the best weights, stopped and resumed without a trace."""
+"""Training of a model, with early stopping and exact resuming."""
 
 import resource
 import shutil
@@ -22,15 +22,15 @@ from common.runs.run import Run
 
 
 def train(task: Task, source: Any, preprocessing: Any, run: Run) -> keras.Model:
-    """Train a run to its end, from its last checkpoint if it has one, and save the best weights' model.
+    """Train a run to the end, from its last checkpoint if there is one, and save the best model.
 
     Raises:
-        UserError: if the loss stops being finite, or the disk is full.
+        UserError: if the loss is no longer finite, or the disk is full.
     """
     settings = task.settings
     seed_everything(settings)
     cache = run.cache_folder
-    # A killed process may have left half of it, which TensorFlow would take for another one's work.
+    # A killed process may have left a partial cache, which TensorFlow would not overwrite.
     shutil.rmtree(cache, ignore_errors=True)
     training = task.batches(source, preprocessing, "train", cache / "train")
     validation = task.batches(source, preprocessing, "validation", cache / "validation")
@@ -57,16 +57,16 @@ def train(task: Task, source: Any, preprocessing: Any, run: Run) -> keras.Model:
             initial_epoch=checkpoint.epochs_done,
             epochs=settings.train.epochs,
             callbacks=[*_callbacks(run, settings.train, score), checkpoint],
-            shuffle=False,  # The batches come in a new order each epoch already.
+            shuffle=False,  # The batches already come in a new order each epoch.
             verbose=1 if sys.stdout.isatty() else 2,
         )
     averaged = 1
-    if len(checkpoint.kept) > 1:
+    if len(checkpoint.best_epochs) > 1:
         checkpoint.restore_mean(model)
         scores = model.evaluate(validation_batches, verbose=0, return_dict=True)
         scores |= score() if score is not None else {}
         if checkpoint.is_better(scores[task.monitor]):
-            checkpoint.best, averaged = float(scores[task.monitor]), len(checkpoint.kept)
+            checkpoint.best, averaged = float(scores[task.monitor]), len(checkpoint.best_epochs)
     if averaged == 1:
         checkpoint.restore_best(model)
     with whole_file(run.model_file) as path:
@@ -91,11 +91,10 @@ def train(task: Task, source: Any, preprocessing: Any, run: Run) -> keras.Model:
 
 
 def seed_everything(settings: Any) -> None:
-    """Seed every generator; on a GPU, make every operation deterministic if the settings say so.
+    """Seed all random generators; on a GPU, make operations deterministic if the settings ask for it.
 
-    On a CPU the operations used here give the same bits in every run by themselves, whatever else the machine
-    does; TensorFlow's switch would only make the training step twice as slow (tests/common/test_training.py
-    compares whole runs).
+    On a CPU the operations used here are deterministic anyway; TensorFlow's switch would only make a training
+    step twice as slow (tests/common/learning/test_training.py compares whole runs).
     """
     keras.utils.set_random_seed(settings.seed)
     if settings.deterministic and tf.config.list_physical_devices("GPU"):
@@ -104,7 +103,7 @@ def seed_everything(settings: Any) -> None:
 
 
 class FiniteLoss(keras.callbacks.Callback):
-    """Stops the run when the loss stops being finite, and says what to try."""
+    """Stops the run when the loss is not finite, and suggests what to try."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,10 +114,10 @@ class FiniteLoss(keras.callbacks.Callback):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Look at the loss.
+        """Check the loss.
 
         Raises:
-            UserError: if it is infinite or not a number.
+            UserError: if it is infinite or NaN.
         """
         if logs and not np.isfinite(logs["loss"]):
             raise UserError(
@@ -129,7 +128,7 @@ class FiniteLoss(keras.callbacks.Callback):
 
 
 class ValidationScores(keras.callbacks.Callback):
-    """Adds scores that are no mean over batches to those of the validation split."""
+    """Adds validation scores that are not means over batches."""
 
     def __init__(self, score: Callable[[], dict[str, float]]) -> None:
         super().__init__()
@@ -137,11 +136,11 @@ class ValidationScores(keras.callbacks.Callback):
         self.scores: dict[str, float] = {}
 
     def on_test_end(self, logs: dict[str, float] | None = None) -> None:
-        """Score now: the weights' moving average, if one is kept, is still in place."""
+        """Compute the scores here, while the moving average of the weights, if any, is still swapped in."""
         self.scores = self.score()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Tell the callbacks that come after this one."""
+        """Pass the scores on to the callbacks after this one."""
         logs.update({f"val_{name}": value for name, value in self.scores.items()})
 
 

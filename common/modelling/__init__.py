@@ -1,1 +1,1 @@
-"""What a model is trained with: losses, optimizers, the precision of its products."""
+"""Losses, optimizers, and the numeric precision of models."""

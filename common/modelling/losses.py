@@ -1,4 +1,4 @@
-"""Losses."""
+"""Loss functions."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from common.decoding.linear_chain import log_likelihood
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class SmoothedCrossEntropy(keras.losses.Loss):
-    """Cross-entropy of logits against class numbers, with a share of the probability spread over all classes.
+    """Cross-entropy of logits with class indices, with label smoothing.
 
     E = -sum_k q_k log softmax(z)_k with q = (1 - smoothing) onehot(y) + smoothing / K.
 
-    Targets: (batch,) class numbers. Predictions: (batch, classes) logits.
+    Targets: (batch,) class indices. Predictions: (batch, classes) logits.
 
     Source: smoothing: Szegedy et al., "Rethinking the Inception architecture", 2016.
     """
@@ -37,12 +37,12 @@ class SmoothedCrossEntropy(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class SequenceCrossEntropy(keras.losses.Loss):
-    """Mean smoothed cross-entropy of the steps of sequences, without the steps of padding.
+    """Cross-entropy over the steps of sequences, without padding, with label smoothing.
 
-    E = -sum_t sum_k q_tk log softmax(z_t)_k / number of t, over the t whose target is not 0, with
+    E = -sum_t sum_k q_tk log softmax(z_t)_k / number of t, over steps t whose target is not 0, with
     q_t = (1 - smoothing) onehot(y_t) + smoothing / K.
 
-    Targets: (batch, time) class numbers, 0 for padding. Predictions: (batch, time, classes) logits.
+    Targets: (batch, time) class indices, 0 for padding. Predictions: (batch, time, classes) logits.
 
     Source: smoothing: Szegedy et al., "Rethinking the Inception architecture", 2016.
     """
@@ -52,15 +52,15 @@ class SequenceCrossEntropy(keras.losses.Loss):
         self.smoothing = smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Loss of each step, (batch, time), scaled so that their mean is that of the steps that count."""
+        """Loss of each step, (batch, time), scaled so that the mean is over the unpadded steps."""
         targets = ops.cast(y_true, "int32")
         losses = keras.losses.sparse_categorical_crossentropy(targets, y_pred, from_logits=True)
         if self.smoothing > 0:
-            # (1 - s) (L - z_y) + s (L - mean z), with L = log sum exp z: nothing is one-hot, which is wide.
-            chosen = ops.take_along_axis(y_pred, ops.expand_dims(targets, -1), axis=-1)[..., 0]
-            losses += self.smoothing * (chosen - ops.mean(y_pred, axis=-1))
-        counts = ops.cast(ops.not_equal(targets, 0), losses.dtype)
-        return losses * counts / ops.maximum(ops.mean(counts), 1e-9)
+            # (1 - s) (L - z_y) + s (L - mean z), with L = log sum exp z: avoids large one-hot tensors.
+            target_logits = ops.take_along_axis(y_pred, ops.expand_dims(targets, -1), axis=-1)[..., 0]
+            losses += self.smoothing * (target_logits - ops.mean(y_pred, axis=-1))
+        weights = ops.cast(ops.not_equal(targets, 0), losses.dtype)
+        return losses * weights / ops.maximum(ops.mean(weights), 1e-9)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
@@ -69,14 +69,14 @@ class SequenceCrossEntropy(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class CRFNegativeLogLikelihood(keras.losses.Loss):
-    """Negative logarithm of the probability that a conditional random field gives to the true tags.
+    """Negative log-likelihood of the true tags under a conditional random field.
 
     E = log sum_y' exp(s(y')) - s(y), with the score s of a path of tags (common/layers/crf.py).
 
-    Targets: (batch, time) numbers of tags, anything at masked steps. Predictions: (batch, time, tags, tags)
-    potentials of the layer CRF, which hold the mask. A sequence of no steps costs nothing.
+    Targets: (batch, time) tag indices, ignored at masked steps. Predictions: (batch, time, tags, tags)
+    potentials of the CRF layer, which encode the mask. The loss of an empty sequence is 0.
 
-    Needs TensorFlow (common/linear_chain.py).
+    Needs TensorFlow (common/decoding/linear_chain.py).
 
     Source: Lafferty, McCallum and Pereira, "Conditional random fields", 2001.
     """
@@ -91,9 +91,9 @@ class CRFNegativeLogLikelihood(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class PinballLoss(keras.losses.Loss):
-    """Loss whose smallest value is at the quantiles: max(q (y - f), (q - 1) (y - f)), mean over the levels q.
+    """Pinball (quantile) loss: max(q (y - f), (q - 1) (y - f)), mean over the levels q.
 
-    Targets: (batch, ..., 1). Predictions: (batch, ..., levels), one quantile f for each level.
+    Targets: (batch, ..., 1). Predictions: (batch, ..., levels), one quantile f per level.
 
     Source: Koenker and Bassett, "Regression quantiles", 1978.
     """
@@ -102,7 +102,7 @@ class PinballLoss(keras.losses.Loss):
         """Set up the loss.
 
         Args:
-            levels: each between 0 and 1.
+            levels: quantile levels between 0 and 1.
             name: of the loss.
             kwargs: of keras.losses.Loss.
         """
@@ -110,7 +110,7 @@ class PinballLoss(keras.losses.Loss):
         self.levels = list(levels)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Loss of each number, (batch, ...)."""
+        """Loss of each value, (batch, ...)."""
         levels = ops.convert_to_tensor(self.levels, dtype=y_pred.dtype)
         error = y_true - y_pred  # (batch, ..., levels)
         return ops.mean(ops.maximum(levels * error, (levels - 1) * error), axis=-1)

@@ -1,4 +1,4 @@
-"""The optimizer that the settings name, with its schedule."""
+"""Optimizers and learning rate schedules."""
 
 import math
 from typing import Any
@@ -10,7 +10,7 @@ from common.config import TrainSettings
 
 
 def build_optimizer(train: TrainSettings, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """Build the optimizer with its schedule, clipping and moving average."""
+    """Build the optimizer with learning rate schedule, gradient clipping and weight averaging."""
     learning_rate: Any = train.learning_rate
     if train.schedule == "cosine" or train.warmup_epochs > 0:
         learning_rate = WarmUpThenDecay(
@@ -27,7 +27,7 @@ def build_optimizer(train: TrainSettings, steps_per_epoch: int) -> keras.optimiz
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class WarmUpThenDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Rise linearly from zero over `warmup_steps`, then stay, or fall along a half cosine to zero.
+    """Linear warm-up over `warmup_steps`, then constant, or cosine decay to zero.
 
     Source: cosine: Loshchilov and Hutter, "SGDR", 2017.
     """

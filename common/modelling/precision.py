@@ -1,4 +1,4 @@
-"""How the layers of a run compute: the precision of their products, and the engines of recurrent layers."""
+"""Policies of a run: numeric precision of layers, and engines of recurrent layers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,17 +12,17 @@ _POLICIES = {"none": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_
 
 
 def set_precision(settings: Any) -> None:
-    """Let all layers made from here on compute as `train.mixed_precision` and `train.xla` say."""
+    """Set the policies of `train.mixed_precision` and `train.xla` for layers created from now on."""
     keras.config.set_dtype_policy(_POLICIES[settings.train.mixed_precision])
-    # XLA compiles the loop alone.
+    # XLA compiles only the loop.
     set_implementation_policy("loop" if settings.train.xla else "auto")
 
 
 @contextmanager
 def precision(settings: Any) -> Iterator[None]:
-    """Let the layers made inside compute as `train.mixed_precision` and `train.xla` say.
+    """Set the policies of `train.mixed_precision` and `train.xla` for layers created in the block.
 
-    A model that is loaded makes its own layers, which follow the process and not what was saved.
+    A loaded model creates its own layers, which follow the policies of the process, not the saved ones.
     """
     before = keras.config.dtype_policy(), implementation_policy()
     set_precision(settings)

@@ -1,1 +1,1 @@
-"""Training runs: their folders, and the machine and versions they were made with."""
+"""Training runs: their folders, and the environment they were trained in."""

@@ -1,4 +1,4 @@
-"""What the numbers of a run depend on: versions, commit, machine, seed."""
+"""The environment that the results of a run depend on: versions, commit, machine, seed."""
 
 import os
 import platform
@@ -9,14 +9,15 @@ from typing import Any
 
 from common.files import PROJECT_FOLDER
 
-# What makes a result. Recording one changes presets; what they say stands in the settings of each run.
+# Paths that results depend on. Presets are excluded: a run records its settings, and recording a result
+# changes a preset.
 _CODE = ("common", "tasks", "benchmarks/recipes", "requirements.lock")
 _NOT_CODE = (":(exclude)tasks/*/presets/*",)
 _RECORDED_PACKAGES = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "pandas", "scikit-learn")
 
 
 def environment(seed: int) -> dict[str, Any]:
-    """Describe what the numbers depend on: versions, commit, machine, seed."""
+    """Describe the environment: versions, commit, machine, seed."""
     import tensorflow as tf
 
     from common.layers.engines.compiled import operations
@@ -36,7 +37,7 @@ def environment(seed: int) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """Describe the processor and the memory."""
+    """Describe processor, memory and operating system."""
     model = platform.processor()
     information = Path("/proc/cpuinfo")
     if information.is_file():

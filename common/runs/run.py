@@ -1,4 +1,4 @@
-"""Training runs: their folders, what is in them, and how one is found."""
+"""Training runs: their folders and files, and how to find them."""
 
 import difflib
 import hashlib
@@ -19,29 +19,29 @@ from common.runs.environment import environment
 
 
 def runs_folder() -> Path:
-    """Where runs are kept: RUNS_DIR, else runs/ of the project."""
+    """Folder of all runs: RUNS_DIR, or runs/ in the project."""
     return Path(os.environ.get("RUNS_DIR", PROJECT_FOLDER / "runs"))
 
 
 @dataclass(frozen=True)
 class Run:
-    """A folder runs/<task>/<run>/ with all that is needed to know, repeat, resume and export a run."""
+    """A folder runs/<task>/<run>/ with everything needed to inspect, repeat, resume and export a run."""
 
     folder: Path
 
     @property
     def name(self) -> str:
-        """The run's name."""
+        """Name of the run."""
         return self.folder.name
 
     @property
     def task(self) -> str:
-        """The task's name."""
+        """Name of the task."""
         return self.folder.parent.name
 
     @property
     def config_file(self) -> Path:
-        """Every setting, resolved."""
+        """All settings, resolved."""
         return self.folder / "config.yaml"
 
     @property
@@ -56,22 +56,22 @@ class Run:
 
     @property
     def examples_file(self) -> Path:
-        """A few validation examples, by which an export is compared with the run."""
+        """A few validation examples, to compare an export with the run."""
         return self.folder / "examples.json"
 
     @property
     def checkpoints_folder(self) -> Path:
-        """What a killed run goes on from."""
+        """State to resume an interrupted run from."""
         return self.folder / "checkpoints"
 
     @property
     def cache_folder(self) -> Path:
-        """Preprocessed examples, there while the run is trained."""
+        """Preprocessed examples; exists only during training."""
         return self.folder / "cache"
 
     @property
     def model_file(self) -> Path:
-        """The model with its best weights; there when training has ended."""
+        """The model with the best weights; exists when training has finished."""
         return self.folder / "model.keras"
 
     @property
@@ -81,24 +81,24 @@ class Run:
 
     @property
     def training_file(self) -> Path:
-        """Seconds, memory, epochs and the like of a training that has ended."""
+        """Time, memory, epochs etc. of a finished training."""
         return self.folder / "training.json"
 
     @property
     def finished(self) -> bool:
-        """Whether training has ended."""
+        """Whether training has finished."""
         return self.model_file.is_file() and self.training_file.is_file()
 
     def evaluation_folder(self, file: Path) -> Path:
-        """Scores on a file of the user's; files of one name in two folders, or of two kinds, have two."""
+        """Folder for the scores on a user's file, with a name unique to the file's path."""
         digest = hashlib.sha256(str(file.expanduser().resolve()).encode()).hexdigest()[:8]
         return self.folder / "evaluations" / f"{file.name.partition('.')[0]}-{digest}"
 
     def learned_from(self, fingerprint: str) -> bool:
-        """Whether the run's data is that of this fingerprint.
+        """Whether the run was trained on data with this fingerprint.
 
         Raises:
-            UserError: if the record of the run's data is missing or damaged.
+            UserError: if the run's record of its data is missing or damaged.
         """
         return read_record(self.folder / "data.json", "fingerprint")["fingerprint"] == fingerprint
 
@@ -122,37 +122,37 @@ class Run:
         """
         return locked(
             self.folder,
-            f"Run {self.name} of {self.task} is being trained by another process; wait for its end, or stop "
-            "it first.",
+            f"Run {self.name} of {self.task} is being trained by another process; wait for it to "
+            "finish, or stop it first.",
         )
 
     def save_preprocessing(self, preprocessing: Any) -> None:
-        """Write what was learned from the training split, and checksums by which damage is noticed.
+        """Save what was learned from the training split, with checksums to detect damage.
 
-        Labels that were swapped, or a vocabulary in another order, would be read and answer wrongly.
+        Swapped labels or a reordered vocabulary would load without an error and give wrong predictions.
         """
         preprocessing.save(self.preprocessing_folder)
         files = sorted(self.preprocessing_folder.iterdir())
         write_json(self.checksums_file, {file.name: file_digest(file) for file in files})
 
     def check_preprocessing(self) -> None:
-        """Make sure that the preprocessing is the one that was written.
+        """Check that the preprocessing is unchanged since training.
 
         Raises:
-            UserError: if a file is missing or is another.
+            UserError: if a file is missing or has changed.
         """
         for name, checksum in read_record(self.checksums_file).items():
             file = self.preprocessing_folder / name
             if not file.is_file() or file_digest(file) != checksum:
                 raise UserError(
-                    f"{file} is missing or damaged: it is not what training wrote; train the run again."
+                    f"{file} is missing or damaged: it has changed since training; train the run again."
                 )
 
     def check_finished(self) -> None:
-        """Make sure that the run can predict.
+        """Check that the run can predict.
 
         Raises:
-            UserError: if training has not ended, or files are missing or damaged.
+            UserError: if training has not finished, or files are missing or damaged.
         """
         if not self.config_file.is_file():
             raise UserError(
@@ -160,7 +160,7 @@ class Run:
             )
         if not self.finished:
             raise UserError(
-                f"Run {self.name} has not ended; go on with: make train TASK={self.task} RUN={self.name}"
+                f"Run {self.name} has not finished; resume it: make train TASK={self.task} RUN={self.name}"
             )
         self.check_preprocessing()
 
@@ -173,27 +173,27 @@ def create_run(
     data: dict[str, Any],
     examples: list[dict[str, Any]],
 ) -> Run:
-    """Make a new run's folder with what is known before training.
+    """Create the folder of a new run, with everything known before training.
 
     Args:
         task: the task's name.
         name: the run's name.
         settings: resolved settings.
-        preprocessing: learned from the training split.
-        data: name, fingerprint and counts of the data.
+        preprocessing: as learned from the training split.
+        data: name, fingerprint, counts etc. of the data.
         examples: a few raw examples of the validation split.
 
     Raises:
-        UserError: if there is a run of that name.
+        UserError: if a run of that name exists.
     """
     folder = runs_folder() / task / name
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # Not `whole_file`: the preprocessing's tables remember where they were read from.
+    # Not `whole_file`: lookup tables of the preprocessing remember the path they were read from.
     run = Run(folder)
     try:
         folder.mkdir()
-    except FileExistsError:  # Another process was quicker; its folder is left alone.
-        raise UserError(f"Run {name!r} of {task} exists; name another.") from None
+    except FileExistsError:  # Another process was faster; leave its folder alone.
+        raise UserError(f"Run {name!r} of {task} exists; choose another name.") from None
     try:
         run.save_preprocessing(preprocessing)
         write_json(folder / "data.json", data)
@@ -207,9 +207,9 @@ def create_run(
 
 
 def new_run_name(task: str, dataset: str) -> str:
-    """Name a run by the second it was started in and its data; a number tells those of one second apart."""
-    plain = re.sub(r"[^\w.-]+", "_", dataset)
-    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{plain}"
+    """Name a run after start time and data, with a number if the name is taken."""
+    safe = re.sub(r"[^\w.-]+", "_", dataset)
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{safe}"
     number = 2
     while (runs_folder() / task / name).exists():
         name, number = f"{name.partition('.')[0]}.{number}", number + 1
@@ -217,27 +217,27 @@ def new_run_name(task: str, dataset: str) -> str:
 
 
 def check_run_name(name: str) -> None:
-    """Check that a name is one of a folder right below runs/<task>/.
+    """Check that a name can be a folder directly below runs/<task>/.
 
     Raises:
-        UserError: it is not.
+        UserError: if it cannot.
     """
     if not re.fullmatch(r"\w[\w.-]*", name):
-        raise UserError(f"RUN={name} is no name for a run; use letters, digits, '-', '_' and '.'.")
+        raise UserError(f"RUN={name} is not a valid name; use letters, digits, '-', '_' and '.'.")
 
 
 def task_of(run: Run) -> Any:
-    """Make the task of a run (`common.contract.task.Task`), with the run's settings.
+    """Create the task of a run (`common.contract.task.Task`) with the settings of the run.
 
     Raises:
-        UserError: the settings are missing or damaged.
+        UserError: if the settings are missing or damaged.
     """
     task_class = find_task(run.task)
     return task_class(run.settings(task_class.settings_class))
 
 
 def list_runs(task: str | None = None) -> list[Run]:
-    """List the runs, the newest last."""
+    """List all runs, the newest last."""
     folders = [path.parent for path in runs_folder().glob(f"{task or '*'}/*/config.yaml")]
     return [
         Run(folder)
@@ -248,23 +248,23 @@ def list_runs(task: str | None = None) -> list[Run]:
 
 
 def find_run(name: str, task: str | None = None) -> Run:
-    """Find a run by its name or by its folder.
+    """Find a run by its name or its folder.
 
     Raises:
         UserError: if there is none of that name, or several tasks have one.
     """
-    found = _runs_named(name, task)
-    if not found:
+    matches = _runs_named(name, task)
+    if not matches:
         raise unknown_name("run", name, [run.name for run in list_runs(task)])
-    if len(found) > 1:
+    if len(matches) > 1:
         raise UserError(
-            f"Several tasks have a run {name!r}: {', '.join(run.task for run in found)}; add TASK=."
+            f"Several tasks have a run {name!r}: {', '.join(run.task for run in matches)}; add TASK=."
         )
-    return found[0]
+    return matches[0]
 
 
 def existing_run(name: str | None, task: str | None) -> Run | None:
-    """Find a run to go on with; None if there is none of that name.
+    """Find a run to resume; None if there is none of that name.
 
     Raises:
         UserError: if several tasks have one.
@@ -273,22 +273,21 @@ def existing_run(name: str | None, task: str | None) -> Run | None:
 
 
 def check_new_name(name: str, task: str | None) -> None:
-    """Check that a name given alone, which no run has, is not that of a killed run misspelt.
+    """Check that the name of a new run, given without settings, is not a misspelt unfinished run.
 
     Raises:
-        UserError: if it is nearly the name of a run that has not ended, or no task is given to start a new
-            run of.
+        UserError: if it is close to the name of an unfinished run, or no task is given.
     """
     if not task:
         error = unknown_name("run", name, [run.name for run in list_runs()])
         raise UserError(f"{error} To start a new run, give TASK.")
-    waiting = [run.name for run in list_runs(task) if not run.finished]
-    # Nearer than for other names: "trial2" beside "trial1" is meant.
-    nearest = difflib.get_close_matches(name, waiting, n=1, cutoff=0.85)
+    unfinished = [run.name for run in list_runs(task) if not run.finished]
+    # Stricter than for other names: "trial2" next to "trial1" is intended.
+    nearest = difflib.get_close_matches(name, unfinished, n=1, cutoff=0.85)
     if nearest:
         raise UserError(
-            f"There is no run {name!r} of {task}. Did you mean {nearest[0]!r}, which has not ended? To start "
-            "a new run of this name, say with what settings, e.g. PRESET=default."
+            f"There is no run {name!r} of {task}. Did you mean {nearest[0]!r}, which has not finished? To "
+            "start a new run of this name, give its settings, e.g. PRESET=default."
         )
 
 
@@ -300,7 +299,7 @@ def _runs_named(name: str, task: str | None) -> list[Run]:
 
 
 def newest_run(task: str) -> Run:
-    """Find the newest run whose training has ended.
+    """Find the newest run whose training has finished.
 
     Raises:
         UserError: if there is none.

@@ -1,1 +1,1 @@
-"""Metrics and figures."""
+"""Metrics and plots."""

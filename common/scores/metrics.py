@@ -1,4 +1,4 @@
-"""Scores of classifiers, from scikit-learn, with an interval."""
+"""Classification metrics from scikit-learn, with a confidence interval."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ BOOTSTRAP_SAMPLES = 2_000
 
 
 def classification_metrics(truth: np.ndarray, answers: np.ndarray, classes: int) -> dict[str, float]:
-    """Compute accuracy with its 95 % bootstrap interval, and macro-F1.
+    """Compute accuracy with a 95 % bootstrap interval, and macro-F1.
 
     Args:
-        truth: (examples,) numbers of the right classes.
-        answers: (examples,) numbers of the answered classes.
-        classes: number of classes; one that never occurs counts with an F1 of 0.
+        truth: (examples,) indices of the true classes.
+        answers: (examples,) indices of the predicted classes.
+        classes: number of classes; a class that never occurs counts with an F1 of 0.
     """
     low, high = bootstrap_interval((truth == answers).astype(np.float64))
     return {
@@ -26,11 +26,11 @@ def classification_metrics(truth: np.ndarray, answers: np.ndarray, classes: int)
 
 
 def bootstrap_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """Percentile interval of the mean over resamples of the examples, with a fixed seed.
+    """Compute the bootstrap percentile interval of the mean, with a fixed seed.
 
     Args:
-        values: (examples,) one number an example.
-        level: share of the resamples that lies inside.
+        values: (examples,), one value per example.
+        level: fraction of the resampled means inside the interval.
 
     Source: Efron, "Bootstrap methods", 1979.
     """
@@ -43,7 +43,7 @@ def bootstrap_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, 
 
 
 def class_table(truth: np.ndarray, answers: np.ndarray, labels: list[str]) -> list[dict[str, Any]]:
-    """Precision, recall, F1 and number of examples of each class."""
+    """Compute precision, recall, F1 and number of examples of each class."""
     columns = precision_recall_fscore_support(truth, answers, labels=range(len(labels)), zero_division=0)
     return [
         {"class": label, "precision": float(p), "recall": float(r), "f1": float(f), "examples": int(n)}

@@ -1,4 +1,4 @@
-"""Pictures of training and of scores."""
+"""Plots of training and of scores."""
 
 import functools
 import warnings
@@ -21,7 +21,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-# Fonts with Chinese characters, as systems have them.
+# System fonts with Chinese characters, in order of preference.
 CHINESE_FONTS = (
     "Noto Sans CJK SC",
     "Noto Sans CJK JP",
@@ -40,23 +40,23 @@ CHINESE_FONT_FILE = "cvttf_NotoSansCJK_Regular/NotoSansCJKtc-Regular.otf"
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure whole or not at all, and close it."""
+    """Save a figure completely or not at all, and close it."""
     with whole_file(path) as temporary, warnings.catch_warnings():
-        # Signs that the font lacks are drawn as boxes; there is nothing a user could do about it here.
+        # Characters missing from the font are drawn as boxes; the user can do nothing about it here.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure.savefig(temporary, dpi=120, bbox_inches="tight")
     plt.close(figure)
 
 
 def learning_curves(history: list[dict[str, float]], path: Path) -> None:
-    """Draw each score over the epochs, training and validation in one panel, and the learning rate."""
+    """Plot each score over the epochs, training and validation in one panel, and the learning rate."""
     table = pd.DataFrame(history).set_index("epoch")
     names = list(dict.fromkeys(name.removeprefix("val_") for name in table.columns))
     figure, panels = plt.subplots(
         1, len(names), figsize=(4 * len(names), 3), squeeze=False, layout="constrained"
     )
     for panel, name in zip(panels[0], names, strict=True):
-        # A score that needs a search is of the validation split alone; of the learning rate there is one.
+        # Scores that need decoding exist only for validation; the learning rate has a single curve.
         for column, label, colour in ((name, "training", "C0"), (f"val_{name}", "validation", "C1")):
             if column in table:
                 panel.plot(table.index, table[column], color=colour, marker="o", label=label)
@@ -68,24 +68,24 @@ def learning_curves(history: list[dict[str, float]], path: Path) -> None:
     save_figure(figure, path)
 
 
-# Inches; and classes whose names can still be read there.
-LARGEST_SIDE, MOST_NAMES = 26, 60
+# Inches, and the number of class names that are still legible.
+MAXIMUM_SIDE, MAXIMUM_NAMES = 26, 60
 
 
 def confusion_matrix(counts: np.ndarray, labels: list[str]) -> Figure:
-    """Draw how often each class (row) was answered with each class (column).
+    """Plot how often each true class (row) was predicted as each class (column).
 
     Args:
-        counts: (classes, classes) examples.
-        labels: the classes' names.
+        counts: (classes, classes) numbers of examples.
+        labels: names of the classes.
     """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = min(max(3.5, 0.6 * len(labels) + 2), LARGEST_SIDE)
+    side = min(max(3.5, 0.6 * len(labels) + 2), MAXIMUM_SIDE)
     figure, panel = plt.subplots(figsize=(side, side))
-    picture = panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    figure.colorbar(picture, ax=panel, fraction=0.046, label="share of the row")
+    image = panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, ax=panel, fraction=0.046, label="fraction of the row")
     panel.set(xlabel="answer", ylabel="truth", xticks=[], yticks=[])
-    if len(labels) <= MOST_NAMES:
+    if len(labels) <= MAXIMUM_NAMES:
         panel.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
         panel.set_yticks(range(len(labels)), labels)
     if len(labels) <= 20:
@@ -96,15 +96,15 @@ def confusion_matrix(counts: np.ndarray, labels: list[str]) -> Figure:
 
 
 def attention_matrix(weights: np.ndarray, sources: list[str], steps: list[str]) -> Figure:
-    """Draw what was looked at (columns) at each step (rows), the darker the more.
+    """Plot attention weights on sources (columns) at each step (rows), darker for more.
 
     Args:
-        weights: (steps, sources), each row's sum at most 1.
+        weights: (steps, sources), rows summing to at most 1.
         sources: names of the columns.
         steps: names of the rows.
     """
-    width = min(max(3.0, 0.35 * len(sources) + 1.5), LARGEST_SIDE)
-    height = min(max(2.5, 0.3 * len(steps) + 1.2), LARGEST_SIDE)
+    width = min(max(3.0, 0.35 * len(sources) + 1.5), MAXIMUM_SIDE)
+    height = min(max(2.5, 0.3 * len(steps) + 1.2), MAXIMUM_SIDE)
     with plt.rc_context({"font.family": text_fonts([*sources, *steps])}):
         figure, panel = plt.subplots(figsize=(width, height))
         panel.imshow(weights, cmap="Greys", vmin=0, vmax=1, aspect="auto")
@@ -117,12 +117,12 @@ def attention_matrix(weights: np.ndarray, sources: list[str], steps: list[str]) 
 
 
 def plain(name: str) -> str:
-    """A name as Matplotlib draws it letter by letter: it may hold signs that would begin a formula."""
+    """Escape a name so that Matplotlib does not read it as a formula."""
     return name.replace("$", r"\$")
 
 
 def text_fonts(names: list[str]) -> list[str]:
-    """Fonts for words of any script: Matplotlib's own, and behind it one for Chinese if it is needed."""
+    """Fonts for names in any script: the default, with a Chinese font as fallback if needed."""
     if not any("\u2e80" <= character <= "\uffef" for name in names for character in name):
         return ["DejaVu Sans"]
     return ["DejaVu Sans", *_chinese_fonts()]
@@ -130,11 +130,11 @@ def text_fonts(names: list[str]) -> list[str]:
 
 @functools.cache
 def _chinese_fonts() -> list[str]:
-    """A font of this system, or one from the Python registry; none if that cannot be reached."""
+    """A Chinese font of the system, or a downloaded one; none if the download fails."""
     installed = set(font_manager.get_font_names())
-    found = [name for name in CHINESE_FONTS if name in installed]
-    if found:
-        return found[:1]
+    available = [name for name in CHINESE_FONTS if name in installed]
+    if available:
+        return available[:1]
     try:
         path = fetch_package(NOTO_SANS_CJK, data_directory()) / CHINESE_FONT_FILE
     except UserError as error:

@@ -25,7 +25,7 @@ def load(preset="default", **overrides):
     return load_settings(SentimentSettings, SENTIMENT, preset, overrides)
 
 
-def test_overrides_lie_over_the_preset():
+def test_overrides_take_precedence_over_the_preset():
     settings = load_settings(SentimentSettings, SENTIMENT, "default", parse_overrides("model.units=7 seed=3"))
     assert (settings.model.units, settings.seed) == (7, 3)
     assert settings.data.dataset == "rotten_tomatoes"
@@ -79,7 +79,7 @@ def test_overrides_that_cannot_be_read(text):
         parse_overrides(text)
 
 
-def test_preset_is_the_one_asked_for_or_the_data_sets_or_the_default():
+def test_requested_preset_then_that_of_the_data_set_then_the_default():
     assert choose_preset(SENTIMENT, None, "sst") == "sst"
     assert choose_preset(SENTIMENT, "default", "sst") == "default"
     assert choose_preset(SENTIMENT, None, "glue/sst2") == "default"
@@ -89,7 +89,7 @@ def test_preset_is_the_one_asked_for_or_the_data_sets_or_the_default():
         choose_preset(SENTIMENT, "defalt", None)
 
 
-def test_settings_are_read_back_whole(tmp_path):
+def test_settings_round_trip(tmp_path):
     settings = load(**{"data.file": "reviews.csv", "train.gradient_clip_norm": None})
     save_settings(settings, tmp_path / "config.yaml")
     assert read_settings(SentimentSettings, tmp_path / "config.yaml") == settings
@@ -104,7 +104,7 @@ def test_damaged_settings(tmp_path, content):
         read_settings(SentimentSettings, path)
 
 
-def test_every_setting_has_a_meaning():
+def test_every_setting_has_a_description():
     settings = load()
     for key, field in setting_fields(SentimentSettings):
         setting_value(settings, key)

@@ -69,7 +69,7 @@ def test_json(tmp_path):
 
 
 @pytest.mark.parametrize("place", ["folder", "file/below.txt", "missing_device"])
-def test_a_place_that_cannot_be_written_is_one_line(tmp_path, place):
+def test_a_path_that_cannot_be_written_is_one_line(tmp_path, place):
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("x")
     path = Path("/proc/none.txt") if place == "missing_device" else tmp_path / place
@@ -78,7 +78,7 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path, place):
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
 
 
-def test_a_folder_is_held_by_one_process_at_a_time_and_freed_when_it_is_killed(tmp_path):
+def test_a_folder_is_locked_by_one_process_at_a_time_and_unlocked_when_it_is_killed(tmp_path):
     script = (
         "import pathlib, sys, time; from common.files import locked\n"
         "with locked(pathlib.Path(sys.argv[1]), ''): print('held', flush=True); time.sleep(60)"
@@ -99,7 +99,7 @@ def test_a_folder_is_held_by_one_process_at_a_time_and_freed_when_it_is_killed(t
     assert os.listdir(folder) == []
 
 
-def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
+def test_partial_files_of_a_killed_process_are_removed(tmp_path):
     script = (
         "import os, pathlib, signal, sys; from common.files import whole_file\n"
         "with whole_file(pathlib.Path(sys.argv[1])) as path:\n"
@@ -114,7 +114,7 @@ def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
     assert os.listdir(tmp_path / "checkpoints") == ["whole.npz"]
 
 
-def test_a_folder_to_be_held_that_cannot_be_made_is_one_line(tmp_path):
+def test_a_folder_to_lock_that_cannot_be_created_is_one_line(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(UserError, match=r"file/below cannot be written"), locked(tmp_path / "file/below", ""):
         pass
@@ -124,10 +124,10 @@ def test_a_folder_to_be_held_that_cannot_be_made_is_one_line(tmp_path):
     ("name", "message"),
     [
         ("picture.txt", "picture.txt must end in one of .png, .pdf, .svg"),
-        ("nowhere/picture.png", "nowhere does not exist; make it first"),
+        ("nowhere/picture.png", "nowhere does not exist; create it first"),
     ],
 )
-def test_a_picture_that_cannot_be_drawn_is_refused_before_there_is_an_answer(tmp_path, name, message):
+def test_an_invalid_plot_path_is_refused_early(tmp_path, name, message):
     check_plot(tmp_path / "picture.png")
     with pytest.raises(UserError, match=message):
         check_plot(tmp_path / name)

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-# Pages that the system had to bring in while 64 MB were filled and freed for the second time.
+# Page faults while 64 MB are filled and freed for the second time.
 SECOND_TIME = """
 import resource, sys
 import numpy as np
@@ -25,7 +25,7 @@ def pages(how):
     return int(ended.stdout)
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be asked to keep what is freed")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can keep freed memory")
 def test_freed_memory_is_kept():
     assert pages("kept") < 10
     assert pages("given back") > 100

@@ -1,4 +1,4 @@
-"""A small random model whose next token hangs on all tokens so far, once for the search and once in NumPy."""
+"""A small random model whose next token depends on all previous ones, for the search and in NumPy."""
 
 import itertools
 
@@ -14,7 +14,7 @@ START = 1
 class RandomModel:
     """State h_t = h_{t-1} / 2 + v[token]; logits = A[token before, token] + h_t B[sentence].
 
-    The attention of a step over `sources` places is a softmax of h_t C.
+    The attention of a step over `sources` positions is softmax(h_t C).
     """
 
     def __init__(self, vocabulary=4, batch=3, seed=0, spread=1.5, end_bias=0.0, sources=3):
@@ -27,7 +27,7 @@ class RandomModel:
         self.sources = generator.normal(scale=2.0, size=(2, sources))
 
     def states(self):
-        """What goes with the rows, the sentence's own weights too: a row in a wrong place shows."""
+        """States of the rows, including per-sentence weights, so that a misplaced row is detected."""
         zeros = tf.zeros([self.batch], tf.int32)
         return {
             "before": zeros,
@@ -62,7 +62,7 @@ class RandomModel:
         return total, np.array([attention for _, attention in steps])
 
     def every_sequence(self, maximum_length):
-        """All sequences that end, or that are as long as they may be."""
+        """All sequences that end or have the maximum length."""
         words = [token for token in range(self.vocabulary) if token != END]
         for length in range(maximum_length):
             for tokens in itertools.product(words, repeat=length):
@@ -71,7 +71,7 @@ class RandomModel:
 
 
 def sequences(decoded, sentence):
-    """The tokens of a sentence's sequences, without what stands after the end."""
+    """The tokens of a sentence's sequences up to the end token."""
     return [
         tuple(tokens[:length].tolist())
         for tokens, length in zip(

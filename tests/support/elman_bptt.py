@@ -5,8 +5,8 @@
     dE_t/dW = sum_{k<=t} (dE_t/do_t) (do_t/ds_t) (ds_t/ds_k) (ds_k/dW),
     ds_t/ds_k = prod_{k<j<=t} ds_j/ds_{j-1},   ds_j/ds_{j-1} = diag(1 - s_j^2) W
 
-The last factor, ds_k/dW, is the part of the derivative in which s_{k-1} stands still; U and b have the same
-sum with x_k and 1 in the place of s_{k-1}. Vectors are columns, as in the equations; every Jacobian is formed
+The last factor, ds_k/dW, is the part of the derivative with s_{k-1} held constant; U and b have the same
+sum with x_k and 1 in place of s_{k-1}. Vectors are columns, as in the equations; every Jacobian is formed
 as a matrix and nothing is reused, so that each line is a term of the equation. Slow on purpose.
 
 Source: Werbos, "Backpropagation through time: what it does and how to do it", 1990; the sum over k as in
@@ -49,7 +49,7 @@ def forward(network, inputs, first_state):
 
 
 def softmax(numbers):
-    """(classes,) to shares that sum to one."""
+    """(classes,) to probabilities."""
     powers = np.exp(numbers - numbers.max())
     return powers / powers.sum()
 
@@ -87,7 +87,7 @@ def gradients(network, inputs, targets, first_state):
         for k in range(t + 1):
             jacobian = state_jacobian(network, states, t, k)  # ds_t/ds_k: (units, units)
             error_by_state = error_by_output @ output_by_state @ jacobian  # (units,)
-            # ds_k/dW: row i of W moves number i of s_k alone, by (1 - s_k^2)_i s_{k-1}.
+            # ds_k/dW: row i of W changes only element i of s_k, by (1 - s_k^2)_i s_{k-1}.
             error_by_sum = error_by_state * (1 - states[k] ** 2)  # (units,)
             total.W += np.outer(error_by_sum, states[k - 1] if k > 0 else first_state)
             total.U += np.outer(error_by_sum, inputs[k])

@@ -1,4 +1,4 @@
-"""Run by test_portable.py in a process of its own, under JAX: layers as they were under TensorFlow."""
+"""Run by test_portable.py in a separate process under JAX: the same layers as under TensorFlow."""
 
 import importlib
 import pickle
@@ -12,10 +12,10 @@ from keras import ops
 
 
 def outputs_and_gradients(case):
-    """Outputs of a layer's call, compiled, and the gradients of the sum of their squares."""
+    """Outputs of a compiled layer call, and the gradients of the sum of their squares."""
     kind = getattr(importlib.import_module(case["module"]), case["class"])
     layer = kind.from_config(case["config"])
-    # Built from shapes alone: step by step, as arrays would be, takes JAX seconds.
+    # Built from shapes only: building eagerly takes JAX seconds.
     shapes = [keras.KerasTensor(array.shape, dtype=array.dtype.name) for array in case["inputs"]]
     layer(*shapes, **case["options"])
     layer.set_weights(case["weights"])

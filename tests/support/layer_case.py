@@ -14,7 +14,7 @@ def run_layer_test(make_layer, input_shape, expected_output_shape, expected_weig
         input_shape: (batch, time, ...) of the inputs.
         expected_output_shape: of the output.
         expected_weights: number of trainable weights.
-        integers: whether the inputs are whole numbers.
+        integers: whether the inputs are integers.
     """
     inputs = _inputs(input_shape, integers)
     layer = make_layer()
@@ -45,7 +45,7 @@ def _check_serialisation(layer, inputs, outputs):
 
 
 def _check_padding(layer, inputs):
-    """Steps that are masked change nothing, whatever stands in them, on either side."""
+    """Masked steps on either side change nothing, whatever their content."""
     batch, time = inputs.shape[:2]
     rubbish = tf.fill([batch, 3, inputs.shape[2]], 1e3)
     plain = layer(inputs, mask=tf.ones([batch, time], tf.bool))

@@ -1,4 +1,4 @@
-"""Gradients of a layer against differences of its outputs, at float64."""
+"""Gradients of a layer against numerical differences, in float64."""
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +14,7 @@ def check_gradients(layer, loss, tolerance=1e-6, entries=4):
         entries: of each weight, drawn by chance.
     """
     generator = np.random.default_rng(0)
-    # Away from the initial zeros of biases, where signs of gradients may hide an error.
+    # Away from the initial zeros of biases, where an error could be hidden by signs.
     for weight in layer.trainable_weights:
         weight.assign(generator.normal(size=weight.shape) * 0.4)
     value = tf.function(loss)
@@ -31,13 +31,13 @@ def check_gradients(layer, loss, tolerance=1e-6, entries=4):
         gradient = np.asarray(tf.convert_to_tensor(gradient))
         start = weight.numpy().copy()
         for _ in range(entries):
-            place = tuple(generator.integers(0, size) for size in start.shape)
+            index = tuple(generator.integers(0, size) for size in start.shape)
             values = []
             for sign in (1, -1):
                 moved = start.copy()
-                moved[place] += sign * 1e-5
+                moved[index] += sign * 1e-5
                 weight.assign(moved)
                 values.append(float(value()))
             weight.assign(start)
             difference = (values[0] - values[1]) / 2e-5
-            assert abs(gradient[place] - difference) <= tolerance * max(1.0, abs(difference)), weight.path
+            assert abs(gradient[index] - difference) <= tolerance * max(1.0, abs(difference)), weight.path

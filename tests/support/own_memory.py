@@ -1,4 +1,4 @@
-"""Layers of several inputs under the standard test of a layer, which has one."""
+"""An adapter that runs layers with several inputs in the standard layer test, which has one."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import keras
 
 @keras.saving.register_keras_serializable(package="tests")
 class OwnMemory(keras.layers.Layer):
-    """An attention whose queries are the steps of the memory it looks at."""
+    """Attention whose queries are the steps of its own memory."""
 
     def __init__(self, layer: keras.layers.Layer, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -16,7 +16,7 @@ class OwnMemory(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Build the attention."""
-        if not self.layer.built:  # A copy's attention is built when it is read back.
+        if not self.layer.built:  # A layer loaded from a file is built already.
             self.layer.build(input_shape, input_shape)
         self.built = True
 
@@ -38,5 +38,5 @@ class OwnMemory(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "OwnMemory":
-        """Make the layer from the arguments of the constructor."""
+        """Build the layer from the arguments of the constructor."""
         return cls(keras.saving.deserialize_keras_object(config.pop("layer")), **config)

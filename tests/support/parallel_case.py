@@ -1,4 +1,4 @@
-"""A small made-up language, in which a few sentences are enough to learn to translate."""
+"""A small artificial language that can be learned from a few sentences."""
 
 import random
 
@@ -10,7 +10,7 @@ WORDS = {
 
 
 def make_pairs(count=160, seed=0):
-    """Different sentences and their translations, word by word."""
+    """Distinct sentences and their word-by-word translations."""
     generator = random.Random(seed)
     pairs = {}
     while len(pairs) < count:

@@ -1,4 +1,4 @@
-"""Pictures drawn here: shapes of a few colours, each with a sentence that says what is seen."""
+"""Generated images: shapes in a few colours, each with a caption."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ SIDE = 48
 
 
 def draw(colour, shape, generator, side=SIDE):
-    """Draw a shape at a place and of a size that the generator chooses."""
+    """Draw a shape at a random position and of a random size."""
     picture = Image.new("RGB", (side, side), (250, 250, 245))
     pen = ImageDraw.Draw(picture)
     radius = generator.randint(side // 5, side // 3)
@@ -33,7 +33,7 @@ def draw(colour, shape, generator, side=SIDE):
 
 
 def encoded(picture, kind="PNG", **options):
-    """The bytes of a file."""
+    """The bytes of an image file."""
     buffer = io.BytesIO()
     picture.save(buffer, kind, **options)
     return buffer.getvalue()
@@ -44,7 +44,7 @@ def captions_of(colour, shape):
 
 
 def write_pictures(folder, count=90, seed=0):
-    """Write drawn pictures and captions.csv with two captions each."""
+    """Write generated images and captions.csv with two captions each."""
     generator = random.Random(seed)
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
@@ -65,7 +65,7 @@ def write_captions(folder, rows):
 
 
 def huge_png(width, height):
-    """A PNG whose header names a size that its pixels do not have: decoding it would need much memory."""
+    """A PNG whose header claims a size that would need much memory to decode."""
 
     def chunk(kind, content):
         check = struct.pack(">I", zlib.crc32(kind + content))
@@ -76,7 +76,7 @@ def huge_png(width, height):
 
 
 def noise(height=72, width=96, seed=0):
-    """A picture of coloured squares, no two alike."""
+    """An image of coloured squares, all different."""
     small = np.random.default_rng(seed).integers(0, 256, (height // 8, width // 8, 3), np.uint8)
     return Image.fromarray(np.kron(small, np.ones((8, 8, 1), np.uint8)))
 

@@ -1,4 +1,4 @@
-"""Random sequences, and what a recurrent layer makes of them, for tests that compare layers."""
+"""Random sequences and the outputs of a recurrent layer for them, for tests that compare layers."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,7 +7,7 @@ BATCH, TIME, FEATURES = 5, 7, 3
 
 
 def sequences(seed, dtype=np.float32):
-    """Inputs (batch, time, features), and a mask of sequences that end, begin or stop anywhere."""
+    """Inputs (batch, time, features), and a mask with padding at the end, the start or anywhere."""
     generator = np.random.default_rng(seed)
     inputs = generator.normal(size=(BATCH, TIME, FEATURES)).astype(dtype)
     mask = generator.random((BATCH, TIME)) < 0.7
@@ -17,14 +17,14 @@ def sequences(seed, dtype=np.float32):
 
 
 def random_states(layer, seed, batch=BATCH):
-    """One random state for each that the layer has."""
+    """A random tensor for each state of the layer."""
     generator = np.random.default_rng(seed)
     zeros = layer.initial_state(batch)
     return [tf.constant(generator.normal(size=state.shape), state.dtype) for state in zeros]
 
 
 def outputs_and_gradients(run, variables):
-    """Outputs of `run`, and the gradients of a number that every output has its own part in."""
+    """Outputs of `run`, and the gradients of a scalar that weights every output differently."""
     with tf.GradientTape() as tape:
         tape.watch(variables)
         outputs = tf.nest.flatten(run())
@@ -35,6 +35,6 @@ def outputs_and_gradients(run, variables):
     return outputs, tape.gradient(loss, variables)
 
 
-def there(outputs, mask):
+def unmasked_steps(outputs, mask):
     """Steps (batch, time, features) with zeros where the mask is False."""
     return tf.where(mask[..., tf.newaxis], outputs, tf.zeros_like(outputs))

@@ -1,4 +1,4 @@
-"""The standard test of a task: every task of tasks/ passes it on a small file of its own."""
+"""The standard test of a task: every task in tasks/ passes it on a small file."""
 
 import json
 

@@ -1,1 +1,1 @@
-"""The ways to compute a recurrent layer: TensorFlow's loop, one operation for one sequence, C."""
+"""Implementations of recurrent layers: a TensorFlow loop, one operation for one sequence, C."""

@@ -1,9 +1,9 @@
-"""LSTM and GRU over whole sequences in C: compiled on this machine at first use, for training on a CPU.
+"""LSTM and GRU over whole sequences in C, compiled on first use, for training on a CPU.
 
-The source, and why it is quicker than a loop of TensorFlow's operations, is in kernels/recurrent.c. Without
-a C compiler `operations` gives None, and the layers train through the loop that they answer through: the same
-numbers to six digits, more slowly. An export never holds these operations: layers use them in training
-only.
+kernels/recurrent.c holds the source, and says why it is faster than a loop of TensorFlow operations. Without
+a C compiler `operations` returns None, and the layers train with the loop that they use for inference: the
+same values to six digits, more slowly. An export never contains these operations: layers use them only in
+training.
 """
 
 import functools
@@ -24,7 +24,7 @@ COMPILE_SECONDS = 120
 
 @functools.cache
 def operations() -> Any:
-    """Compile, unless that was done before, and load the operations; None where that cannot be done."""
+    """Compile the operations if needed and load them; None if that is impossible."""
     if tf.config.list_physical_devices("GPU"):
         return None
     try:
@@ -32,14 +32,14 @@ def operations() -> Any:
     except (OSError, RuntimeError, subprocess.SubprocessError, tf.errors.OpError) as error:
         reason = getattr(error, "stderr", None) or str(error)
         logging.getLogger(__name__).warning(
-            "Recurrent layers train more slowly than they could: their C code cannot be compiled (%s).",
+            "Recurrent layers train more slowly: their C code could not be compiled (%s).",
             reason.strip().partition("\n")[0],
         )
         return None
 
 
 def _library() -> Path:
-    """The compiled library in the user's cache, named for all that it depends on."""
+    """The compiled library in the user's cache, named after everything that it depends on."""
     compiler = os.environ.get("CC", "cc")
     links = [*tf.sysconfig.get_link_flags(), f"-Wl,-rpath,{tf.sysconfig.get_lib()}"]
     command = [
@@ -52,13 +52,13 @@ def _library() -> Path:
         *map(str, sorted(KERNELS.glob("*.c"))),
     ]
     sources = [path.read_text() for path in sorted(KERNELS.iterdir())]
-    what = "\n".join([*sources, tf.__version__, _processor(), *command, *links])
+    dependencies = "\n".join([*sources, tf.__version__, _processor(), *command, *links])
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rnn-task-suite"
-    library = cache / f"recurrent-{hashlib.sha256(what.encode()).hexdigest()[:16]}.so"
+    library = cache / f"recurrent-{hashlib.sha256(dependencies.encode()).hexdigest()[:16]}.so"
     if not library.is_file():
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as folder:
-            # Under another name until it is whole: another process may compile it, too.
+            # Renamed only when complete: another process may compile it at the same time.
             part = Path(folder) / library.name
             subprocess.run(
                 [*command, *links, "-o", str(part)],
@@ -69,7 +69,7 @@ def _library() -> Path:
 
 
 def _processor() -> str:
-    """What a processor can do: a home folder may be shared by machines of several kinds."""
+    """Instruction sets of the processor: different machines may share a home folder."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -82,7 +82,7 @@ def _threads() -> int:
 
 
 def _states_before(states: tf.Tensor, first: tf.Tensor, reverse: bool) -> tf.Tensor:
-    """The state (batch, time, units) that each step came from."""
+    """The previous state (batch, time, units) of each step."""
     first = first[:, tf.newaxis]
     if reverse:
         return tf.concat([states[:, 1:], first], axis=1)
@@ -90,7 +90,7 @@ def _states_before(states: tf.Tensor, first: tf.Tensor, reverse: bool) -> tf.Ten
 
 
 def _gradient_of_weights(before: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
-    """sum_t h_{t-1}^T dz_t as one product: (units, gates * units)."""
+    """sum_t h_{t-1}^T dz_t in one product: (units, gates * units)."""
     units, width = before.shape[-1], gradients.shape[-1]
     return tf.matmul(tf.reshape(before, [-1, units]), tf.reshape(gradients, [-1, width]), transpose_a=True)
 
@@ -108,18 +108,18 @@ def lstm_sequence(
     cell: tf.Tensor,
     reverse: bool,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Run an LSTM over sequences, all float32.
+    """Run an LSTM over float32 sequences.
 
     Args:
-        projected: (batch, time, 4 * units), inputs times input weights, plus bias; gates i, f, g, o.
+        projected: (batch, time, 4 * units), inputs times input weights plus bias; gates i, f, g, o.
         recurrent_kernel: (units, 4 * units).
-        mask: (batch, time), True where a step is there.
+        mask: (batch, time), True at unmasked steps.
         state: (batch, units) before the first step.
         cell: (batch, units) before the first step.
-        reverse: read from the end; outputs stay at their steps' places.
+        reverse: whether to start at the last step; outputs stay in the order of the inputs.
 
     Returns:
-        States (batch, time, units), and state and cell (batch, units) after the last step read.
+        States (batch, time, units), and state and cell (batch, units) after the last processed step.
     """
     units, attributes = state.shape[-1], {"reverse": reverse, "threads": _threads()}
 
@@ -154,18 +154,18 @@ def gru_sequence(
     state: tf.Tensor,
     reverse: bool,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Run a GRU, whose reset gate comes after the product, over sequences, all float32.
+    """Run a GRU with `reset_after` over float32 sequences.
 
     Args:
-        projected: (batch, time, 3 * units), inputs times input weights, plus bias; gates z, r, candidate.
+        projected: (batch, time, 3 * units), inputs times input weights plus bias; gates z, r, candidate.
         recurrent_kernel: (units, 3 * units).
         recurrent_bias: (3 * units,).
-        mask: (batch, time), True where a step is there.
+        mask: (batch, time), True at unmasked steps.
         state: (batch, units) before the first step.
-        reverse: read from the end; outputs stay at their steps' places.
+        reverse: whether to start at the last step; outputs stay in the order of the inputs.
 
     Returns:
-        States (batch, time, units), and the state (batch, units) after the last step read.
+        States (batch, time, units), and the state (batch, units) after the last processed step.
     """
     units, attributes = state.shape[-1], {"reverse": reverse, "threads": _threads()}
 

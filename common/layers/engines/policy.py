@@ -1,21 +1,21 @@
-"""Which engines the recurrent layers made from here on may use, as keras.config has a policy for dtypes."""
+"""Global policy of the engines that new recurrent layers may use, like the dtype policy of keras.config."""
 
 from typing import Literal
 
-# auto: the quickest that gives the layer's numbers; loop: the loop alone, as XLA needs it.
+# auto: the fastest engine that computes the layer; loop: only the loop, as XLA needs it.
 Implementation = Literal["auto", "loop"]
-# single_or_loop: the choice falls in the graph, where the number of sequences is known.
+# single_or_loop: chosen in the graph, where the batch size is known.
 Engine = Literal["loop", "compiled", "single", "single_or_loop"]
 
 _policy: Implementation = "auto"
 
 
 def implementation_policy() -> Implementation:
-    """The implementation of layers that are not told one."""
+    """Implementation of layers created without one."""
     return _policy
 
 
 def set_implementation_policy(implementation: Implementation) -> None:
-    """Let all recurrent layers made from here on use this implementation, if they are not told one."""
+    """Set the implementation of recurrent layers created from now on without one."""
     global _policy
     _policy = implementation

@@ -1,8 +1,8 @@
-"""An LSTM over one sequence alone, as a server answers a single request: one operation, no loop.
+"""An LSTM over a single sequence, as in a request to a server, in one operation without a loop.
 
-TensorFlow's `BlockLSTMV2` reads a whole sequence in one operation. For batches the loop is quicker, which
-multiplies all inputs at once; for one sequence its price for each step outweighs that. The operation is part
-of TensorFlow, so that an export needs nothing else.
+TensorFlow's `BlockLSTMV2` processes a whole sequence in one operation. For batches the loop is faster,
+because it projects all inputs at once; for one sequence its overhead per step outweighs that. The operation
+is part of TensorFlow, so that an export needs nothing else.
 """
 
 from typing import Any
@@ -19,24 +19,24 @@ def lstm_single_sequence(
     bias: Any,
     reverse: bool,
 ) -> tuple[Any, list[Any]]:
-    """Run an LSTM with tanh and sigmoid over the steps of one sequence that are not masked.
+    """Run an LSTM with tanh and sigmoid over the unmasked steps of one sequence.
 
     Args:
         inputs: (1, time, features) float32.
-        mask: (1, time) or None; wherever masked steps stand, they repeat the output before them.
+        mask: (1, time) or None; masked steps repeat the previous output.
         states: h and c before the first step, (1, units) each.
-        kernel: (features, 4 * units), gates in the order i, f, g, o, as the next two.
+        kernel: (features, 4 * units), gates in the order i, f, g, o, also below.
         recurrent_kernel: (units, 4 * units).
         bias: (4 * units,) or None.
-        reverse: read from the end.
+        reverse: whether to start at the last step.
 
     Returns:
-        Outputs (1, time, units) at the places of their steps, and h and c after the last step read.
+        Outputs (1, time, units) in the order of the inputs, and h and c after the last processed step.
     """
     h, c = states
     time = tf.shape(inputs)[1]
-    there = tf.ones([time], tf.int32) if mask is None else tf.cast(mask[0], tf.int32)
-    steps = tf.gather(inputs[0], tf.where(there)[:, 0])  # (steps that are there, features)
+    unmasked = tf.ones([time], tf.int32) if mask is None else tf.cast(mask[0], tf.int32)
+    steps = tf.gather(inputs[0], tf.where(unmasked)[:, 0])  # (unmasked steps, features)
     steps = tf.reverse(steps, [0]) if reverse else steps
     weights = tf.concat([kernel, recurrent_kernel], axis=0)  # (features + units, 4 * units)
     no_peephole = tf.zeros_like(h[0])
@@ -53,7 +53,7 @@ def lstm_single_sequence(
         cell_clip=0.0,
         use_peephole=False,
     )
-    outputs = tf.concat([h, block.h[:, 0]], axis=0)  # (1 + steps, units); before the first step h itself
+    outputs = tf.concat([h, block.h[:, 0]], axis=0)  # (1 + steps, units), the initial state first
     cells = tf.concat([c, block.cs[:, 0]], axis=0)
-    read = tf.cumsum(there, reverse=reverse)  # (time,): steps read when a place has been
-    return tf.gather(outputs, read)[tf.newaxis], [outputs[-1:], cells[-1:]]
+    steps_read = tf.cumsum(unmasked, reverse=reverse)  # (time,), up to and including each step
+    return tf.gather(outputs, steps_read)[tf.newaxis], [outputs[-1:], cells[-1:]]

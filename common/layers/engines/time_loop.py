@@ -1,4 +1,4 @@
-"""A step applied to each time step in turn, its states carried from one to the next."""
+"""A loop over time steps that carries states."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,31 +12,31 @@ Step = Callable[[Any, Any], tuple[Any, Any]]
 def run_over_time(
     step: Step, inputs: Any, states: Any, outputs: Any, time_major: bool = False
 ) -> tuple[Any, Any]:
-    """y_t, s_t = step(x_t, s_{t-1}), for all t.
+    """Compute y_t, s_t = step(x_t, s_{t-1}) for all t.
 
     Args:
-        step: from inputs of a step and states to outputs and states.
-        inputs: structure of tensors (batch, time, ...); a step sees them as (batch, ...).
+        step: function of the inputs of a step and the states to outputs and states.
+        inputs: structure of tensors (batch, time, ...); a step gets (batch, ...).
         states: structure of tensors (batch, ...) before the first step.
-        outputs: structure of tensors shaped and typed like the outputs of a step; their values are not used.
-        time_major: whether the inputs are (time, batch, ...) already.
+        outputs: structure of tensors with shapes and dtypes of the outputs of a step; values are ignored.
+        time_major: whether the inputs are (time, batch, ...).
 
     Returns:
         The outputs as a structure of tensors (batch, time, ...), and the states after the last step.
     """
     if not time_major:
-        inputs = keras.tree.map_structure(_time_and_batch_exchanged, inputs)
+        inputs = keras.tree.map_structure(_swap_time_and_batch, inputs)
     loop = _tensorflow_loop if keras.backend.backend() == "tensorflow" else portable_loop
     outputs, states = loop(step, inputs, states, outputs)
-    return keras.tree.map_structure(_time_and_batch_exchanged, outputs), states
+    return keras.tree.map_structure(_swap_time_and_batch, outputs), states
 
 
 def portable_loop(step: Step, inputs: Any, states: Any, outputs: Any) -> tuple[Any, Any]:
-    """The loop in keras.ops: inputs and outputs (time, batch, ...)."""
+    """The loop in keras.ops, over inputs and outputs (time, batch, ...)."""
 
     def body(carry: Any, step_inputs: Any) -> tuple[Any, Any]:
         step_outputs, states = step(step_inputs, carry["states"])
-        # Under TensorFlow, what is collected must be shaped like what is carried.
+        # Under TensorFlow, outputs must have the structure of the carry.
         carry = {"states": states, "outputs": step_outputs}
         return carry, carry
 
@@ -45,7 +45,7 @@ def portable_loop(step: Step, inputs: Any, states: Any, outputs: Any) -> tuple[A
 
 
 def _tensorflow_loop(step: Step, inputs: Any, states: Any, outputs: Any) -> tuple[Any, Any]:
-    """The same as a tf.while_loop, which carries tensors where ops.scan carries arrays of one tensor."""
+    """The same as a tf.while_loop: it carries plain tensors where ops.scan carries tensor arrays."""
     import tensorflow as tf
 
     flat_inputs, flat_outputs = tf.nest.flatten(inputs), tf.nest.flatten(outputs)
@@ -65,5 +65,5 @@ def _tensorflow_loop(step: Step, inputs: Any, states: Any, outputs: Any) -> tupl
     return tf.nest.pack_sequence_as(outputs, [writer.stack() for writer in writers]), states
 
 
-def _time_and_batch_exchanged(tensor: Any) -> Any:
+def _swap_time_and_batch(tensor: Any) -> Any:
     return ops.swapaxes(tensor, 0, 1)

@@ -177,9 +177,9 @@ def test_a_full_disk_in_training_is_one_line_and_the_run_goes_on(workspace):
     assert result.exit_code == 2, result.output
     folder = workspace / "runs" / "sentiment" / "full"
     assert result.stderr.splitlines()[-1] == (
-        f"Error: The disk is full: {folder} was not written. Free some space, then go on."
+        f"Error: The disk is full: {folder} was not written. Free some space and try again."
     )
-    assert "goes on where it was with: make train TASK=sentiment RUN=full" in result.stdout
+    assert "To resume run full: make train TASK=sentiment RUN=full" in result.stdout
     assert not (folder / "cache").exists()
     assert invoke("train", "--run", "full").exit_code == 0
 

@@ -320,7 +320,7 @@ def test_a_full_disk_while_a_package_is_fetched_is_one_line(folders):
     )
     assert result.stdout == (
         "The disk is full: the package some-data 1.0 (2.5 MB before it is unpacked) in "
-        f"{folders / 'packages'} was not written. Free some space, then go on.\n"
+        f"{folders / 'packages'} was not written. Free some space and try again.\n"
     )
     assert not list((folders / "packages").iterdir())
 

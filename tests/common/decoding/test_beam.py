@@ -21,7 +21,7 @@ def without_end(tokens):
 
 
 def slow_beam_search(model, sentence, maximum_length, beam, n_best, length_penalty=0.0, no_repeat_ngram=0):
-    """One sentence at a time, over lists, to the maximum length: nothing is moved and nothing stops early."""
+    """A reference over lists, one sentence at a time, without gathering of states or early stopping."""
     live, ended = [((), 0.0)], []
     for t in range(maximum_length):
         candidates = []
@@ -47,8 +47,8 @@ def slow_beam_search(model, sentence, maximum_length, beam, n_best, length_penal
 
 @pytest.mark.parametrize(("vocabulary", "length", "beam"), [(3, 2, 3), (5, 2, 5), (4, 4, 64), (3, 5, 81)])
 @pytest.mark.parametrize("length_penalty", [0.0, 1.0])
-def test_finds_what_exhaustive_search_finds(vocabulary, length, beam, length_penalty):
-    """With a beam of the vocabulary's size at two steps, of all beginnings at more."""
+def test_equals_exhaustive_search(vocabulary, length, beam, length_penalty):
+    """The beam is as wide as the vocabulary for two steps, and holds all prefixes for more."""
     model = RandomModel(vocabulary, seed=vocabulary + length)
     n_best = 1 if length == 2 else 5
     found = search(model, [length] * model.batch, beam=beam, n_best=n_best, length_penalty=length_penalty)
@@ -87,7 +87,7 @@ def test_equals_a_slow_search_without_early_stop(
         assert np.all(np.isneginf(found.scores[sentence, there:]))
 
 
-def test_stops_when_nothing_can_still_win():
+def test_stops_when_no_live_hypothesis_can_win():
     model = RandomModel(seed=1, end_bias=6.0)
     found = search(model, [40, 30, 20], beam=3, length_penalty=0.6)
     assert found.tokens.shape[2] < 12
@@ -123,7 +123,7 @@ def fixed_model(first, second):
 
 
 def test_length_penalty_by_hand():
-    """The end at once has 0.5; token 1 and then the end 0.5 * 0.9 = 0.45, which its length makes good."""
+    """The end at once scores 0.5; token 1 and the end 0.5 * 0.9 = 0.45, which the length penalty lifts."""
     step = fixed_model([0.5, 0.5], [[0.5, 0.5], [0.9, 0.1]])
     arguments = (step, tf.zeros([1], tf.int32), tf.constant([1]), END, tf.constant([2]))
     short = beam_search(*arguments, beam=2, n_best=2)
@@ -132,12 +132,12 @@ def test_length_penalty_by_hand():
     long = beam_search(*arguments, beam=2, n_best=2, length_penalty=1.0)
     assert sequences(long, 0) == [(1,), ()]
     np.testing.assert_allclose(long.scores, [[np.log(0.45) / (7 / 6), np.log(0.5)]], rtol=1e-6)
-    # A beam of one is greedy: it does not go on after the end, though that would win.
+    # A beam of 1 is greedy: it stops at the end token, although a longer sequence would win.
     assert sequences(beam_search(*arguments, beam=1, length_penalty=1.0), 0) == [()]
 
 
 def test_coverage_penalty_by_hand():
-    """Attention (1/4, 3/4) after token 1, of which the start is one: the longer sequence covers twice."""
+    """Attention (1/4, 3/4) after the start and after token 1: the longer sequence covers more."""
     step = fixed_model([0.5, 0.5], [[0.5, 0.5], [0.9, 0.1]])
     arguments = (step, tf.zeros([1], tf.int32), tf.constant([1]), END, tf.constant([2]))
     found = beam_search(*arguments, beam=2, n_best=2, coverage_penalty=0.5)
@@ -200,7 +200,7 @@ def test_no_repeated_ngram_by_hand():
 def test_arguments_out_of_range():
     model = RandomModel()
     for arguments in ({"beam": 2, "n_best": 3}, {"beam": 2, "length_penalty": -1.0}):
-        with pytest.raises(ValueError, match=r"n_best is|penalty"):
+        with pytest.raises(ValueError, match=r"n_best must be|penalty"):
             search(model, [3, 3, 3], **arguments)
 
 

@@ -1,4 +1,4 @@
-"""Against all paths, written out one by one."""
+"""Comparison with an enumeration of all paths."""
 
 import itertools
 
@@ -21,10 +21,10 @@ from common.layers.crf import CRF
 
 
 def random_chain(seed, tags, time, batch=4, spread=2.0):
-    """Emissions, mask (steps missing anywhere), start, transitions and end scores."""
+    """Emissions, mask (random steps masked), start, transition and end scores."""
     generator = np.random.default_rng(seed)
     mask = generator.random((batch, time)) < 0.7
-    mask[0], mask[-1] = True, False  # One without a masked step, one without any other.
+    mask[0], mask[-1] = True, False  # One sequence without masked steps, one fully masked.
     scores = [generator.normal(scale=spread, size=shape) for shape in ((tags,), (tags, tags), (tags,))]
     return generator.normal(scale=spread, size=(batch, time, tags)), mask, scores
 
@@ -181,7 +181,7 @@ def test_large_scores_stay_finite():
 
 
 def test_marginals_of_long_sequences_keep_their_digits():
-    """Messages grow with the steps: in float32 probabilities are off by a hundredth after 2,000 of them."""
+    """Messages grow with the steps: in float32 probabilities are off by 0.01 after 2,000 steps."""
     emissions, mask, scores = random_chain(10, tags=4, time=2_000, batch=2)
     potentials = make_potentials(emissions, mask, scores)
     single = tf.cast(potentials, tf.float32)

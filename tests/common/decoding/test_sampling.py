@@ -19,7 +19,7 @@ def draw(rows=20000, seed=(1, 2), steps=1, **options):
     return sample(one_step_model, (), starts, END, tf.fill([rows], steps), seed=seed, **options)
 
 
-def test_greedy_takes_the_likeliest_at_each_step():
+def test_greedy_chooses_the_most_probable_token_at_each_step():
     model = RandomModel(vocabulary=6, seed=2)
     maximum_lengths = [8, 0, 3]
     found = greedy_search(model.step, model.states(), model.starts(), END, maximum_lengths)
@@ -48,14 +48,14 @@ def test_greedy_takes_the_likeliest_at_each_step():
     ],
 )
 def test_frequencies_are_the_probabilities(options, expected):
-    """A chi-squared test; its p-value is below 0.001 once in a thousand seeds, and the seed is fixed."""
+    """A chi-squared test; its p-value is below 0.001 for one seed in a thousand; the seed is fixed."""
     counts = np.bincount(draw(**options).tokens[:, 0, 0], minlength=5)
     expected = expected / expected.sum()
     assert not counts[expected == 0].any()
     assert chisquare(counts[expected > 0], expected[expected > 0] * counts.sum()).pvalue > 0.001
 
 
-def test_steps_are_drawn_independently():
+def test_steps_are_sampled_independently():
     tokens = draw(steps=2).tokens[:, 0].numpy()
     tokens = tokens[tokens[:, 0] != END]
     pairs = np.zeros((5, 5))
@@ -72,11 +72,11 @@ def test_seed_score_and_length():
     for tokens, length, score in zip(
         cold.tokens.numpy(), cold.lengths.numpy(), cold.scores.numpy(), strict=True
     ):
-        taken = tokens[0, : length[0] + 1]  # The end, if there is one, is a step too.
-        np.testing.assert_allclose(score[0], np.log(PROBABILITIES[taken]).sum(), rtol=1e-5)
+        chosen = tokens[0, : length[0] + 1]  # The end token, if any, is a step too.
+        np.testing.assert_allclose(score[0], np.log(PROBABILITIES[chosen]).sum(), rtol=1e-5)
 
 
-def test_what_is_cut_off():
+def test_truncation():
     logits = tf.math.log(tf.constant([PROBABILITIES, np.roll(PROBABILITIES, 1)], tf.float32))
 
     def left(**options):

@@ -28,7 +28,7 @@ def pixels(read, content):
 
 
 def resized(picture):
-    """As Pillow makes it."""
+    """The same by Pillow."""
     return np.asarray(picture.convert("RGB").resize((32, 32), Image.Resampling.BILINEAR)).astype(int)
 
 
@@ -90,7 +90,7 @@ BAD_FILES = {
     "one pixel": (encoded(Image.new("RGB", (1, 1))), "has 1 x 1 pixels; each side needs at least 8"),
     "too large": (huge_png(20_000, 20_000), "has 20000 x 20000 pixels; at most 50000000 are read"),
     "too large bmp": (b"BM" + bytes(16) + b"\x20\x4e\0\0" * 2 + bytes(40), "has 20000 x 20000 pixels"),
-    "bmp with a bit a pixel": (encoded(GREY.convert("1"), "BMP"), "is a BMP picture of a kind that is not"),
+    "bmp with a bit a pixel": (encoded(GREY.convert("1"), "BMP"), "is a BMP picture of an unsupported kind"),
     "header alone": (JPEG[:60], "is damaged or cut short: its header is not whole"),
     "no scan": (JPEG[: JPEG.index(b"\xff\xda") - 2], "is damaged or cut short: its header is not whole"),
     "two bytes": (b"BM", "is damaged or cut short: its header is not whole"),
@@ -101,14 +101,14 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize(("content", "problem"), BAD_FILES.values(), ids=BAD_FILES)
-def test_bad_files_are_said_in_words(preprocessor, content, problem):
+def test_problems_of_bad_files(preprocessor, content, problem):
     found = preprocessor.problem_of(content)
     assert problem in found
     assert "\n" not in found
     assert preprocessor.problem_of(PNG) == ""
 
 
-def test_what_a_header_shows_does_not_spoil_the_batch(read):
+def test_a_bad_header_does_not_fail_the_batch(read):
     found, problems = read(tf.constant([PNG, b"text", huge_png(20_000, 20_000), JPEG]))
     assert [bool(problem) for problem in problems.numpy()] == [False, True, True, False]
     assert found.numpy()[1:3].max() == 0
@@ -116,7 +116,7 @@ def test_what_a_header_shows_does_not_spoil_the_batch(read):
     assert read(tf.constant([], tf.string))[0].shape == (0, 32, 32, 3)
 
 
-def test_any_bytes_behind_a_good_beginning_are_survived(preprocessor):
+def test_any_bytes_after_a_valid_signature_are_handled(preprocessor):
     generator = np.random.default_rng(0)
     for beginning in (JPEG[:4], JPEG[:30], PNG[:16], b"GIF89a", b"BM"):
         for _ in range(8):

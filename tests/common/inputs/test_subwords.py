@@ -10,7 +10,7 @@ from common.inputs.settings import SubwordSettings
 from common.inputs.subwords import BLANK_MARK, BOUNDARY, FIRST_PIECE, SubwordText, split_chunks
 from common.inputs.words import PADDING, UNKNOWN
 
-# German, French, Czech and Chinese, so that every kind of script and sign is there.
+# German, French, Czech and Chinese, to cover several scripts and kinds of punctuation.
 SENTENCES = [
     "Zwei junge Männer sind im Freien in der Nähe vieler Büsche.",
     "Ein kleines Mädchen klettert in ein Spielhaus aus Holz.",
@@ -43,7 +43,7 @@ def pieces_of(text, sentences):
 
 
 @pytest.mark.parametrize("units", ["bpe", "unigram"])
-def test_the_graph_cuts_as_the_library_does(units, monkeypatch):
+def test_the_graph_segments_as_sentencepiece(units, monkeypatch):
     models = []
 
     class Kept(sentencepiece.SentencePieceProcessor):
@@ -54,7 +54,7 @@ def test_the_graph_cuts_as_the_library_does(units, monkeypatch):
     monkeypatch.setattr(subwords.sentencepiece, "SentencePieceProcessor", Kept)
     text = learned(units)
     library = sentencepiece.SentencePieceProcessor(model_proto=models[0])
-    # Words of the training texts and others, some of them of characters in an order never seen.
+    # Words of the training texts and others, some with unseen combinations of characters.
     others = [
         "Holzmädchen",
         "unmännlich",
@@ -74,11 +74,11 @@ def test_the_graph_cuts_as_the_library_does(units, monkeypatch):
 
 
 @pytest.mark.parametrize("units", UNITS)
-def test_joined_pieces_are_the_text_again(texts, units):
+def test_joined_pieces_restore_the_text(texts, units):
     text = texts[units]
     pieces = text.pieces(tf.constant(SENTENCES))
     assert [joined.decode() for joined in text.texts(pieces.to_tensor("")).numpy()] == SENTENCES
-    # By the numbers too, for all that was learned is known.
+    # Through ids too, because every training character has a piece.
     if units != "words":
         numbers = text.numbers(pieces).to_tensor(PADDING)
         assert tf.reduce_min(tf.abs(numbers - UNKNOWN)) == 1
@@ -88,7 +88,7 @@ def test_joined_pieces_are_the_text_again(texts, units):
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=4), st.sampled_from(UNITS))
-def test_any_text_comes_back_but_for_its_blanks(texts, sentences, units):
+def test_any_text_is_restored_except_for_its_whitespace(texts, sentences, units):
     sentences = [sentence.encode("utf-8", "replace").decode() for sentence in sentences]
     text = texts[units]
     back = text.texts(text.pieces(tf.constant(sentences)).to_tensor("")).numpy()
@@ -97,7 +97,7 @@ def test_any_text_comes_back_but_for_its_blanks(texts, sentences, units):
         assert joined.decode() == plain.numpy().decode().strip()
 
 
-def test_signs_and_blanks_part_chunks():
+def test_punctuation_and_spaces_separate_chunks():
     chunks = split_chunks(tf.constant(['He  said: "I don\'t\tknow\u2026" (T-shirt)', "", " \n", "你好！abc"]))
     assert [[chunk.decode().replace(BLANK_MARK, "_") for chunk in row] for row in chunks.to_list()] == [
         ["_He", "_said", ":", '_"', "I", "_don't", "_know", '\u2026"', "_(", "T-shirt", ")"],
@@ -107,7 +107,7 @@ def test_signs_and_blanks_part_chunks():
     ]
 
 
-def test_numbers_cut_and_unknown(texts):
+def test_ids_truncation_and_unknown(texts):
     text = texts["bpe"]
     numbers = text(tf.constant(["龘 Holz", ""])).to_list()
     assert numbers[1] == []
@@ -118,24 +118,24 @@ def test_numbers_cut_and_unknown(texts):
     assert [len(row) for row in short(tf.constant(SENTENCES)).to_list()] == [3] * len(SENTENCES)
 
 
-def test_small_letters():
+def test_lower_case():
     text = learned("bpe", lowercase=True)
     assert pieces_of(text, ["ZWEI MÄNNER"]) == pieces_of(text, ["zwei männer"])
 
 
 @pytest.mark.parametrize("units", UNITS)
-def test_saved_and_read_again(texts, units, tmp_path):
+def test_saved_and_loaded(texts, units, tmp_path):
     texts[units].save(tmp_path / "pieces.tsv")
     again = SubwordText.load(tmp_path / "pieces.tsv", texts[units].settings)
     assert again(tf.constant(SENTENCES)).to_list() == texts[units](tf.constant(SENTENCES)).to_list()
 
 
-def test_the_order_of_the_texts_does_not_count():
+def test_the_order_of_the_texts_does_not_matter():
     assert learned("bpe").vocabulary == learned("bpe", SENTENCES[::-1]).vocabulary
 
 
 def test_errors_are_one_line(tmp_path):
-    with pytest.raises(UserError, match=r"vocabulary_size=10 does not go .* give a larger one") as raised:
+    with pytest.raises(UserError, match=r"vocabulary_size=10 does not fit .* set a larger one") as raised:
         learned("bpe", vocabulary_size=10)
     assert "\n" not in str(raised.value)
     assert ".cc" not in str(raised.value)
@@ -143,19 +143,19 @@ def test_errors_are_one_line(tmp_path):
     with pytest.raises(UserError, match="is missing: the run is damaged"):
         SubwordText.load(file, SubwordSettings())
     file.write_bytes(b"no score\n")
-    with pytest.raises(UserError, match="is damaged: it should hold a piece and a score a line"):
+    with pytest.raises(UserError, match="is damaged: each line should have a piece and a score"):
         SubwordText.load(file, SubwordSettings())
 
 
-def test_joins_by_hand():
-    """The join of "go" was learned before that of "od", and "do" never."""
+def test_merges_by_hand():
+    """The merge "go" was learned before "od", and "do" never."""
     pieces = ["go", "od", "\u2581go", "\u2581", "g", "o", "d"]
     text = SubwordText(pieces, [0.0] * 7, SubwordSettings())
     assert pieces_of(text, ["good dog"]) == [["\u2581go", "od", "\u2581", "d", "o", "g"]]
     assert text.numbers(text.pieces(tf.constant(["good"]))).to_list() == [[FIRST_PIECE + 2, FIRST_PIECE + 1]]
 
 
-def test_best_cut_by_hand():
+def test_best_segmentation_by_hand():
     """ab|c costs 1 + 1, a|bc 2 + 0.5, abc is not known; d is unknown and dear."""
     text = SubwordText(
         ["\u2581", "ab", "c", "a", "bc"], [-1.0, -1.0, -1.0, -2.0, -0.5], SubwordSettings(units="unigram")
@@ -164,7 +164,7 @@ def test_best_cut_by_hand():
 
 
 def test_rare_words_are_left_out():
-    kept = learned("words", ["a dog", "a dog", "a cat"], minimum_count=6)
-    assert kept.vocabulary == [f"{BLANK_MARK}a", f"{BLANK_MARK}dog"]
+    text = learned("words", ["a dog", "a dog", "a cat"], minimum_count=6)
+    assert text.vocabulary == [f"{BLANK_MARK}a", f"{BLANK_MARK}dog"]
     with pytest.raises(UserError, match="No piece occurs 10 times in the training texts"):
         learned("characters", ["ab", "c"], minimum_count=10)

@@ -13,7 +13,7 @@ from common.inputs.tag_schemes import (
     tags_of,
 )
 
-# A whole sequence of tags in each scheme, as a regular expression over letters: one for each tag.
+# Valid tag sequences of each scheme, as a regular expression with one letter per tag.
 SCHEMES = {
     "iob2": (["O", "B-x", "I-x", "B-y", "I-y"], "(o|bi*|ce*)*", "obice"),
     "iobes": (["O", "B-x", "I-x", "E-x", "S-x", "B-y", "E-y"], "(o|bi*e|s|cf)*", "obiescf"),
@@ -48,7 +48,7 @@ def test_unknown_tags_are_named(tag):
         forbidden_transitions("iob2", ["O", tag])
 
 
-# Two persons side by side, then a place: the same names in each scheme.
+# Two adjacent persons, then a location: the same names in each scheme.
 NAMES = [Span(0, 2, "PER"), Span(2, 3, "PER"), Span(4, 7, "LOC")]
 WRITTEN = {
     "iob1": ["I-PER", "I-PER", "B-PER", "O", "I-LOC", "I-LOC", "I-LOC"],
@@ -75,10 +75,10 @@ def test_writes_what_it_reads(scheme):
 @pytest.mark.parametrize(
     ("tags", "scheme", "step", "problem"),
     [
-        (["O", "I-x"], "iob2", 1, "'I-x' goes on with an entity that was not begun"),
-        (["B-x", "I-y"], "iob2", 1, "'I-y' goes on"),
-        (["B-x", "O"], "iobes", 1, "is not ended"),
-        (["B-x"], "bmes", 1, "is not ended"),
+        (["O", "I-x"], "iob2", 1, "'I-x' continues an entity that was not begun"),
+        (["B-x", "I-y"], "iob2", 1, "'I-y' continues"),
+        (["B-x", "O"], "iobes", 1, "has no end tag"),
+        (["B-x"], "bmes", 1, "has no end tag"),
         (["O", "Q-x"], "iob1", 1, "'Q-x' is not a tag of iob1"),
         (["B"], "iob2", 0, "a prefix, a dash and a type"),
     ],

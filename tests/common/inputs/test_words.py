@@ -35,7 +35,7 @@ def test_words(text, expected):
     assert words(text) == expected
 
 
-def test_capitals_are_kept_when_asked():
+def test_without_lower_case():
     assert words("A Good film", lowercase=False) == ["A", "Good", "film"]
 
 
@@ -45,25 +45,25 @@ def test_invalid_utf8_is_replaced_and_not_an_error():
 
 @settings(deadline=None, max_examples=200)
 @given(st.text())
-def test_words_hold_no_blanks_and_lose_nothing_that_counts(text):
+def test_words_contain_no_whitespace_and_lose_no_characters(text):
     found = words(text)
     assert all(word and not any(sign.isspace() for sign in word) for word in found)
     letters = [sign for sign in text.lower() if sign.isalnum()]
     if "<br" not in text.lower():
-        # Lower-casing in the graph and in Python differ for a few letters: their number is what must agree.
+        # Lower-casing in the graph and in Python differs for a few letters: compare only their number.
         assert abs(sum(sign.isalnum() for word in found for sign in word) - len(letters)) <= 2 * text.count(
             "İ"
         )
 
 
-def test_numbers_of_words():
+def test_word_ids():
     preprocessor = TextPreprocessor(["good", "film"], [], TextSettings(maximum_length=3))
     numbers = preprocessor(tf.constant(["A good film !", "", "film"]))
     assert numbers.to_list() == [[UNKNOWN, FIRST_WORD, FIRST_WORD + 1], [UNKNOWN], [FIRST_WORD + 1]]
     assert numbers.dtype == tf.int32
 
 
-def test_numbers_of_pairs():
+def test_pair_ids():
     preprocessor = TextPreprocessor(["a", "b"], ["a b", "b c"], TextSettings(pairs=2, maximum_length=4))
     numbers = preprocessor.words_and_pairs(tf.constant(["a b c a b", "", "b"]))
     assert numbers.to_list() == [[[2, 0], [3, 1], [1, 2], [2, 0]], [[1, 0]], [[3, 0]]]
@@ -79,14 +79,14 @@ def test_pairs_are_learned_saved_and_loaded(tmp_path):
     assert loaded.words_and_pairs(texts).to_list() == learned.words_and_pairs(texts).to_list()
 
 
-def test_counting_keeps_to_its_memory_and_the_frequent_words(monkeypatch):
+def test_counting_bounds_memory_and_keeps_frequent_words(monkeypatch):
     monkeypatch.setattr("common.inputs.vocabulary.COUNTED_AT_ONCE", 50)
     batches = [tf.constant([f"often rare{number}"]) for number in range(200)]
     learned = TextPreprocessor.learn(batches, TextSettings(minimum_count=2))
     assert learned.vocabulary == ["often"]
 
 
-def test_vocabulary_is_ranked_by_count_then_alphabet_and_cut():
+def test_vocabulary_is_ranked_by_count_then_alphabet_and_truncated():
     texts = [tf.constant(["b a c", "b a d", "e"])]
     learned = TextPreprocessor.learn(texts, TextSettings(minimum_count=1, vocabulary_size=3))
     assert learned.vocabulary == ["a", "b", "c"]
@@ -100,7 +100,7 @@ def test_no_word_is_frequent_enough():
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=5))
-def test_saved_vocabulary_gives_the_same_numbers(tmp_path_factory, texts):
+def test_saved_vocabulary_gives_the_same_ids(tmp_path_factory, texts):
     batch = tf.constant(texts)
     try:
         learned = TextPreprocessor.learn([batch], TextSettings(minimum_count=1))

@@ -61,7 +61,7 @@ def test_one_query_is_the_same_as_many(kind):
 
 
 @every_kind
-def test_a_memory_that_is_all_masked_gives_zeros_and_finite_gradients(kind):
+def test_a_fully_masked_memory_gives_zeros_and_finite_gradients(kind):
     layer = make(kind)
     queries, memory = tf.Variable(QUERIES, dtype=tf.float32), tf.Variable(MEMORY, dtype=tf.float32)
     mask = tf.sequence_mask([6, 0], 6)
@@ -77,7 +77,7 @@ def test_a_memory_that_is_all_masked_gives_zeros_and_finite_gradients(kind):
 
 
 @every_kind
-def test_what_is_not_a_number_behind_the_mask_stays_there(kind):
+def test_nan_in_masked_steps_does_not_spread(kind):
     layer = make(kind)
     plain, _ = layer(QUERIES, MEMORY[:, :4])
     memory = MEMORY.copy()
@@ -89,7 +89,7 @@ def test_what_is_not_a_number_behind_the_mask_stays_there(kind):
 
 
 @every_kind
-def test_masks_of_a_model_are_found(kind):
+def test_masks_of_a_model_are_used(kind):
     numbers, queries = keras.Input((6,), dtype="int32"), keras.Input((3, 4))
     memory = keras.layers.Embedding(9, 4, mask_zero=True)(numbers)
     model = keras.Model([queries, numbers], make(kind)(queries, memory)[1])
@@ -145,8 +145,8 @@ def test_luong_by_hand(score, energies):
     np.testing.assert_allclose(context, [expected @ memory], rtol=1e-5)
 
 
-def test_luong_says_which_widths_do_not_go_together():
-    with pytest.raises(ValueError, match="not 3 and 4: use 'general'"):
+def test_luong_names_incompatible_widths():
+    with pytest.raises(ValueError, match="not 3 and 4; use 'general'"):
         LuongAttention("dot")(tf.zeros([2, 3]), tf.zeros([2, 5, 4]))
 
 

@@ -40,7 +40,7 @@ def run(decoder, target=TARGET, **kw):
 
 
 def step_by_step(decoder, target=TARGET):
-    """Outputs and weights of a search that happens to write the target."""
+    """Outputs and weights of a search that happens to predict the target."""
     states = decoder.initial_states(SUMMARY)
     memory = None if decoder.attention is None else decoder.prepare(MEMORY, MEMORY_MASK)
     found = []
@@ -70,8 +70,8 @@ class SelfDecoder(keras.layers.Layer):
     def call(self, inputs, mask=None):
         if mask is None:
             mask = ops.ones(ops.shape(inputs)[:2], dtype="bool")
-        there = ops.expand_dims(ops.cast(mask, inputs.dtype), -1)
-        summary = ops.sum(inputs * there, axis=1)
+        weights = ops.expand_dims(ops.cast(mask, inputs.dtype), -1)
+        summary = ops.sum(inputs * weights, axis=1)
         memory = {} if self.decoder.attention is None else {"memory": inputs, "memory_mask": mask}
         return self.decoder(inputs, summary, mask=mask, **memory)
 
@@ -130,7 +130,7 @@ def test_padding_of_the_target_on_either_side_changes_nothing(kind):
 
 
 @every_kind
-def test_no_step_sees_a_later_one(kind):
+def test_no_step_depends_on_a_later_one(kind):
     decoder = make(kind)
     changed = tf.concat([TARGET[:, :3], TARGET[:, 3:] + 1.0], axis=1)
     np.testing.assert_array_equal(run(decoder)[:, :3], run(decoder, changed)[:, :3])
@@ -227,26 +227,26 @@ def test_dropped_features_are_the_same_at_every_step(kind):
     decoder = make(kind, dropout=0.5)
     same = tf.repeat(TARGET[:, :1], 5, axis=1)
     run(decoder)
-    kept = decoder._kept(2, training=True)
-    assert [tensor.shape[-1] for tensor in kept] == decoder.input_widths
-    assert all(set(np.unique(tensor)) <= {0.0, 2.0} for tensor in kept)
-    # Two draws of so few numbers are equal now and then.
+    masks = decoder._dropout_masks(2, training=True)
+    assert [mask.shape[-1] for mask in masks] == decoder.input_widths
+    assert all(set(np.unique(mask)) <= {0.0, 2.0} for mask in masks)
+    # Two draws of so few numbers are sometimes equal.
     first, *others = (run(decoder, same, training=True) for _ in range(6))
     assert any(np.any(first != other) for other in others)
     np.testing.assert_array_equal(run(decoder), run(decoder))
 
 
 def test_a_dropped_input_is_dropped_at_every_step():
-    # With one feature of the input, a sequence sees all of its inputs or none of them.
+    # With one input feature, a sequence keeps all of its inputs or none.
     decoder = AttentionDecoder("gru", 4, attention=None, dropout=0.5)
     target = tf.constant(generator.normal(size=(200, 6, 1)), tf.float32)
     summary = tf.zeros([200, 6])
     outputs = decoder(target, summary, training=True).numpy()
     doubled, none = decoder(target * 2, summary).numpy(), decoder(target * 0, summary).numpy()
-    seen = np.all(np.isclose(outputs, doubled, atol=1e-5), axis=(1, 2))
-    unseen = np.all(np.isclose(outputs, none, atol=1e-5), axis=(1, 2))
-    assert np.all(seen != unseen)
-    assert 60 < seen.sum() < 140
+    undropped = np.all(np.isclose(outputs, doubled, atol=1e-5), axis=(1, 2))
+    dropped = np.all(np.isclose(outputs, none, atol=1e-5), axis=(1, 2))
+    assert np.all(undropped != dropped)
+    assert 60 < undropped.sum() < 140
 
 
 @pytest.mark.parametrize("kind", ["bahdanau", "general", "general fed", "none"])
@@ -260,7 +260,7 @@ def test_scheduled_sampling(kind):
     never = run(decoder, sample=sample, sampling_probability=0.0)
     np.testing.assert_allclose(never, run(decoder), rtol=1e-4, atol=1e-6)
     always = run(decoder, sample=sample, sampling_probability=1.0)
-    # The same as a search that goes on with its own output.
+    # The same as a search that continues with its own output.
     states = decoder.initial_states(SUMMARY)
     memory = None if kind == "none" else decoder.prepare(MEMORY, MEMORY_MASK)
     vectors = TARGET[:, 0]
@@ -293,7 +293,7 @@ def test_search_in_mixed_precision_inside_a_graph(kind):
 
 
 @pytest.mark.parametrize("kind", ["bahdanau fed", "general", "none"])
-def test_a_whole_model_finds_masks_and_is_saved(kind, tmp_path):
+def test_a_whole_model_uses_masks_and_is_saved(kind, tmp_path):
     source, target = keras.Input((None,), dtype="int32"), keras.Input((None,), dtype="int32")
     embedding = keras.layers.Embedding(9, 3, mask_zero=True)
     memory = keras.layers.GRU(4, return_sequences=True)(embedding(source))
@@ -313,8 +313,8 @@ def test_a_whole_model_finds_masks_and_is_saved(kind, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
-def test_what_does_not_go_together_is_said():
-    with pytest.raises(ValueError, match="need an attention"):
+def test_incompatible_arguments_are_refused():
+    with pytest.raises(ValueError, match="need attention"):
         AttentionDecoder("gru", 4, attention=None, input_feeding=True)
     with pytest.raises(ValueError, match="needs a memory"):
         AttentionDecoder("gru", 4)(TARGET, SUMMARY)

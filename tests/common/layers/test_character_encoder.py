@@ -55,7 +55,7 @@ def test_padding_on_either_side_of_a_word_changes_nothing(method, weights):
 
 
 @methods
-def test_a_word_is_the_same_wherever_it_stands(method, weights):
+def test_a_word_has_the_same_vector_at_every_position(method, weights):
     layer = make(method)
     alone = layer(np.array([[[6, 7]]]))
     np.testing.assert_allclose(layer(CHARACTERS)[0, 2], alone[0, 0], rtol=1e-5, atol=1e-6)
@@ -63,7 +63,7 @@ def test_a_word_is_the_same_wherever_it_stands(method, weights):
 
 
 @methods
-def test_words_of_no_characters_give_zeros_and_are_masked(method, weights):
+def test_words_without_characters_give_zeros_and_are_masked(method, weights):
     layer = make(method)
     outputs = layer(CHARACTERS)
     assert np.all(outputs[1, 2] == 0)

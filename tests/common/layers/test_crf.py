@@ -15,7 +15,7 @@ FORBIDDEN = forbidden_transitions("iob2", TAGS)
 
 
 def tagging_model(**arguments):
-    """A model of padded words 1 to 9; 0 is padding. The CRF alone sees the neighbours of a word."""
+    """A model of padded words 1 to 9; 0 is padding. Only the CRF has access to the neighbours of a word."""
     words = keras.Input((None,), dtype="int32")
     vectors = keras.layers.Embedding(10, 8, mask_zero=True)(words)
     model = keras.Model(words, CRF(5, FORBIDDEN)(keras.layers.Dense(5)(vectors)))
@@ -24,7 +24,7 @@ def tagging_model(**arguments):
 
 
 def tagging_data(examples=64, time=7):
-    """Word 1 opens an x, which goes on over words 2; word 3 opens a y, which goes on over words 2."""
+    """Word 1 begins an x, which continues over words 2; word 3 begins a y, which continues over words 2."""
     generator = np.random.default_rng(0)
     words, tags = np.zeros((examples, time), np.int32), np.full((examples, time), -1)
     for row in range(examples):
@@ -52,7 +52,7 @@ def test_potentials_by_hand():
     assert layer.compute_mask(emissions, mask=emissions[:, :, 0] > 0) is None
 
 
-def test_configuration_survives():
+def test_configuration_round_trip():
     layer = CRF(5, FORBIDDEN, name="chain")
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     emissions = tf.random.stateless_normal([2, 4, 5], seed=(1, 2))
@@ -90,7 +90,7 @@ def test_forbidden_paths_have_no_probability_and_are_never_chosen(scheme):
     tags = TAGS if scheme == "iob2" else [*TAGS, "E-x", "S-x"]
     forbidden = forbidden_transitions(scheme, tags)
     layer = CRF(len(tags), forbidden)
-    # Emissions that would rather have what is forbidden: inner tags at all steps.
+    # Emissions that favour forbidden paths: inner tags at all steps.
     emissions = tf.random.stateless_normal([16, 6, len(tags)], seed=(3, 4)) * 5
     emissions += tf.constant([20.0 if tag.startswith("I") else 0.0 for tag in tags])
     potentials = layer(emissions, mask=tf.sequence_mask(np.arange(16) % 7, 6))

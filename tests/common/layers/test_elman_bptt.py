@@ -59,7 +59,7 @@ def test_layer_has_the_gradients_of_the_equation(seed, first_state):
 
 @pytest.mark.parametrize("name", ["U", "W", "V", "b", "c"])
 def test_the_equation_is_the_slope_of_the_loss(name):
-    # The reference itself against differences of its loss: else two equal errors could agree.
+    # The reference itself against differences of its loss, in case both have the same error.
     generator = np.random.default_rng(7)
     network = random_network(generator)
     example = [values[0] for values in random_sequences(generator)]
@@ -72,8 +72,8 @@ def test_the_equation_is_the_slope_of_the_loss(name):
     assert np.sum(gradient * direction) == pytest.approx((losses[0] - losses[1]) / 2e-6, rel=1e-6)
 
 
-def test_leaving_out_the_distant_past_is_seen():
-    # What the comparison above must be able to tell: the terms of k < t - 2 are no rounding error.
+def test_truncation_of_the_distant_past_is_detected():
+    # The comparison above must detect this: the terms of k < t - 2 are larger than rounding errors.
     generator = np.random.default_rng(0)
     network = random_network(generator)
     inputs, _, first_states = random_sequences(generator)

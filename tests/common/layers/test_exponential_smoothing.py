@@ -10,7 +10,7 @@ def logistic(number):
 
 
 def smoothed_slowly(values, level_rate, rates, seasons, horizon):
-    """The equations, one step after the other."""
+    """The equations, step by step."""
     longest = seasons[-1]
     level = np.mean(values[:longest])
     rest = values[:longest] / level
@@ -54,7 +54,7 @@ def test_against_the_equations_written_out():
         np.testing.assert_allclose(factors[row], expected[1], rtol=1e-5)
 
 
-def test_a_pure_season_is_foretold():
+def test_a_pure_season_is_predicted():
     values = np.tile([5.0, 10.0, 15.0], 4)[np.newaxis].astype(np.float32)
     levels, factors = ExponentialSmoothing(1, [3], horizon=4)(values[:, :8], np.array([0]))
     np.testing.assert_allclose(levels, np.full((1, 8), 10.0), rtol=1e-5)

@@ -13,7 +13,7 @@ def test_without_a_fixed_part():
     run_layer_test(lambda **kw: ExtendedEmbedding(10, 0, 3, **kw), (2, 5), (2, 5, 3), 1, integers=True)
 
 
-def test_numbers_beyond_the_learned_rows_are_looked_up_in_the_fixed_ones():
+def test_ids_beyond_the_learned_rows_are_looked_up_in_the_fixed_ones():
     layer = ExtendedEmbedding(2, 3, 2)
     layer.build((None, None))
     vectors = np.arange(10, dtype=np.float32).reshape(5, 2)
@@ -23,5 +23,5 @@ def test_numbers_beyond_the_learned_rows_are_looked_up_in_the_fixed_ones():
         outputs = layer(numbers)
     np.testing.assert_array_equal(outputs, vectors[numbers.numpy()])
     gradient = tf.convert_to_tensor(tape.gradient(outputs, layer.trainable_weights[0].value))
-    # Row 0 and row 1 were read once each; what was read of the fixed rows leaves no trace.
+    # Row 0 and row 1 were looked up once each; fixed rows get no gradient.
     np.testing.assert_array_equal(gradient, [[1.0, 1.0], [1.0, 1.0]])

@@ -34,8 +34,8 @@ def test_hypercolumns_are_several_maps_on_the_last_grid(encoder):
     np.testing.assert_allclose(found[..., :128], means, rtol=1e-5, atol=1e-6)
 
 
-def test_cells_that_end_inside_a_place_share_it():
-    """Of 7 by 7 places in 4 by 4 cells: each place counts as much as the others in the mean over all."""
+def test_cells_with_a_border_inside_a_position_share_it():
+    """7 by 7 positions in 4 by 4 cells: all positions have the same weight in the mean over all cells."""
     columns = ImageEncoder("small_cnn", hypercolumns=True)
     pictures = PICTURES[:, :50, :50]
     finer = columns.network(pictures / 127.5 - 1.0)[0]
@@ -61,7 +61,7 @@ def test_maps_of_efficientnet():
     np.testing.assert_allclose(found[:, :, 232:424], np.reshape(maps[3], (2, 6, 192)), rtol=1e-4, atol=1e-4)
 
 
-def test_hypercolumns_keep_the_place_of_what_is_fine():
+def test_hypercolumns_keep_the_position_of_fine_details():
     columns = ImageEncoder("small_cnn", hypercolumns=True)
     changed = PICTURES[:1].copy()
     changed[0, 20:28, 68:76] = 0.0  # Inside the fifth region of the second row.
@@ -69,7 +69,7 @@ def test_hypercolumns_keep_the_place_of_what_is_fine():
     assert difference.argmax() == 1 * 6 + 4
 
 
-def test_regions_stand_row_by_row(encoder):
+def test_regions_are_ordered_row_by_row(encoder):
     changed = PICTURES[:1].copy()
     changed[0, :16, -16:] = 0.0  # The last region of the first row.
     difference = np.abs(encoder(changed) - encoder(PICTURES[:1]))[0].sum(axis=-1).reshape(4, 6)
@@ -99,7 +99,7 @@ def test_mixed_precision(hypercolumns):
 
 
 @pytest.mark.parametrize("keep_statistics", [False, True])
-def test_statistics_are_learned_or_kept(keep_statistics):
+def test_statistics_are_updated_or_frozen(keep_statistics):
     encoder = ImageEncoder("small_cnn", keep_statistics=keep_statistics)
     statistics = [weight for weight in encoder.weights if "moving_mean" in weight.path]
     before = [weight.numpy().copy() for weight in statistics]
@@ -109,10 +109,10 @@ def test_statistics_are_learned_or_kept(keep_statistics):
     assert encoder.get_config()["keep_statistics"] == keep_statistics
 
 
-def test_unknown_kinds_and_weights_that_are_not_there(encoder):
+def test_unknown_kinds_and_missing_weights(encoder):
     with pytest.raises(UserError, match=r"Unknown image encoder 'MobilNetV2'. Did you mean 'MobileNetV2'"):
         ImageEncoder("MobilNetV2")
-    with pytest.raises(UserError, match="no weights of ImageNet for small_cnn"):
+    with pytest.raises(UserError, match="no ImageNet weights for small_cnn"):
         encoder.load_pretrained()
     assert {"small_cnn", "efficientnet_lite0", "ResNet50"} <= set(encoder_names())
 
@@ -123,16 +123,16 @@ def test_a_network_of_keras():
     assert encoder(PICTURES).shape == (2, 2 * 3, 1280)
     copy = ImageEncoder.from_config(encoder.get_config() | {"hypercolumns": True})
     copy.set_weights(encoder.get_weights())
-    # What widens the blocks that halve maps of 1/8 and 1/16 of the picture.
+    # Expansions in the blocks that halve maps of strides 8 and 16.
     found = copy(PICTURES)
     assert found.shape == (2, 2 * 3, 192 + 576 + 1280)
     np.testing.assert_allclose(found[..., -1280:], encoder(PICTURES), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.slow
-def test_sizes_that_a_network_cannot_see():
+def test_sizes_that_a_network_does_not_accept():
     for kind, size in (("InceptionV3", 64), ("NASNetMobile", 192)):
-        with pytest.raises(UserError, match=f"{kind} cannot see pictures of {size} by {size} pixels"):
+        with pytest.raises(UserError, match=f"{kind} does not accept pictures of {size} by {size} pixels"):
             ImageEncoder(kind).grid(size)
     encoder = ImageEncoder("NASNetMobile", hypercolumns=True)
     assert encoder.grid(224) == (7, 7)

@@ -1,10 +1,10 @@
-"""LSTM and GRU against those of Keras: the same weights, the same numbers, in C and in the loop."""
+"""LSTM and GRU against those of Keras: the same weights give the same outputs, in C and in the loop."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.recurrent_case import outputs_and_gradients, random_states, sequences, there
+from support.recurrent_case import outputs_and_gradients, random_states, sequences, unmasked_steps
 
 from common.layers.engines import compiled
 from common.layers.gru import GRU
@@ -41,15 +41,15 @@ def test_same_numbers_as_keras(kind, training, go_backwards, masked, units):
     assert ours.engine(training=True, batch=None) == "compiled"
     inputs, mask = sequences(units)
     mask = mask if masked else None
-    seen = tf.ones(inputs.shape[:2], "bool") if mask is None else mask
+    steps = tf.ones(inputs.shape[:2], "bool") if mask is None else mask
     if go_backwards:
-        seen = tf.reverse(seen, [1])
+        steps = tf.reverse(steps, [1])
     states = random_states(ours, 1)
 
     def run(layer):
         def call():
             outputs, *last = layer(inputs, initial_state=states, mask=mask, training=training)
-            return [there(outputs, seen), *last]
+            return [unmasked_steps(outputs, steps), *last]
 
         outputs, gradients = outputs_and_gradients(
             call, [inputs, *states, *[weight.value for weight in layer.trainable_weights]]
@@ -101,7 +101,7 @@ def test_c_and_loop_agree_for_any_number_of_sequences(kind, batch):
 
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("mask", [None, [1, 1, 0, 1, 0, 0], [0, 0, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0]])
-def test_one_sequence_alone_is_answered_as_in_a_batch(reverse, mask):
+def test_a_single_sequence_gives_the_same_as_in_a_batch(reverse, mask):
     ours, _ = pair("lstm", 8)
     inputs = tf.random.stateless_normal([1, 6, 3], seed=(1, 2))
     mask = None if mask is None else tf.cast([mask], "bool")
@@ -137,7 +137,7 @@ def test_sequences_without_steps(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_not_a_number_does_not_vanish(kind):
+def test_nan_is_propagated(kind):
     ours, _ = pair(kind, 8)
     inputs = np.ones((2, 3, 3), np.float32)
     inputs[1, 1, 0] = np.nan
@@ -148,7 +148,7 @@ def test_not_a_number_does_not_vanish(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_export_holds_none_of_the_operations_in_c(kind, tmp_path):
+def test_an_export_contains_no_operations_in_c(kind, tmp_path):
     inputs = keras.Input((None, 3))
     model = keras.Model(inputs, KINDS[kind][0](4)(inputs))
     model.compile("sgd", "mse")
@@ -181,12 +181,12 @@ def test_without_a_compiler_the_loop_trains(monkeypatch, tmp_path, caplog):
         compiled.operations.cache_clear()
 
 
-def test_mirrored_gru_exchanges_what_the_update_gate_does():
+def test_mirrored_gru_inverts_the_update_gate():
     plain, mirrored = GRU(4, return_sequences=True), GRU(4, mirrored=True, return_sequences=True)
     inputs, mask = sequences(2)
     expected = plain(inputs, mask=mask)
     mirrored.build((None, None, 3))
-    # sigmoid(-a) = 1 - sigmoid(a): negated weights of the update gate undo the exchange.
+    # sigmoid(-a) = 1 - sigmoid(a): negated weights of the update gate undo the inversion.
     sign = np.concatenate([-np.ones(4), np.ones(8)])
     mirrored.set_weights([weight * sign for weight in plain.get_weights()])
     np.testing.assert_allclose(mirrored(inputs, mask=mask), expected, rtol=1e-5, atol=1e-6)

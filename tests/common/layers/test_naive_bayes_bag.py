@@ -13,13 +13,13 @@ def make(ratios):
     return layer
 
 
-def test_each_different_entry_counts_once():
+def test_each_distinct_entry_counts_once():
     layer = make(np.array([[9.0, 9.0], [1.0, -1.0], [10.0, 20.0], [0.5, 0.25]]))
     numbers = tf.constant([[2, 1, 2, 2, 0], [3, 0, 0, 0, 0], [0, 0, 0, 0, 0]])
     np.testing.assert_allclose(layer(numbers), [[11.0, 19.0], [0.5, 0.25], [0.0, 0.0]])
 
 
-def test_factors_are_learned_and_ratios_stay():
+def test_factors_are_trained_and_ratios_are_not():
     layer = make(np.array([[0.0], [2.0], [3.0]]))
     assert [weight.name for weight in layer.trainable_weights] == ["factors"]
     with tf.GradientTape() as tape:

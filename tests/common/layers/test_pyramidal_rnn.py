@@ -22,7 +22,7 @@ def test_shapes(cell, layers, time, reduced):
 
 
 def test_layer(tmp_path):
-    # With one layer, what the standard test says of padding holds step by step.
+    # With one layer, the standard test of padding applies step by step.
     run_layer_test(lambda **kw: PyramidalRNN("lstm", 4, layers=1, **kw), (2, 5, 3), (2, 5, 8), 6)
     run_model_test(lambda: PyramidalRNN("elman", 4, layers=2, dropout=0.1), (4, 7, 3), tmp_path)
 
@@ -49,13 +49,13 @@ def test_padding_on_either_side_changes_nothing(before, after, time):
     padded = tf.pad(STEPS[:, :time], [[0, 0], [before, after], [0, 0]], constant_values=99.0)
     mask = tf.concat([tf.zeros([2, before]), tf.ones([2, time]), tf.zeros([2, after])], axis=1) > 0
     outputs = layer(padded, mask=mask).numpy()
-    kept = layer.compute_mask(padded, mask).numpy()
-    assert kept.shape == outputs.shape[:2]
-    assert np.all(kept.sum(axis=1) == plain.shape[1])
-    np.testing.assert_allclose(outputs[kept], plain.reshape(-1, 8), rtol=1e-4, atol=1e-6)
+    output_mask = layer.compute_mask(padded, mask).numpy()
+    assert output_mask.shape == outputs.shape[:2]
+    assert np.all(output_mask.sum(axis=1) == plain.shape[1])
+    np.testing.assert_allclose(outputs[output_mask], plain.reshape(-1, 8), rtol=1e-4, atol=1e-6)
 
 
-def test_sequences_of_a_batch_are_on_their_own():
+def test_sequences_of_a_batch_are_independent():
     layer = PyramidalRNN("lstm", 4, layers=3)
     mask = tf.sequence_mask([13, 6], 13)
     outputs = layer(STEPS, mask=mask)
@@ -66,7 +66,7 @@ def test_sequences_of_a_batch_are_on_their_own():
     np.testing.assert_allclose(outputs[1:, :2], layer(STEPS[1:, :6]), rtol=1e-4, atol=1e-6)
 
 
-def test_a_sequence_that_is_all_padding_stays_masked():
+def test_a_fully_masked_sequence_stays_masked():
     layer = PyramidalRNN("gru", 4, layers=2)
     mask = tf.sequence_mask([13, 0], 13)
     assert np.all(np.isfinite(layer(STEPS, mask=mask)))

@@ -1,4 +1,4 @@
-"""What holds for every recurrent layer."""
+"""Properties of every recurrent layer."""
 
 import keras
 import numpy as np
@@ -41,7 +41,7 @@ def test_layer(name, option):
         return kind(4, **OPTIONS[option], **options)
 
     run_layer_test(make, (2, 5, 3), (2, width), weights)
-    if option != "backwards":  # The steps' order is another one; the comparison of masks knows only one.
+    if option != "backwards":  # Reversed steps, which the comparison of masks does not expect.
         run_layer_test(lambda **kw: make(return_sequences=True, **kw), (2, 5, 3), (2, 5, width), weights)
 
 
@@ -80,7 +80,7 @@ def random_states_of(layer):
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_backwards_is_forwards_over_the_turned_sequence(name):
+def test_backwards_is_forwards_over_the_reversed_sequence(name):
     forwards = KINDS[name][0](4, return_sequences=True)
     inputs, mask = sequences(3)
     turned = forwards(tf.reverse(inputs, [1]), mask=tf.reverse(mask, [1]))
@@ -93,24 +93,24 @@ def test_backwards_is_forwards_over_the_turned_sequence(name):
 @pytest.mark.parametrize("name", KINDS)
 def test_dropout_is_the_same_at_every_step(name):
     layer = KINDS[name][0](4, dropout=0.5, seed=1)
-    dropped = layer._dropped_out(tf.ones([3, 6, 8])).numpy()
+    dropped = layer._apply_dropout(tf.ones([3, 6, 8])).numpy()
     assert np.all(dropped == dropped[:, :1])
     assert set(np.unique(dropped)) == {0.0, 2.0}
     assert np.any(dropped[0] != dropped[1])
 
 
-def test_recurrent_dropout_hides_the_same_part_of_the_state_at_every_step():
-    # s_t = s_{t-1} + 1 where the state is seen, else 1: what is hidden once is hidden always.
+def test_recurrent_dropout_drops_the_same_part_of_the_state_at_every_step():
+    # s_t = s_{t-1} + 1 where the state is kept, else 1: what is dropped once is dropped at every step.
     layer = ElmanRNN(40, activation="linear", recurrent_dropout=0.5, return_sequences=True, seed=3)
     layer.build((None, None, 1))
     layer.set_weights([np.ones((1, 40)), np.eye(40), np.zeros(40)])
     states = layer(tf.ones([1, 3, 1]), training=True).numpy()[0]
-    hidden, seen = np.array([1, 1, 1]), np.array([1, 3, 7])
+    dropped, undropped = np.array([1, 1, 1]), np.array([1, 3, 7])
     columns = {tuple(column) for column in states.T}
-    assert columns == {tuple(hidden), tuple(seen)}
+    assert columns == {tuple(dropped), tuple(undropped)}
 
 
-def test_zoneout_keeps_a_part_of_the_state_in_training_and_the_mean_in_use():
+def test_zoneout_keeps_a_part_of_the_state_in_training_and_its_expectation_in_inference():
     layer = ElmanRNN(2000, activation="linear", zoneout=0.25, seed=1)
     layer.build((None, None, 1))
     layer.set_weights([np.ones((1, 2000)), np.zeros((2000, 2000)), np.zeros(2000)])

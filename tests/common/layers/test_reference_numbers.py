@@ -18,7 +18,7 @@ ONE_STEP_OUTPUT_1 = """
 """
 STATES_4_1 = "-0.99999375 0.77911235 -0.99861469 -0.99833267"
 OUTPUTS_1_3 = "0.79560373 0.86224861 0.11118257 0.81515947"
-# At float64 nothing but the printing to eight digits is left.
+# At float64 the only error left is the rounding to eight printed digits.
 TOLERANCES = {"float32": 1e-6, "float64": 1e-8}
 
 
@@ -46,10 +46,10 @@ def layers(weights, dtype):
 
 @pytest.fixture
 def seed_of_the_reference():
-    kept = np.random.get_state()
+    state = np.random.get_state()
     np.random.seed(1)
     yield
-    np.random.set_state(kept)
+    np.random.set_state(state)
 
 
 @pytest.mark.parametrize("dtype", TOLERANCES)

@@ -18,23 +18,23 @@ def test_future_segments_are_single_steps_from_the_last_state(cell, channel_embe
     inputs = ramp(3, 5, 16)
     outputs = layer(inputs)
     assert outputs.shape == layer.compute_output_shape(inputs.shape) == (3, 5, 12, 2)
-    # The same, written as the paper draws it: each series alone, each future segment a step of its own.
+    # The same as in the paper: each series separately, each future segment one step.
     for series, channel in ((0, 0), (2, 4)):
         segments = tf.reshape(inputs[series, channel], (1, 4, 4))
         states = layer.recurrent.initial_state(1)
         for segment in range(4):
             _, states = layer.recurrent.step(layer.value_embedding(segments)[:, segment], states)
-        for place in range(3):
-            vector = layer.places[place]
+        for position in range(3):
+            vector = layer.positions[position]
             if channel_embedding:
                 vector = tf.concat([vector, layer.channels[channel]], axis=0)
             decoded, _ = layer.recurrent.step(vector[tf.newaxis], states)
             expected = tf.reshape(layer.readout(decoded), (4, 2))
-            found = outputs[series, channel, place * 4 : place * 4 + 4]
+            found = outputs[series, channel, position * 4 : position * 4 + 4]
             np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_training_and_use_agree():
+def test_training_and_inference_agree():
     layer = SegmentRNN(8, 4, 8)
     inputs = ramp(3, 2, 16)
     np.testing.assert_allclose(layer(inputs, training=True), layer(inputs), rtol=1e-5, atol=1e-6)
@@ -65,7 +65,7 @@ def test_in_a_model(tmp_path):
 
 
 def test_segments_must_be_whole():
-    with pytest.raises(ValueError, match="no multiple"):
+    with pytest.raises(ValueError, match="not a multiple"):
         SegmentRNN(8, 5, 12)
-    with pytest.raises(ValueError, match="no multiple"):
+    with pytest.raises(ValueError, match="not a multiple"):
         SegmentRNN(8, 4, 12)(keras.ops.ones((1, 2, 15)))

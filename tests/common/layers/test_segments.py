@@ -30,7 +30,7 @@ def test_model(cell, tmp_path):
 
 
 @pytest.mark.parametrize("time", [1, 3, 7, 9])
-def test_each_segment_is_on_its_own(time):
+def test_segments_are_independent(time):
     layer = make()
     inputs = tf.random.stateless_normal([2, time, 3], seed=(1, 2))
     alone = (

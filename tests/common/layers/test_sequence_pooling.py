@@ -33,7 +33,7 @@ def test_attention_by_hand():
 
 
 @pytest.mark.parametrize("pooling", ["mean", "max", "attention"])
-def test_a_sequence_that_is_all_padding_gives_zeros_and_finite_gradients(pooling):
+def test_a_fully_masked_sequence_gives_zeros_and_finite_gradients(pooling):
     layer = SequencePooling(pooling)
     inputs = tf.Variable(STEPS)
     with tf.GradientTape() as tape:

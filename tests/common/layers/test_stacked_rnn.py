@@ -47,7 +47,7 @@ def test_elman_step_by_hand():
     np.testing.assert_allclose(layer(tf.constant(x[None], tf.float32)), [[first, second]], rtol=1e-5)
 
 
-def test_sum_of_directions_is_the_sum_of_what_concat_joins():
+def test_sum_of_directions_is_the_sum_of_the_halves_of_concat():
     joined, summed = StackedRNN("gru", 4, merge="concat"), StackedRNN("gru", 4, merge="sum")
     inputs = tf.random.stateless_normal([2, 6, 3], seed=(1, 2))
     both = joined(inputs)

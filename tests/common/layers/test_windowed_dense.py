@@ -41,7 +41,7 @@ def test_equals_a_dense_layer_over_windows_written_out(left, right):
         np.testing.assert_allclose(outputs[:, t], expected, rtol=1e-4, atol=1e-6)
 
 
-def test_what_is_not_a_number_behind_the_mask_stays_there():
+def test_nan_in_masked_steps_does_not_spread():
     layer = WindowedDense(4, 1, 1)
     inputs = tf.constant([[[1.0, 2.0], [np.nan, np.inf]]])
     assert np.all(np.isfinite(layer(inputs, mask=tf.constant([[True, False]]))))

@@ -11,7 +11,7 @@ def test_layer():
     run_layer_test(lambda **kw: WordDropout(0.5, replacement=1, **kw), (2, 5), (2, 5), 0, integers=True)
 
 
-def test_share_of_words_replaced_and_padding_kept():
+def test_fraction_of_words_replaced_and_padding_unchanged():
     dropped = WordDropout(0.3, replacement=1, seed=0)(NUMBERS, training=True).numpy()
     words = NUMBERS.numpy() != 0
     assert np.all(dropped[~words] == 0)

@@ -19,7 +19,7 @@ from common.config import TrainSettings
 from common.modelling.optimizers import WarmUpThenDecay, build_optimizer
 from common.runs.run import Run
 
-# Every kind of state that a resumed run must get back: dropout generators, moving average, optimizer.
+# Every kind of state that a resumed run must restore: dropout generators, moving average, optimizer.
 FULL_STATE = (
     f"{SMALL_MODEL} model.word_dropout=0.2 model.embedding_dropout=0.2 "
     "train.weight_average=0.9 train.epochs=3 train.averaged_epochs=2"
@@ -45,12 +45,12 @@ def assert_same_weights(one, other):
         np.testing.assert_array_equal(first, second)
 
 
-def test_a_run_holds_all_that_is_needed(trained_workspace):
+def test_a_run_folder_is_complete(trained_workspace):
     folder = trained_workspace / "runs" / "sentiment" / "small"
     names = "config.yaml environment.json data.json examples.json preprocessing checkpoints model.keras "
     names += "preprocessing_checksums.json training.json history.csv tensorboard metrics.json "
     names += "predictions.csv figures"
-    # The run is shared: other tests may have scored it on files of their own.
+    # The run is shared: other tests may have scored it on other files.
     assert {path.name for path in folder.iterdir()} - {"evaluations"} == set(names.split())
     history = pd.read_csv(folder / "history.csv")
     assert list(history["epoch"]) == [1, 2, 3, 4, 5, 6, 7, 8]
@@ -86,7 +86,7 @@ def test_same_seed_same_numbers_other_seed_others(workspace):
     assert any(np.any(a != b) for a, b in zip(weights(runs / "one"), weights(runs / "three"), strict=True))
 
 
-def test_killed_in_the_middle_of_an_epoch_and_resumed_is_bit_for_bit_as_one_that_was_not(workspace):
+def test_killed_within_an_epoch_and_resumed_is_bit_for_bit_the_same(workspace):
     table = write_reviews(workspace / "reviews.csv", 1_500)
     command = [
         sys.executable, "-m", "common.cli", "train", "--task", "sentiment", "--data", str(table),
@@ -98,7 +98,7 @@ def test_killed_in_the_middle_of_an_epoch_and_resumed_is_bit_for_bit_as_one_that
     while not (runs / "killed" / "history.csv").is_file():
         assert process.poll() is None, "the run ended before it could be killed"
         time.sleep(0.02)
-    # An epoch takes longer than this: the second one is under way.
+    # An epoch takes longer than this: the second one is in progress.
     time.sleep(0.5)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
@@ -112,12 +112,12 @@ def test_killed_in_the_middle_of_an_epoch_and_resumed_is_bit_for_bit_as_one_that
     pd.testing.assert_frame_equal(whole, killed)
 
 
-def test_a_run_that_has_ended_is_not_trained_again(trained_workspace):
+def test_a_finished_run_is_not_trained_again(trained_workspace):
     model = trained_workspace / "runs" / "sentiment" / "small" / "model.keras"
     before = model.read_bytes()
     result = invoke("train", "--run", "small")
     assert result.exit_code == 0
-    assert "has ended" in result.output
+    assert "has finished" in result.output
     assert model.read_bytes() == before
 
 
@@ -131,7 +131,7 @@ def test_a_run_whose_data_has_changed_is_not_resumed(workspace):
     assert "data of run run has changed" in result.output
 
 
-def test_loss_that_is_not_finite_stops_the_run_and_says_what_to_try(workspace):
+def test_loss_that_is_not_finite_stops_the_run_with_suggestions(workspace):
     table = write_reviews(workspace / "reviews.csv", 60)
     explosive = (
         f"{SMALL_MODEL} train.learning_rate=1e38 train.gradient_clip_norm=null train.schedule=constant"
@@ -156,7 +156,7 @@ def test_early_stopping_keeps_the_best_epoch(workspace):
 
 
 @pytest.mark.slow
-def test_disk_that_fills_during_a_save_ends_in_one_line_and_the_run_goes_on_later(workspace):
+def test_disk_full_during_a_save_ends_in_one_line_and_the_run_can_be_resumed(workspace):
     table = write_reviews(workspace / "reviews.csv", 90)
     script = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
@@ -174,7 +174,7 @@ def test_disk_that_fills_during_a_save_ends_in_one_line_and_the_run_goes_on_late
         "--set",
         f"{SMALL_MODEL} train.epochs=2",
     ]
-    # The table is prepared before, so that the limit meets the checkpoint.
+    # The table is prepared before, so that only the checkpoint hits the limit.
     train(table, "before", f"{SMALL_MODEL} train.epochs=2")
     result = subprocess.run(
         [sys.executable, "-c", script, *map(str, options)], capture_output=True, text=True
@@ -211,7 +211,7 @@ def test_damaged_run_is_named(trained_workspace, workspace, file, content):
     assert len(result.output.strip().splitlines()[-1]) < 400
 
 
-def test_schedule_rises_then_falls_along_a_cosine():
+def test_warm_up_then_cosine_decay():
     schedule = WarmUpThenDecay(0.1, warmup_steps=10, decay_steps=110)
     assert float(schedule(0)) == pytest.approx(0.01)
     assert float(schedule(9)) == pytest.approx(0.1)

@@ -19,14 +19,14 @@ def invoke(*arguments):
 
 @pytest.fixture
 def damaged(trained, workspace):
-    """A copy of the small run, to be damaged."""
+    """A copy of the small run to damage."""
     folder = workspace / "runs" / "sentiment" / "small"
     shutil.copytree(trained / "runs" / "sentiment" / "small", folder)
     return folder
 
 
 def test_scores_are_not_those_of_other_data(damaged):
-    """What was a test split when the run was trained may not be one any more."""
+    """The test split may contain examples that the run was trained on."""
     written = (damaged / "metrics.json").read_bytes()
     data = json.loads((damaged / "data.json").read_text())
     (damaged / "data.json").write_text(json.dumps(data | {"fingerprint": "0" * 32}))
@@ -67,7 +67,7 @@ def test_damaged_file_is_named(damaged, file, content, verb):
     )
 
 
-def test_a_run_goes_on_with_the_preprocessing_it_began_with_alone(damaged):
+def test_a_run_is_resumed_only_with_unchanged_preprocessing(damaged):
     (damaged / "model.keras").unlink()
     words = (damaged / "preprocessing" / "vocabulary.txt").read_text().splitlines()
     (damaged / "preprocessing" / "vocabulary.txt").write_text("\n".join([*reversed(words), ""]))
@@ -86,7 +86,7 @@ def test_one_damaged_run_does_not_hide_the_others(damaged):
     assert rows["whole"].endswith("finished")
 
 
-def test_a_run_that_another_process_is_at_stays(damaged):
+def test_a_run_of_another_process_is_not_overwritten(damaged):
     before = sorted(damaged.rglob("*"))
     with pytest.raises(UserError, match="exists"):
         create_run("sentiment", "small", None, None, {}, [])
@@ -111,13 +111,13 @@ def test_one_process_exports_a_task_at_a_time(damaged, workspace):
     assert not list(versions.iterdir())
 
 
-def test_a_killed_run_misspelt_starts_no_new_one(damaged):
+def test_misspelt_name_of_an_unfinished_run_starts_no_new_one(damaged):
     (damaged / "model.keras").unlink()
     result = invoke("train", "--task", "sentiment", "--run", "smal")
     assert result.exit_code == 2
-    assert "Did you mean 'small', which has not ended?" in result.output
+    assert "Did you mean 'small', which has not finished?" in result.output
     assert "PRESET=default" in result.output
-    # Without a task, no new run can be meant.
+    # Without a task, no new run can be started.
     result = invoke("train", "--run", "smal")
     assert result.exit_code == 2
     assert "Unknown run 'smal'. Did you mean 'small'?" in result.output
@@ -127,13 +127,13 @@ def test_a_killed_run_misspelt_starts_no_new_one(damaged):
 
 @pytest.mark.parametrize("name", ["smal", "trial2"])
 def test_names_of_new_runs(damaged, name):
-    """A run that has ended cannot be meant, nor one whose name was counted up."""
+    """Names close to a finished run, or with another number, are accepted."""
     shutil.copytree(damaged, damaged.with_name("trial1"))
     (damaged.with_name("trial1") / "model.keras").unlink()
     check_new_name(name, "sentiment")
 
 
-def test_a_run_that_two_tasks_have_is_not_guessed(damaged):
+def test_a_run_name_of_two_tasks_is_ambiguous(damaged):
     shutil.copytree(damaged, damaged.parents[1] / "other" / "small")
     result = invoke("train", "--run", "small")
     assert result.exit_code == 2
@@ -157,7 +157,7 @@ def test_any_name_of_a_file_makes_a_run(workspace, data):
     check_run_name(new_run_name("sentiment", data))
 
 
-def test_signs_of_patterns_find_no_other_run(workspace):
+def test_pattern_characters_match_no_other_run(workspace):
     (workspace / "runs" / "sentiment" / "abc").mkdir(parents=True)
     for name in ("a*", "**a", "[a]bc", "?bc"):
         assert existing_run(name, None) is None
@@ -166,5 +166,5 @@ def test_signs_of_patterns_find_no_other_run(workspace):
 
 @pytest.mark.parametrize("name", ["../escaped", ".hidden", "a/b", ""])
 def test_names_that_leave_the_folder(name):
-    with pytest.raises(UserError, match="is no name for a run"):
+    with pytest.raises(UserError, match="is not a valid name"):
         check_run_name(name)

@@ -10,7 +10,7 @@ ANSWERS = np.array([0, 0, 1, 1, 0, 0])
 def test_scores_by_hand():
     metrics = classification_metrics(TRUTH, ANSWERS, classes=3)
     assert metrics["accuracy"] == pytest.approx(3 / 6)
-    # Class 0: precision 2/4, recall 2/3; class 1: 1/2 and 1/2; class 2 never answered.
+    # Class 0: precision 2/4, recall 2/3; class 1: 1/2 and 1/2; class 2 never predicted.
     assert metrics["macro_f1"] == pytest.approx((2 * (1 / 2) * (2 / 3) / (1 / 2 + 2 / 3) + 1 / 2 + 0) / 3)
     assert metrics["accuracy_low"] <= metrics["accuracy"] <= metrics["accuracy_high"]
 
@@ -31,7 +31,7 @@ def test_confusion_counts():
     np.testing.assert_array_equal(confusion_counts(TRUTH, ANSWERS, 3), [[2, 1, 0], [1, 1, 0], [1, 0, 0]])
 
 
-def test_interval_of_a_known_share():
+def test_interval_of_a_known_fraction():
     values = np.repeat([1.0, 0.0], [800, 200])
     low, high = bootstrap_interval(values)
     deviation = np.sqrt(0.8 * 0.2 / 1000)

@@ -63,9 +63,9 @@ def test_schemes_give_the_same_names(tmp_path):
         ("a B-X\nb O\n\nc\n", r"a\.conll:4: too few columns: 1, but 2 are needed"),
         (
             "a B-X\n\nb O\nc I-X\n",
-            r"a\.conll:4: 'I-X' goes on with an entity that was not begun, in a file of",
+            r"a\.conll:4: 'I-X' continues an entity that was not begun, in a file of",
         ),
-        ("a B-X\nb E-X\n\nc B-X\n", r"a\.conll:4: the entity 'X' that began before is not ended"),
+        ("a B-X\nb E-X\n\nc B-X\n", r"a\.conll:4: the entity 'X' before it has no end tag"),
         ("a Q\n", r"a\.conll:1: 'Q' is not a tag of iob2"),
         ("\n\n", "holds no sentence"),
     ],

@@ -1,6 +1,6 @@
-/* The operations that TensorFlow is told of: their names, inputs, outputs, and how they are called. */
+/* Registration of the operations with TensorFlow: names, inputs, outputs and kernels. */
 
-/* Names that TensorFlow's headers, written for C++, use before they declare them. */
+/* TensorFlow's headers, written for C++, use these names before declaring them. */
 typedef struct TF_OpDefinitionBuilder TF_OpDefinitionBuilder;
 typedef struct TF_ShapeHandle TF_ShapeHandle;
 typedef struct TF_DimensionHandle TF_DimensionHandle;
@@ -43,7 +43,7 @@ static float *input(Tensors *t, int index) {
   return TF_GetCode(t->status) == TF_OK ? TF_TensorData(t->tensors[t->count++]) : NULL;
 }
 
-/* Memory for an output; that of input `reused`, if it has the same shape and nobody else needs it. */
+/* Memory for an output; reuses the buffer of input `reused` if the shape is the same and it is not shared. */
 static float *output(Tensors *t, int index, int reused, int dimensions, int64_t a, int64_t b, int64_t c) {
   int64_t shape[] = {a, b, c};
   int forwarded;
@@ -80,7 +80,7 @@ static void compute_forward(void *kernel, TF_OpKernelContext *context, int gates
   if (TF_GetCode(t.status) == TF_OK) {
     sizes(&call, t.tensors[0], TF_Dim(t.tensors[1], 0));
     call.states = output(&t, 0, NONE, 3, call.batch, call.time, call.units);
-    call.kept = output(&t, 1, lstm ? 0 : NONE, 3, call.batch, call.time, 4 * call.units);
+    call.activations = output(&t, 1, lstm ? 0 : NONE, 3, call.batch, call.time, 4 * call.units);
     if (lstm) call.cells = output(&t, 2, NONE, 3, call.batch, call.time, call.units);
   }
   if (TF_GetCode(t.status) == TF_OK) {
@@ -100,7 +100,7 @@ static void compute_backward(void *kernel, TF_OpKernelContext *context, int gate
   const float *weights = input(&t, n++);
   call.mask = (const unsigned char *)input(&t, n++);
   call.first_state = input(&t, n++);
-  call.kept = input(&t, n++);
+  call.activations = input(&t, n++);
   call.d_states = input(&t, n++);
   const float *d_last_state = input(&t, n++), *d_last_cell = NULL;
   if (lstm) {

@@ -1,14 +1,14 @@
 /* LSTM and GRU over whole sequences on a CPU, for training: TensorFlow operations in C.
 
-   A loop of TensorFlow operations pays for starting about fifteen of them at every time step, and at every
-   step all cores wait for one another. Here a thread takes some sequences of the batch through all time
-   steps on its own; the weights are laid out once in the order in which they are read; the gates' functions
-   are applied while the products are still in registers; and masked steps cost nothing.
+   A loop of TensorFlow operations launches about fifteen of them at every time step, and synchronises all
+   cores at every step. Here a thread takes some sequences of the batch through all time steps independently;
+   the weights are packed once in the order in which they are read; activation functions are applied while
+   the products are still in registers; and masked steps cost nothing.
 
    The products with the inputs, and all gradients of weights, are single large products and stay outside.
 
-   B sequences, T steps, U units; arrays are (batch, time, features). A step that is masked leaves the state
-   as it was. The LSTM has four gates, in keras's order i f g o; the GRU three: z r candidate. */
+   B sequences, T steps, U units; arrays are (batch, time, features). A masked step leaves the state
+   unchanged. The LSTM has four gates, in the order of Keras, i f g o; the GRU three: z r candidate. */
 #include <pthread.h>
 
 #include "recurrent.h"
@@ -19,7 +19,7 @@ static Packed new_packed(int64_t depth, int64_t gates, int64_t blocks) {
 
 static int64_t blocks_of(int64_t columns, int64_t width) { return (columns + width - 1) / width; }
 
-/* Recurrent weights (units, gates * units). The LSTM's four gates are taken two at a time, as two blocks. */
+/* Recurrent weights (units, gates * units). The LSTM's four gates are packed two at a time, as two blocks. */
 static Packed pack(const float *weights, int64_t units, int64_t gates) {
   int64_t together = gates == 4 ? 2 : gates;
   Packed packed = new_packed(units, together, blocks_of(units, LANES) * gates / together);
@@ -33,7 +33,7 @@ static Packed pack(const float *weights, int64_t units, int64_t gates) {
   return packed;
 }
 
-/* The transpose of weights (columns, depth), two blocks of columns taking the place of two gates. */
+/* The transpose of weights (columns, depth), with two blocks of columns in place of two gates. */
 static Packed pack_transposed(const float *weights, int64_t columns, int64_t depth) {
   Packed packed = new_packed(depth, 2, blocks_of(columns, 2 * LANES));
   if (!packed.numbers) return packed;
@@ -44,14 +44,14 @@ static Packed pack_transposed(const float *weights, int64_t columns, int64_t dep
   return packed;
 }
 
-/* Number of the step-th time step of a sequence, in the order of reading, among all (B * T). */
-INLINE int64_t place(const Call *call, int64_t sequence, int64_t step) {
+/* Index into (B * T) of the step-th time step of a sequence, in the direction of processing. */
+INLINE int64_t position(const Call *call, int64_t sequence, int64_t step) {
   return sequence * call->time + (call->reverse ? call->time - 1 - step : step);
 }
 
 INLINE const float *before(const Call *call, const float *first, const float *all, int64_t sequence,
                            int64_t step) {
-  return step == 0 ? first + sequence * call->units : all + place(call, sequence, step - 1) * call->units;
+  return step == 0 ? first + sequence * call->units : all + position(call, sequence, step - 1) * call->units;
 }
 
 /* LSTM: c = f c' + i g, h = o tanh(c), for some rows and LANES units. */
@@ -61,29 +61,29 @@ INLINE void lstm_tile(const Call *call, int rows, const int64_t *sequences, cons
   vector input_forget[REGISTERS], candidate_output[REGISTERS];
 #pragma GCC unroll 16
   for (int row = 0; row < rows; row++) {
-    const float *projected = call->projected + place(call, sequences[row], step) * 4 * U + unit;
+    const float *projected = call->projected + position(call, sequences[row], step) * 4 * U + unit;
     input_forget[row * 2] = load(projected, count);
     input_forget[row * 2 + 1] = load(projected + U, count);
   }
   product(input_forget, rows, 2, factors, call->weights, unit / LANES * 2);
 #pragma GCC unroll 16
   for (int row = 0; row < rows; row++) {
-    const float *projected = call->projected + place(call, sequences[row], step) * 4 * U + unit;
+    const float *projected = call->projected + position(call, sequences[row], step) * 4 * U + unit;
     candidate_output[row * 2] = load(projected + 2 * U, count);
     candidate_output[row * 2 + 1] = load(projected + 3 * U, count);
   }
   product(candidate_output, rows, 2, factors, call->weights, unit / LANES * 2 + 1);
   for (int row = 0; row < rows; row++) {
-    int64_t here = place(call, sequences[row], step);
+    int64_t here = position(call, sequences[row], step);
     vector c_before = load(before(call, call->first_cell, call->cells, sequences[row], step) + unit, count);
     vector i = sigmoid(input_forget[row * 2]), f = sigmoid(input_forget[row * 2 + 1]);
     vector g = hyperbolic_tangent(candidate_output[row * 2]), o = sigmoid(candidate_output[row * 2 + 1]);
     vector c = f * c_before + i * g;
-    float *kept = call->kept + here * 4 * U + unit;
-    store(kept, i, count);
-    store(kept + U, f, count);
-    store(kept + 2 * U, g, count);
-    store(kept + 3 * U, o, count);
+    float *activations = call->activations + here * 4 * U + unit;
+    store(activations, i, count);
+    store(activations + U, f, count);
+    store(activations + 2 * U, g, count);
+    store(activations + 3 * U, o, count);
     store(call->cells + here * U + unit, c, count);
     store(call->states + here * U + unit, o * hyperbolic_tangent(c), count);
   }
@@ -102,32 +102,32 @@ INLINE void gru_tile(const Call *call, int rows, const int64_t *sequences, const
   product(recurrent, rows, 3, factors, call->weights, unit / LANES);
 #pragma GCC unroll 16
   for (int row = 0; row < rows; row++) {
-    int64_t here = place(call, sequences[row], step);
+    int64_t here = position(call, sequences[row], step);
     const float *projected = call->projected + here * 3 * U + unit;
     vector z = sigmoid(load(projected, count) + recurrent[row * 3]);
     vector r = sigmoid(load(projected + U, count) + recurrent[row * 3 + 1]);
     vector candidate = hyperbolic_tangent(load(projected + 2 * U, count) + r * recurrent[row * 3 + 2]);
-    float *kept = call->kept + here * 4 * U + unit;
-    store(kept, z, count);
-    store(kept + U, r, count);
-    store(kept + 2 * U, candidate, count);
-    store(kept + 3 * U, recurrent[row * 3 + 2], count);
+    float *activations = call->activations + here * 4 * U + unit;
+    store(activations, z, count);
+    store(activations + U, r, count);
+    store(activations + 2 * U, candidate, count);
+    store(activations + 3 * U, recurrent[row * 3 + 2], count);
     vector h_before = load(factors + row * distance(U) + unit, count);
     store(call->states + here * U + unit, z * h_before + (1 - z) * candidate, count);
   }
 }
 
-/* Gradient of the LSTM's gates at one step of one sequence; d_cell goes to the step before. */
+/* Gradient of the LSTM's gates at one step of one sequence; d_cell is passed to the previous step. */
 static void lstm_gates_backward(const Call *call, int64_t sequence, int64_t step) {
-  int64_t U = call->units, here = place(call, sequence, step);
+  int64_t U = call->units, here = position(call, sequence, step);
   const float *c_before = before(call, call->first_cell, call->cells, sequence, step);
-  const float *kept = call->kept + here * 4 * U;
+  const float *activations = call->activations + here * 4 * U;
   float *d_state = call->d_state + sequence * U, *d_cell = call->d_cell + sequence * U;
   float *d_gates = call->d_projected + here * 4 * U;
   for (int64_t u = 0; u < U; u += LANES) {
     int64_t count = U - u;
-    vector i = load(kept + u, count), f = load(kept + U + u, count);
-    vector g = load(kept + 2 * U + u, count), o = load(kept + 3 * U + u, count);
+    vector i = load(activations + u, count), f = load(activations + U + u, count);
+    vector g = load(activations + 2 * U + u, count), o = load(activations + 3 * U + u, count);
     vector c = hyperbolic_tangent(load(call->cells + here * U + u, count));
     vector dh = load(d_state + u, count);
     vector dc = load(d_cell + u, count) + dh * o * (1 - c * c);
@@ -140,20 +140,20 @@ static void lstm_gates_backward(const Call *call, int64_t sequence, int64_t step
   }
 }
 
-/* Gradient of the GRU's gates at one step of one sequence; d_state keeps what z lets through. */
+/* Gradient of the GRU's gates at one step of one sequence; d_state keeps the part that flows through z. */
 static void gru_gates_backward(const Call *call, int64_t sequence, int64_t step) {
-  int64_t U = call->units, here = place(call, sequence, step);
+  int64_t U = call->units, here = position(call, sequence, step);
   const float *h_before = before(call, call->first_state, call->states, sequence, step);
-  const float *kept = call->kept + here * 4 * U;
+  const float *activations = call->activations + here * 4 * U;
   float *d_state = call->d_state + sequence * U;
   float *d_gates = call->d_projected + here * 3 * U, *d_recurrent = call->d_recurrent + here * 3 * U;
   for (int64_t u = 0; u < U; u += LANES) {
     int64_t count = U - u;
-    vector z = load(kept + u, count), r = load(kept + U + u, count);
-    vector candidate = load(kept + 2 * U + u, count), dh = load(d_state + u, count);
+    vector z = load(activations + u, count), r = load(activations + U + u, count);
+    vector candidate = load(activations + 2 * U + u, count), dh = load(d_state + u, count);
     vector dz = dh * (load(h_before + u, count) - candidate) * z * (1 - z);
     vector d_candidate = dh * (1 - z) * (1 - candidate * candidate);
-    vector dr = d_candidate * load(kept + 3 * U + u, count) * r * (1 - r);
+    vector dr = d_candidate * load(activations + 3 * U + u, count) * r * (1 - r);
     store(d_gates + u, dz, count);
     store(d_gates + U + u, dr, count);
     store(d_gates + 2 * U + u, d_candidate, count);
@@ -185,7 +185,7 @@ INLINE void state_tile(const Call *call, int rows, const int64_t *sequences, con
   }
 }
 
-/* Each number of rows is compiled on its own, so that the sums stay in registers. */
+/* Each number of rows is compiled separately, so that the sums stay in registers. */
 #define TILES(NAME, TILE, GATES)                                                                            \
   static void NAME(const Call *call, int rows, const int64_t *sequences, const float *factors,              \
                    int64_t step, int64_t unit) {                                                            \
@@ -208,7 +208,7 @@ TILES(lstm_rows, lstm_tile, 2)
 TILES(gru_rows, gru_tile, 3)
 TILES(state_rows, state_tile, 2)
 
-/* A thread's own: the sequences that are not masked at a step, and the numbers of each that are multiplied. */
+/* Scratch space of a thread: the sequences unmasked at a step, and the row of factors of each. */
 typedef struct {
   int64_t count, *sequences;
   float *factors;
@@ -221,7 +221,7 @@ static void add_work(const Call *call, Work *work, int64_t sequence, const float
   work->sequences[work->count++] = sequence;
 }
 
-/* Take all active sequences through one step, a block of weights at a time: it stays in the cache. */
+/* Take all active sequences through one step, one block of weights at a time so that it stays in the cache. */
 static void all_tiles(const Call *call, const Work *work, int64_t step, Tile *tile, int gates,
                       int64_t units_a_block) {
   int64_t most = REGISTERS / gates, apart = distance(call->weights.depth);
@@ -236,7 +236,7 @@ static void forward(const Call *call, int64_t first, int64_t last, Work *work) {
   for (int64_t step = 0; step < call->time; step++) {
     work->count = 0;
     for (int64_t b = first; b < last; b++) {
-      int64_t here = place(call, b, step);
+      int64_t here = position(call, b, step);
       const float *state = before(call, call->first_state, call->states, b, step);
       if (call->mask[here]) {
         add_work(call, work, b, state);
@@ -258,7 +258,7 @@ static void backward(const Call *call, int64_t first, int64_t last, Work *work) 
   for (int64_t step = call->time - 1; step >= 0; step--) {
     work->count = 0;
     for (int64_t b = first; b < last; b++) {
-      int64_t here = place(call, b, step);
+      int64_t here = position(call, b, step);
       for (int64_t u = 0; u < U; u++) call->d_state[b * U + u] += call->d_states[here * U + u];
       if (!call->mask[here]) {
         memset(call->d_projected + here * width, 0, width * 4);
@@ -297,7 +297,7 @@ static void *run_share(void *argument) {
   return NULL;
 }
 
-/* Every thread takes as many sequences as the others; a sequence's numbers do not depend on the threads. */
+/* Distribute the sequences evenly over threads; results do not depend on the number of threads. */
 static void run(Call *call, Part *part, int64_t threads) {
   enum { MOST_THREADS = 64, FEWEST_SEQUENCES = 4 };
   Share shares[MOST_THREADS];

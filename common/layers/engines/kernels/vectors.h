@@ -1,4 +1,4 @@
-/* Numbers side by side, and products of a few rows with weights that are laid out for them. */
+/* SIMD vectors, and products of a few rows with packed weights. */
 
 #ifndef VECTORS_H
 #define VECTORS_H
@@ -9,7 +9,7 @@
 
 #ifdef __AVX512F__
 #define LANES 16
-#define REGISTERS 24 /* for sums; the others hold weights and a state */
+#define REGISTERS 24 /* for sums; the rest hold weights and a state */
 #else
 #define LANES 8
 #define REGISTERS 12
@@ -20,7 +20,7 @@
 typedef float vector __attribute__((vector_size(LANES * 4)));
 typedef int32_t bits __attribute__((vector_size(LANES * 4)));
 
-/* Numbers side by side; beyond `count` there is nothing to read or write. */
+/* Load and store at most `count` elements; nothing beyond is read or written. */
 
 INLINE vector load(const float *from, int64_t count) {
   vector v = {0};
@@ -32,14 +32,14 @@ INLINE void store(float *to, vector v, int64_t count) {
   memcpy(to, &v, count >= LANES ? sizeof v : count * sizeof(float));
 }
 
-/* x, or the limit of its sign where it lies beyond; NaN stays NaN, for it compares false. */
+/* Clamp x to [-limit, limit]; NaN stays NaN, because it compares false. */
 INLINE vector within(vector x, float limit) {
   bits above = x > limit, below = x < -limit;
   bits high = (bits)((vector){0} + limit), low = (bits)((vector){0} - limit);
   return (vector)((high & above) | (low & below) | ((bits)x & ~(above | below)));
 }
 
-/* The quotient of polynomials that Eigen uses, within a few units of the last place. */
+/* Eigen's rational approximation, accurate to a few units in the last place. */
 INLINE vector hyperbolic_tangent(vector x) {
   x = within(x, 7.90531110763549805f);
   vector s = x * x;
@@ -57,15 +57,15 @@ INLINE vector hyperbolic_tangent(vector x) {
 
 INLINE vector sigmoid(vector x) { return 0.5f + 0.5f * hyperbolic_tangent(0.5f * x); }
 
-/* Weights in the order in which `product` reads them: (blocks of LANES columns, depth, gates, LANES). */
+/* Weights packed in the order in which `product` reads them: (blocks of LANES columns, depth, gates, LANES). */
 
 typedef struct {
   float *numbers;
   int64_t depth, gates;
 } Packed;
 
-/* Rows that are multiplied lie side by side: in the batch they are so far apart that, often by a power of two,
-   they would drive one another out of the cache. */
+/* Distance between packed rows of factors. In the batch they are far apart, often by a power of two, and
+   would evict one another from the cache. */
 INLINE int64_t distance(int64_t depth) { return depth + LANES; }
 
 /* sums (rows, gates) += rows (depth) times the block-th block of the weights (depth, gates, LANES). */

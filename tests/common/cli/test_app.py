@@ -86,7 +86,7 @@ def test_help_starts_in_under_two_seconds_without_tensorflow():
         ),
         (
             ["predict", "--task", "sentiment", "--run", "a", "--model", "b", "--text", "c"],
-            "RUN and MODEL are both given",
+            "Give either RUN or MODEL",
         ),
         (["config", "--task", "sentiment", "--dataset", "snt"], "Unknown dataset 'snt'. Did you mean 'sst'?"),
         (

@@ -39,7 +39,7 @@ class Classifier(torch.nn.Module):
 
 
 def layer_step(case: dict[str, Any], lengths: list[int], training: bool) -> Callable[[], None]:
-    """One step of a layer as in `benchmarks.layer_steps`; sequences of different lengths are packed."""
+    """One step of a layer as in `benchmarks.speed.layer_steps`; sequences of different lengths are packed."""
     stack = case["bidirectional_layers"]
     layer = getattr(torch.nn, case["cell"])(
         case["features"], case["units"], batch_first=True, num_layers=max(stack, 1), bidirectional=stack > 0

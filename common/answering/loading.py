@@ -51,7 +51,7 @@ def load_runs(runs: list[Run]) -> Predictor:
 
 def _functions(module: ServingModule) -> dict[str, Callable[..., dict[str, tf.Tensor]]]:
     return {
-        name: tf.function(function, input_signature=signature)
+        name: tf.function(function, input_signature=signature, autograph=False)
         for name, (function, signature) in module.endpoints().items()
     }
 

@@ -28,7 +28,7 @@ class GreedyScores:
             references: what the sequences are compared with.
             score: of sequences and references.
         """
-        self.write = tf.function(write, input_signature=[batches.element_spec])
+        self.write = tf.function(write, input_signature=[batches.element_spec], autograph=False)
         self.batches = batches
         self.references = references
         self.score = score

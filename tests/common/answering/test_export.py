@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from support.review_case import use_folders
 from typer.testing import CliRunner
 
 from common.answering import model_card
-from common.answering.export import export_run
+from common.answering.export import export_run, find_export
 from common.answering.loading import load_export, load_run
 from common.answering.signature import Signature, SignatureTensor
 from common.cli.app import app
@@ -35,24 +36,20 @@ def invoke(*arguments):
 
 @pytest.fixture(scope="module")
 def exported(trained):
+    """The small run's export, after earlier versions."""
+    versions = trained / "saved_models" / "sentiment"
+    for name in ("9", "10"):
+        (versions / name).mkdir(parents=True)
     with pytest.MonkeyPatch.context() as patch:
-        for variable, folder in (
-            ("RUNS_DIR", "runs"),
-            ("SAVED_MODELS_DIR", "saved_models"),
-            ("TFDS_DATA_DIR", "data"),
-        ):
-            patch.setenv(variable, str(trained / folder))
-        return export_run(find_run("small"))
+        use_folders(patch, trained)
+        result = invoke("export", "--task", "sentiment")
+        assert result.exit_code == 0, result.output
+        yield find_export("sentiment")
 
 
 def test_versions_count_up_and_nothing_else_is_left(exported, trained_workspace):
-    assert exported == trained_workspace / "saved_models" / "sentiment" / exported.name
-    before = {path.name for path in exported.parent.iterdir()}
-    assert int(exported.name) == max(map(int, before))
-    result = invoke("export", "--task", "sentiment")
-    assert result.exit_code == 0, result.output
-    after = {path.name for path in exported.parent.iterdir()}
-    assert after - before == {str(int(exported.name) + 1)}
+    assert exported == trained_workspace / "saved_models" / "sentiment" / "11"
+    assert {path.name for path in exported.parent.iterdir()} == {"9", "10", "11"}
 
 
 def test_signature_is_what_a_person_would_name(exported):

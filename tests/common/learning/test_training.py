@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import SMALL_MODEL, write_reviews
+from support.review_case import SMALL_MODEL, write_reviews
 from typer.testing import CliRunner
 
 from common.cli.app import app

@@ -1,4 +1,4 @@
-# Thin: each target is one call of the command line, `python -m common.cli VERB --help`.
+# Thin: each target is one call of `python -m common.cli VERB` or `python -m benchmarks VERB`; see --help.
 # `make help` lists the targets.
 
 # What has the right version: python3 first, then the newest.
@@ -88,16 +88,16 @@ predict: $(VENV)/ready ## answer a text, a table, lines or standard input: TASK=
 		$(call option,plot,PLOT)
 
 benchmark: $(VENV)/ready ## train the recorded recipes and record their scores: TASK= [DATASET=] [RECIPE=]
-	@$(CLI) benchmark $(call option,task,TASK) $(call option,dataset,DATASET) $(call option,recipe,RECIPE)
+	@$(BIN)/python -m benchmarks run $(call option,task,TASK) $(call option,dataset,DATASET) $(call option,recipe,RECIPE)
 
 results-page: $(VENV)/ready ## write the results page from the recorded results
-	@$(CLI) results-page
+	@$(BIN)/python -m benchmarks results-page
 
 speed: $(VENV)/ready ## time the recurrent layers beside Keras's
 	@$(BIN)/python -m benchmarks.speed
 
 gradient-flow: $(VENV)/ready ## measure how far back recurrent layers learn from: [OUTPUT=folder]
-	@$(CLI) gradient-flow $(call option,output,OUTPUT)
+	@$(BIN)/python -m benchmarks gradient-flow $(call option,output,OUTPUT)
 
 datasets: $(VENV)/ready ## list the data sets, with licences: [TASK=]
 	@$(CLI) datasets $(call option,task,TASK)

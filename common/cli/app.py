@@ -1,13 +1,23 @@
 """The command line: `python -m common.cli VERB`. Each Makefile target calls it once."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from common.cli.one_line_errors import OneLineGroup, one_line_errors
+from common.cli.one_line_errors import one_line_errors
+from common.cli.options import (
+    ColumnOption,
+    DataOption,
+    DatasetOption,
+    ModelOption,
+    PresetOption,
+    RunOption,
+    SetOption,
+    TaskOption,
+    command_line,
+)
 from common.cli.text_input import checked_text, lines_of_stdin
 from common.contract.find import (
     TASKS_FOLDER,
@@ -26,30 +36,7 @@ if TYPE_CHECKING:
     from common.contract.predictor import Predictor
     from common.contract.task import Task
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-
-app = typer.Typer(
-    cls=OneLineGroup,
-    help="Recurrent networks for sequence tasks: train, evaluate, export, predict.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-
-TaskOption = Annotated[str, typer.Option("--task", help="folder of the task under tasks/, e.g. sentiment")]
-DatasetOption = Annotated[str, typer.Option("--dataset", help="name of a data set, see `datasets`")]
-PresetOption = Annotated[str, typer.Option("--preset", help="name of a preset of the task")]
-SetOption = Annotated[str, typer.Option("--set", help='settings to change: "model.units=128 train.epochs=3"')]
-DataOption = Annotated[str, typer.Option("--data", help="your own file with labelled examples")]
-ColumnOption = Annotated[
-    list[str] | None, typer.Option("--column", help="column of your file, e.g. text=review_body")
-]
-RunOption = Annotated[str, typer.Option("--run", help="name of a run; default: the newest finished one")]
-ModelOption = Annotated[
-    str, typer.Option("--model", help="folder of an export, or an ensemble of runs: run1,run2")
-]
+app = command_line("Recurrent networks for sequence tasks: train, evaluate, export, predict.")
 
 
 @app.command()
@@ -202,52 +189,6 @@ def predict(
         if interactive:
             typer.echo("One text per line; end with Ctrl-D.", err=True)
         predictor.answer_lines(lines_of_stdin(), format_, sys.stdout, one_by_one=interactive)
-
-
-@app.command()
-@one_line_errors
-def benchmark(
-    task: TaskOption = "",
-    dataset: DatasetOption = "",
-    recipe: Annotated[str, typer.Option(help="name of one recipe in benchmarks/recipes/")] = "",
-) -> None:
-    """Train the recorded recipes, score them and write benchmarks/results/ and the results page."""
-    _find_task(task)
-    from benchmarks.running import run_recipes
-
-    run_recipes(task, dataset or None, recipe or None)
-
-
-@app.command(name="results-page")
-@one_line_errors
-def results_page() -> None:
-    """Regenerate the results page and the README's tables from the recorded results."""
-    from benchmarks.pages.results import write_results_page
-
-    typer.echo(f"Written: {shown_path(write_results_page())}")
-
-
-@app.command(name="gradient-flow")
-@one_line_errors
-def gradient_flow(
-    output: Annotated[str, typer.Option(help="folder for the figure and the tables")] = "runs/gradient_flow",
-    lengths: Annotated[
-        str, typer.Option(help="values of n, the number of steps to remember")
-    ] = "5 10 20 40 80",
-    traced_length: Annotated[int, typer.Option(help="the n for which the norms are measured")] = 40,
-    units: Annotated[int, typer.Option(help="hidden units of every cell")] = 32,
-    steps: Annotated[int, typer.Option(help="maximum number of training steps")] = 1000,
-    seeds: Annotated[int, typer.Option(help="number of runs of each kind")] = 3,
-    workers: Annotated[int, typer.Option(help="number of processes")] = 2,
-) -> None:
-    """Measure how far back Elman, LSTM and GRU layers learn: norms of ds_t/ds_k, and a memory task."""
-    from benchmarks.gradient_flow.study import Study, parse_lengths, run_study
-
-    study = Study(parse_lengths(lengths), traced_length, units, steps, seeds, workers)
-    study.check()
-    import_tensorflow_quietly()
-    for path in run_study(study, Path(output)):
-        typer.echo(f"Written: {shown_path(path)}")
 
 
 @app.command()

@@ -33,7 +33,6 @@ def test_help_starts_in_under_two_seconds_without_tensorflow():
         "evaluate",
         "export",
         "predict",
-        "benchmark",
         "datasets",
         "runs",
         "config",
@@ -98,7 +97,7 @@ def test_help_starts_in_under_two_seconds_without_tensorflow():
         (["train", "--tsk", "sentiment"], "No such option: --tsk (Possible options: --set, --task). See: "),
         (["train", "--task"], "Option '--task' requires an argument"),
         (["train", "sentiment"], "Got unexpected extra argument(s) (sentiment). See: "),
-        (["gradient-flow", "--units", "many"], "Invalid value for '--units'"),
+        (["config", "--task", "sentiment", "--preset", "imbd"], "Unknown preset 'imbd'"),
     ],
 )
 def test_what_a_user_gets_wrong_is_one_line_and_exit_code_2(workspace, arguments, message):

@@ -277,6 +277,8 @@ def _column_overrides(task: "type[Task]", columns: list[str] | None) -> dict[str
     overrides = {}
     for pair in columns or []:
         name, equals, value = pair.partition("=")
+        # make gives its variables' names as they are: DATA_TEXT is TEXT.
+        name = name.lower()
         if not equals:
             raise UserError(f"--column {pair}: write NAME=COLUMN, e.g. --column text={pair}.")
         if name not in task.columns:

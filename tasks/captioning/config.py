@@ -6,7 +6,7 @@ import pydantic
 from pydantic import Field
 
 from common.config import DataSettings, Settings, TaskSettings
-from common.inputs.settings import PictureSettings, SubwordSettings
+from common.inputs.settings import ImageSettings, SubwordSettings
 from common.kinds.writing.settings import SearchSettings
 
 # Languages of the names of emoji.
@@ -124,7 +124,7 @@ class CaptioningSettings(TaskSettings):
     """All settings of a captioning run."""
 
     data: CaptioningDataSettings
-    picture: PictureSettings
+    picture: ImageSettings
     augmentation: AugmentationSettings
     text: CaptionTextSettings
     model: ModelSettings

@@ -24,20 +24,20 @@ from common.data.pins import EMOJI, TWEMOJI
 from common.data.staging import STAGING, RawExample, StagingTable
 from common.errors import UserError
 from common.files import file_digest
-from common.inputs.settings import PictureSettings
-from tasks.captioning.emoji import number_groups, picture_file, read_names
-from tasks.captioning.folder import folder_digest, read_captions, unreadable_picture
+from common.inputs.settings import ImageSettings
+from tasks.captioning.emoji import image_file, number_groups, read_names
+from tasks.captioning.folder import folder_digest, read_captions, unreadable_image
 
 if TYPE_CHECKING:
-    from common.inputs.images import PicturePreprocessor
+    from common.inputs.images import ImagePreprocessor
 
 
-def preprocessor_of(settings: PictureSettings) -> "PicturePreprocessor":
+def preprocessor_of(settings: ImageSettings) -> "ImagePreprocessor":
     """Make what reads pictures."""
     # Not above: it needs TensorFlow, and listing the data sets must not.
-    from common.inputs.images import PicturePreprocessor
+    from common.inputs.images import ImagePreprocessor
 
-    return PicturePreprocessor(settings)
+    return ImagePreprocessor(settings)
 
 
 class Pictures(DataSet):
@@ -49,7 +49,7 @@ class Pictures(DataSet):
 
     features: ClassVar[Mapping[str, Feature]] = {"name": "text", "picture": "bytes", "captions": "texts"}
 
-    def __init__(self, *, picture: PictureSettings, skip_bad_rows: bool, **options: Any) -> None:
+    def __init__(self, *, picture: ImageSettings, skip_bad_rows: bool, **options: Any) -> None:
         """Say what becomes of pictures that cannot be read.
 
         Args:
@@ -57,7 +57,7 @@ class Pictures(DataSet):
             skip_bad_rows: leave pictures that cannot be read out and count them, instead of stopping.
             **options: those of `DataSet`.
         """
-        self.picture_settings = picture
+        self.image_settings = picture
         super().__init__(maximum_pixels=picture.maximum_pixels, skip_bad_rows=skip_bad_rows, **options)
 
     @classmethod
@@ -75,7 +75,7 @@ class Pictures(DataSet):
 
     def raw_examples(self) -> Iterator[RawExample]:
         """Yield the examples whose picture can be read."""
-        preprocessor = preprocessor_of(self.picture_settings)
+        preprocessor = preprocessor_of(self.image_settings)
         for example in self.pictures():
             try:
                 content = self.content(example.features["picture"])
@@ -87,7 +87,7 @@ class Pictures(DataSet):
             elif self.options["skip_bad_rows"]:
                 self.leave_out("pictures_skipped")
             else:
-                raise unreadable_picture(example.origin, example.features["name"], problem)
+                raise unreadable_image(example.origin, example.features["name"], problem)
 
     def check_staged(self, staging: StagingTable) -> None:
         """Raise a UserError if a split is empty."""
@@ -133,7 +133,7 @@ class Emoji(Pictures):
         found = {
             characters: (path, name)
             for characters, name in names.items()
-            if (path := picture_file(folder, characters)) is not None
+            if (path := image_file(folder, characters)) is not None
         }
         groups = number_groups(list(found), [file_digest(path) for path, _ in found.values()])
         for (characters, (path, name)), group in zip(found.items(), groups, strict=True):
@@ -296,21 +296,21 @@ class OwnPictures(Pictures):
     def labelled_file(cls, path: Path, settings: Any, labels: list[str]) -> LabelledFile:
         """Open another folder, or another captions file."""
         # Not above: it needs TensorFlow, and listing the data sets must not.
-        from common.inputs.images import read_picture
+        from common.inputs.images import read_image
 
         data, preprocessor = settings.data, preprocessor_of(settings.picture)
 
         def read(on_bad_row: Callable[[UserError], None]) -> Iterator[dict[str, Any]]:
             columns = data.picture_column, data.caption_column
             for found in read_captions(path, *columns, data.skip_bad_rows, on_bad_row):
-                content, problem = read_picture(found.path)
+                content, problem = read_image(found.path)
                 problem = problem or preprocessor.problem_of(content)
                 if not problem:
                     yield {"name": found.name, "picture": content, "captions": found.captions}
                 elif data.skip_bad_rows:
                     on_bad_row(UserError(f"{found.origin}: {found.name} {problem}."))
                 else:
-                    raise unreadable_picture(found.origin, found.name, problem)
+                    raise unreadable_image(found.origin, found.name, problem)
 
         return LabelledFile.counted(read)
 

@@ -32,7 +32,7 @@ def read_names(folder: Path, language: str) -> dict[str, str]:
     }
 
 
-def picture_file(folder: Path, characters: str) -> Path | None:
+def image_file(folder: Path, characters: str) -> Path | None:
     """Find the file of an emoji: its code points in hexadecimal, mostly without the variation selector."""
     for left_out in ((), (VARIATION_SELECTOR,)):
         codes = [f"{ord(character):x}" for character in characters if ord(character) not in left_out]

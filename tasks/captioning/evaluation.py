@@ -10,20 +10,20 @@ import tensorflow as tf
 from common.contract.evaluation import Evaluation
 from common.data.examples import Answer, Example
 from common.data.source import Source
-from common.inputs.images import PicturePreprocessor
+from common.inputs.images import ImagePreprocessor
 from common.kinds.writing.evaluation import EXAMPLES_VALIDATED, GreedyScores, scores_by_length
 from common.modelling.precision import precision
 from tasks.captioning.config import CaptioningSettings
 from tasks.captioning.features import (
-    PICTURES_AT_ONCE,
+    IMAGES_AT_ONCE,
     features,
+    images_of,
     input_name,
     keep_features,
-    pictures_of,
     pixels,
 )
 from tasks.captioning.model import pretrained_encoder
-from tasks.captioning.plots import PICTURES_SHOWN, CaptionedPixels, contact_sheet
+from tasks.captioning.plots import IMAGES_SHOWN, CaptionedPixels, contact_sheet
 from tasks.captioning.preprocessing import CaptioningPreprocessing
 from tasks.captioning.scores import caption_metrics, caption_words
 from tasks.captioning.serving import CaptioningServing
@@ -37,7 +37,7 @@ _THUMBNAIL = 16
 def evaluate_answers(settings: CaptioningSettings, scored: Iterable[tuple[Example, Answer]]) -> Evaluation:
     """Compare captions with their references; the first pictures are drawn with both."""
     predictions, references, shown = [], [], []
-    preprocessor = PicturePreprocessor(settings.picture)
+    preprocessor = ImagePreprocessor(settings.picture)
     for example, answer in scored:
         references.append(example["captions"])
         predictions.append(
@@ -49,7 +49,7 @@ def evaluate_answers(settings: CaptioningSettings, scored: Iterable[tuple[Exampl
                 "references": " | ".join(example["captions"]),
             }
         )
-        if len(shown) < PICTURES_SHOWN:
+        if len(shown) < IMAGES_SHOWN:
             seen, _ = preprocessor(tf.constant([example["picture"]]))
             shown.append(CaptionedPixels(seen[0].numpy(), answer["caption"], example["captions"]))
     captions = [row["caption"] for row in predictions]
@@ -82,14 +82,14 @@ def validation_scores(
     if settings.model.frozen:
         encoder = serving.models[0].encoder
         table = keep_features(settings, source, preprocessing, "validation", encoder)
-        starts = range(0, len(references), PICTURES_AT_ONCE)
+        starts = range(0, len(references), IMAGES_AT_ONCE)
         batches = tf.data.Dataset.from_generator(
-            lambda: (table[start : start + PICTURES_AT_ONCE] for start in starts),
+            lambda: (table[start : start + IMAGES_AT_ONCE] for start in starts),
             output_signature=tf.TensorSpec([None, *table.shape[1:]], table.dtype),
         )
         name = input_name(table)
     else:
-        batches = pixels(preprocessing, pictures_of(source, "validation").take(EXAMPLES_VALIDATED))
+        batches = pixels(preprocessing, images_of(source, "validation").take(EXAMPLES_VALIDATED))
         name = "pixels"
     return GreedyScores(
         lambda batch: serving.greedy({name: batch}), batches.prefetch(2), references, _bleu_and_cider
@@ -116,9 +116,9 @@ def score_baselines(
     train = [(example["captions"][0], example["captions"]) for example in _captions_of(source)]
     plain = Counter(
         caption
-        for start in range(0, len(train), PICTURES_AT_ONCE)
+        for start in range(0, len(train), IMAGES_AT_ONCE)
         for caption in preprocessing.plain(
-            tf.constant([text for _, texts in train[start : start + PICTURES_AT_ONCE] for text in texts])
+            tf.constant([text for _, texts in train[start : start + IMAGES_AT_ONCE] for text in texts])
         )
         .numpy()
         .tolist()
@@ -132,7 +132,7 @@ def score_baselines(
             references.append(example["captions"])
             yield example["picture"]
 
-    nearest = nearest_pictures(settings, source, preprocessing, pictures())
+    nearest = nearest_images(settings, source, preprocessing, pictures())
     captions = [train[position][0] for position in nearest]
     metrics = {
         "most frequent caption": caption_metrics([frequent] * len(references), references),
@@ -145,7 +145,7 @@ def _captions_of(source: Source) -> Iterator[Example]:
     return ({"captions": example["captions"]} for example in source.examples("train"))
 
 
-def nearest_pictures(
+def nearest_images(
     settings: CaptioningSettings,
     source: Source,
     preprocessing: CaptioningPreprocessing,
@@ -164,7 +164,7 @@ def nearest_pictures(
     else:
         known, asked = (
             np.concatenate([_thumbnails(batch) for batch in one])
-            for one in (pixels(preprocessing, pictures_of(source, "train")), seen)
+            for one in (pixels(preprocessing, images_of(source, "train")), seen)
         )
     return np.argmax(_normed(asked) @ _normed(known).T, axis=1)
 

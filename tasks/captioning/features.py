@@ -18,14 +18,14 @@ from tasks.captioning.config import AugmentationSettings, CaptioningSettings
 from tasks.captioning.preprocessing import CaptioningPreprocessing
 
 # Pictures that go through the encoder at once.
-PICTURES_AT_ONCE = 64
+IMAGES_AT_ONCE = 64
 # Features are stored in half precision: the noise is below that of the JPEG.
 STORED_AS = np.float16
 # To be raised when the same encoder comes to give other features: stored ones are then computed again.
 FEATURES_VERSION = 1
 
 
-def pictures_of(source: Source, split: str) -> tf.data.Dataset:
+def images_of(source: Source, split: str) -> tf.data.Dataset:
     """The files () of a split's pictures, in its order."""
     return source.dataset(split).map(lambda example: example["picture"])
 
@@ -35,7 +35,7 @@ def pixels(preprocessing: CaptioningPreprocessing, pictures: tf.data.Dataset) ->
 
     Files that were read once when the data was prepared: a broken one raises.
     """
-    batches = pictures.batch(PICTURES_AT_ONCE)
+    batches = pictures.batch(IMAGES_AT_ONCE)
     return batches.map(
         lambda files: preprocessing.picture(files)[0], num_parallel_calls=2, deterministic=True
     )
@@ -43,7 +43,7 @@ def pixels(preprocessing: CaptioningPreprocessing, pictures: tf.data.Dataset) ->
 
 def keep_pixels(source: Source, preprocessing: CaptioningPreprocessing, split: str, path: Path) -> np.ndarray:
     """Write the pixels of a split to a file and open it: (pictures, size, size, 3) uint8."""
-    batches = pixels(preprocessing, pictures_of(source, split)).as_numpy_iterator()
+    batches = pixels(preprocessing, images_of(source, split)).as_numpy_iterator()
     size = preprocessing.picture.settings.size
     return _stored(path, batches, (source.counts[split], size, size, 3), np.dtype(np.uint8))
 
@@ -85,7 +85,7 @@ def keep_features(
     if not path.is_file():
         what = f"{split}, mirrored" if mirrored else split
         announce(f"Computing the features of {shape[0]:,} pictures ({what}); kept in {path.parent}")
-    batches = pixels(preprocessing, pictures_of(source, split))
+    batches = pixels(preprocessing, images_of(source, split))
     if mirrored:
         batches = batches.map(lambda batch: tf.reverse(batch, [2]))
     return _stored(path, features(encoder, batches), shape, np.dtype(STORED_AS))

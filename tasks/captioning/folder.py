@@ -15,7 +15,7 @@ CAPTIONS = "captions"
 
 
 @dataclass
-class CaptionedPicture:
+class CaptionedImage:
     """A picture of the user's.
 
     Attributes:
@@ -66,7 +66,7 @@ def read_captions(
     caption_column: str,
     skip_bad_rows: bool = False,
     on_bad_row: Callable[[UserError], None] | None = None,
-) -> Iterator[CaptionedPicture]:
+) -> Iterator[CaptionedImage]:
     """Read pictures and their captions.
 
     Args:
@@ -91,7 +91,7 @@ def read_captions(
     if file is None:
         yield from _from_texts(folder, reject)
         return
-    pictures: dict[str, CaptionedPicture] = {}
+    pictures: dict[str, CaptionedImage] = {}
     for origin, name, caption in _rows(file, picture_column, caption_column, reject):
         if not name:
             reject(BadRow(f"{origin}: the picture (column {picture_column!r}) is not named: fill it in."))
@@ -100,7 +100,7 @@ def read_captions(
         elif not _is_file(folder / name):
             reject(BadRow(f"{origin}: there is no picture {name} in {folder}: add it, or drop its caption."))
         else:
-            pictures.setdefault(name, CaptionedPicture(folder / name, name, origin)).captions.append(caption)
+            pictures.setdefault(name, CaptionedImage(folder / name, name, origin)).captions.append(caption)
     if Path(path).expanduser().is_dir():
         # Beside a captions file that was given itself, there may be pictures of another one.
         named = {picture.path.resolve() for picture in pictures.values()}
@@ -117,7 +117,7 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def unreadable_picture(origin: str, name: str, problem: str) -> UserError:
+def unreadable_image(origin: str, name: str, problem: str) -> UserError:
     """The error of a picture whose caption is good.
 
     Args:
@@ -128,7 +128,7 @@ def unreadable_picture(origin: str, name: str, problem: str) -> UserError:
     return UserError(f"{origin}: {name} {problem}. To leave such pictures out, set data.skip_bad_rows=true.")
 
 
-def _from_texts(folder: Path, reject: BadRows) -> Iterator[CaptionedPicture]:
+def _from_texts(folder: Path, reject: BadRows) -> Iterator[CaptionedImage]:
     pictures = image_files(folder)
     for picture in pictures:
         text = picture.with_suffix(".txt")
@@ -143,7 +143,7 @@ def _from_texts(folder: Path, reject: BadRows) -> Iterator[CaptionedPicture]:
             continue
         captions = [line for line in lines if line]
         if captions:
-            yield CaptionedPicture(picture, name, str(text), captions)
+            yield CaptionedImage(picture, name, str(text), captions)
         else:
             reject(BadRow(f"{text} is empty: write the caption of {picture.name} in it."))
     stems = {picture.with_suffix("") for picture in pictures}

@@ -144,7 +144,7 @@ class Captioner(keras.Model):
         """
         vectors = self.embedding(words)
         outputs, states, weights = self.decoder.step(vectors, states, picture if self.attends else None)
-        return self.logits(self._with_picture(outputs, picture.get("summary"))), states, weights
+        return self.logits(self._with_image(outputs, picture.get("summary"))), states, weights
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
         """Logits of every step, given what is really written before it."""
@@ -164,7 +164,7 @@ class Captioner(keras.Model):
 
         def own_words(outputs: Any) -> Any:
             """Outputs of one step (batch, decoder units) to the vectors of the likeliest words."""
-            logits = self.logits(self._with_picture(outputs, summary))
+            logits = self.logits(self._with_image(outputs, summary))
             return self.embedding(ops.argmax(logits, axis=-1))
 
         outputs = self.decoder(
@@ -180,7 +180,7 @@ class Captioner(keras.Model):
             outputs, weights = outputs
             if training and self.options.attention_cover > 0:
                 self.add_loss(self.options.attention_cover * uncovered(weights, written))
-        outputs = self._with_picture(outputs, summary)
+        outputs = self._with_image(outputs, summary)
         return self.logits(self.output_dropout(outputs, training=training))
 
     def logits(self, outputs: Any) -> Any:
@@ -192,7 +192,7 @@ class Captioner(keras.Model):
         """What the first states are made of: nothing of the picture, if it joins behind the decoder."""
         return ops.zeros_like(summary) if self.merges else summary
 
-    def _with_picture(self, outputs: Any, summary: Any) -> Any:
+    def _with_image(self, outputs: Any, summary: Any) -> Any:
         """Join outputs (batch, decoder units) or (batch, steps, decoder units) and the picture in `merge`."""
         if not self.merges:
             return outputs

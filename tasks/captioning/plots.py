@@ -13,7 +13,7 @@ from common.kinds.writing.predictor import piece_labels
 from common.scores.plots import plain, text_fonts
 
 # Pictures of a contact sheet.
-PICTURES_SHOWN = 12
+IMAGES_SHOWN = 12
 COLUMNS = 4
 # Inches of a picture on the sheet, and of a line of text.
 SIDE = 3.2

@@ -6,11 +6,11 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from common.data.examples import Answer, Example
-from common.inputs.images import PicturePreprocessor
+from common.inputs.images import ImagePreprocessor
 from common.kinds.image_predictor import ImagePredictor
 from common.kinds.writing.predictor import WritingPredictor
 from tasks.captioning.config import CaptioningSettings
-from tasks.captioning.plots import PICTURES_SHOWN, CaptionedPixels, attention_maps, contact_sheet
+from tasks.captioning.plots import IMAGES_SHOWN, CaptionedPixels, attention_maps, contact_sheet
 
 
 class CaptioningPredictor(ImagePredictor[CaptioningSettings], WritingPredictor[CaptioningSettings]):
@@ -21,7 +21,7 @@ class CaptioningPredictor(ImagePredictor[CaptioningSettings], WritingPredictor[C
     image_feature = "picture"
     what_was_done = "captioned"
     without_answer: ClassVar[dict[str, Any]] = {"caption": ""}
-    images_drawn = PICTURES_SHOWN
+    images_drawn = IMAGES_SHOWN
     predict_example = "INPUT=photo.jpg [PLOT=attention.png]"
     examples_drawn = 4
 
@@ -55,6 +55,6 @@ class CaptioningPredictor(ImagePredictor[CaptioningSettings], WritingPredictor[C
 
     def draw_images(self, contents: list[bytes], answers: list[Answer]) -> Figure:
         """Draw pictures with their captions."""
-        pixels, _ = PicturePreprocessor(self.settings.picture)(tf.constant(contents, tf.string))
+        pixels, _ = ImagePreprocessor(self.settings.picture)(tf.constant(contents, tf.string))
         shown = zip(pixels.numpy(), answers, strict=True)
         return contact_sheet([CaptionedPixels(image, answer["caption"]) for image, answer in shown])

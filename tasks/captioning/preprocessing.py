@@ -9,13 +9,13 @@ from common.contract.preprocessing import Preprocessing
 from common.data.source import Source
 from common.errors import UserError
 from common.files import whole_file
-from common.inputs.images import PicturePreprocessor
+from common.inputs.images import ImagePreprocessor
 from common.inputs.subwords import SubwordText
 from common.kinds.writing.teacher_forcing import teacher_forced
 from tasks.captioning.config import CaptioningSettings, CaptionTextSettings
 
 # Pictures whose captions are cut at once: enough for the graph to be quick.
-PICTURES_AT_ONCE = 256
+IMAGES_AT_ONCE = 256
 
 PIECES_FILE = "pieces.tsv"
 CAPTIONS_FILE = "caption_fingerprints.npy"
@@ -40,7 +40,7 @@ class CaptioningPreprocessing(Preprocessing):
 
     def __init__(
         self,
-        picture: PicturePreprocessor,
+        picture: ImagePreprocessor,
         text: SubwordText,
         settings: CaptionTextSettings,
         fingerprints: np.ndarray,
@@ -58,10 +58,10 @@ class CaptioningPreprocessing(Preprocessing):
         captions = (
             source.dataset("train")
             .flat_map(lambda example: tf.data.Dataset.from_tensor_slices(example["captions"]))
-            .batch(PICTURES_AT_ONCE)
+            .batch(IMAGES_AT_ONCE)
         )
         text = SubwordText.learn(captions.map(lambda batch: cleaned(batch, settings.text)), settings.text)
-        learned = cls(PicturePreprocessor(settings.picture), text, settings.text, np.zeros([0], np.int64))
+        learned = cls(ImagePreprocessor(settings.picture), text, settings.text, np.zeros([0], np.int64))
         found = [
             batch.numpy() for batch in captions.map(lambda batch: learned.fingerprint(learned.plain(batch)))
         ]
@@ -91,7 +91,7 @@ class CaptioningPreprocessing(Preprocessing):
         step, the targets are what the step is to write; both int32.
         """
 
-        def of_one_picture(position: tf.Tensor, example: dict[str, tf.Tensor]) -> tf.data.Dataset:
+        def of_one_image(position: tf.Tensor, example: dict[str, tf.Tensor]) -> tf.data.Dataset:
             captions = self.text(cleaned(example["captions"], self.settings))  # (captions, pieces)
             written, targets = teacher_forced(captions)
             inputs = {"picture": tf.repeat(position, captions.nrows()), "written": written}
@@ -104,7 +104,7 @@ class CaptioningPreprocessing(Preprocessing):
             written = tf.ensure_shape(inputs["written"], [None])
             return inputs | {"written": written}, tf.ensure_shape(targets, [None])
 
-        return dataset.enumerate().flat_map(of_one_picture).map(to_tensors)
+        return dataset.enumerate().flat_map(of_one_image).map(to_tensors)
 
     def save(self, directory: Path) -> None:
         """Write the pieces, and the fingerprints."""
@@ -125,7 +125,7 @@ class CaptioningPreprocessing(Preprocessing):
             fingerprints = np.load(path)
         except (OSError, ValueError, EOFError):
             raise UserError(f"{path} is damaged or missing; train the run again.") from None
-        return cls(PicturePreprocessor(settings.picture), text, settings.text, fingerprints)
+        return cls(ImagePreprocessor(settings.picture), text, settings.text, fingerprints)
 
 
 def cleaned(captions: tf.Tensor, settings: CaptionTextSettings) -> tf.Tensor:

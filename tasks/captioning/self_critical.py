@@ -39,7 +39,7 @@ class CiderReward:
         self.frequencies: Ngrams = Counter()
         for captions in counted:
             self.frequencies.update({ngram for counts in captions for ngram in counts})
-        self.log_pictures = np.log(float(len(references)))
+        self.log_images = np.log(float(len(references)))
         self.vectors = [[self._weighted(counts) for counts in captions] for captions in counted]
 
     def __call__(self, positions: np.ndarray, captions: np.ndarray) -> np.ndarray:
@@ -70,7 +70,7 @@ class CiderReward:
         """Vectors of the n-grams of 1 ... 4 words, their norms, and the number of pairs."""
         vectors: list[dict[Any, float]] = [{} for _ in range(LONGEST)]
         for ngram, count in counts.items():
-            rarity = self.log_pictures - np.log(max(1.0, self.frequencies[ngram]))
+            rarity = self.log_images - np.log(max(1.0, self.frequencies[ngram]))
             vectors[len(ngram) - 1][ngram] = count * rarity
         norms = [float(np.sqrt(sum(weight**2 for weight in vector.values()))) for vector in vectors]
         return vectors, norms, sum(count for ngram, count in counts.items() if len(ngram) == 2)

@@ -85,15 +85,15 @@ class CaptioningServing(WritingServing):
         }
 
     def describe(
-        self, seen: dict[str, tf.Tensor], is_picture: tf.Tensor, beam: Any = None, n_best: Any = 1
+        self, seen: dict[str, tf.Tensor], is_image: tf.Tensor, beam: Any = None, n_best: Any = 1
     ) -> Decoded:
         """Search for the best captions.
 
         Args:
             seen: pixels or features, as `Captioner.encode`.
-            is_picture: (batch,), whether there is anything to describe.
+            is_image: (batch,), whether there is anything to describe.
             beam: () unfinished captions kept at each step; None for the usual number.
             n_best: () captions of each picture.
         """
         begun = [model.begin(*model.encode(seen)) for model in self.models]
-        return self.search(begun, tf.where(is_picture, self.search_settings.maximum_length, 0), beam, n_best)
+        return self.search(begun, tf.where(is_image, self.search_settings.maximum_length, 0), beam, n_best)

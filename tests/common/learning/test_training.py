@@ -161,7 +161,7 @@ def test_disk_full_during_a_save_ends_in_one_line_and_the_run_can_be_resumed(wor
     table = write_reviews(workspace / "reviews.csv", 90)
     script = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "from common.cli import app; import common.pipeline;"
+        "from common.cli.app import app; import common.learning.pipeline;"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, resource.RLIM_INFINITY)); app()"
     )
     options = [

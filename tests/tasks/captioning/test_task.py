@@ -6,7 +6,7 @@ import sys
 
 import pandas as pd
 import pytest
-from support.picture_case import SMALL_MODEL, draw, encoded, huge_png, noise, write_pictures
+from support.image_case import SMALL_MODEL, draw, encoded, huge_png, noise, write_images
 from typer.testing import CliRunner
 
 from common.answering.export import export_run
@@ -45,7 +45,7 @@ def folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name, place in (("RUNS_DIR", "runs"), ("SAVED_MODELS_DIR", "models"), ("TFDS_DATA_DIR", "data")):
             patch.setenv(name, str(folder / place))
-        train(write_pictures(folder / "pictures"), "small", "augmentation.shift=0.05")
+        train(write_images(folder / "pictures"), "small", "augmentation.shift=0.05")
         yield folder
 
 
@@ -76,7 +76,7 @@ def scores_of(folder, run="small"):
 
 
 def test_beats_its_baselines(workspace):
-    train(write_pictures(workspace / "pictures"), "long", "augmentation.shift=0.05 train.epochs=12")
+    train(write_images(workspace / "pictures"), "long", "augmentation.shift=0.05 train.epochs=12")
     scores = scores_of(workspace, "long")
     for baseline in scores["baselines"].values():
         assert scores["metrics"]["bleu_4"] > baseline["bleu_4"]
@@ -162,7 +162,7 @@ def test_a_folder_goes_on_past_bad_files(predictor, mixed, tmp_path, capsys):
 
 
 def test_evaluate_a_folder(folder, tmp_path):
-    other = write_pictures(tmp_path / "other", count=9, seed=3)
+    other = write_images(tmp_path / "other", count=9, seed=3)
     arguments = ["evaluate", "--run", "small", "--data", other]
     result = invoke(*arguments, "--output", tmp_path / "scores")
     assert result.exit_code == 0, result.output
@@ -252,5 +252,5 @@ def test_a_run_that_cannot_start_is_not_made(folder, options, said):
     ],
 )
 def test_trains_with(workspace, options):
-    train(write_pictures(workspace / "pictures"), "run", options)
+    train(write_images(workspace / "pictures"), "run", options)
     assert scores_of(workspace, "run")["metrics"]["bleu_4"] > 30

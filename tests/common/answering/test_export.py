@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from support.command_line import invoke
 from support.review_case import use_folders
 from typer.testing import CliRunner
 
@@ -28,10 +29,6 @@ TEXTS = [
     "a\x00b \u2028",
     "x " * 2_000,
 ]
-
-
-def invoke(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture(scope="module")

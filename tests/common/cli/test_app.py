@@ -9,16 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+from support.command_line import invoke
 from support.review_case import SMALL_MODEL, write_reviews
-from typer.testing import CliRunner
-
-from common.cli.app import app
 
 PROJECT = Path(__file__).resolve().parents[3]
-
-
-def invoke(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def test_help_starts_in_under_two_seconds_without_tensorflow():

@@ -11,10 +11,9 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from support.command_line import invoke
 from support.review_case import SMALL_MODEL, write_reviews
-from typer.testing import CliRunner
 
-from common.cli.app import app
 from common.config import TrainSettings
 from common.modelling.optimizers import WarmUpThenDecay, build_optimizer
 from common.runs.run import Run
@@ -24,10 +23,6 @@ FULL_STATE = (
     f"{SMALL_MODEL} model.word_dropout=0.2 model.embedding_dropout=0.2 "
     "train.weight_average=0.9 train.epochs=3 train.averaged_epochs=2"
 )
-
-
-def invoke(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def train(table, run, set_, *more):

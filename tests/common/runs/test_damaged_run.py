@@ -5,16 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from support.command_line import invoke
 
-from common.cli.app import app
 from common.errors import UserError
 from common.files import locked
 from common.runs.run import Run, check_new_name, check_run_name, create_run, existing_run, new_run_name
-
-
-def invoke(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture

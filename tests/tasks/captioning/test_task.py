@@ -6,12 +6,11 @@ import sys
 
 import pandas as pd
 import pytest
+from support.command_line import invoke
 from support.image_case import SMALL_MODEL, draw, encoded, huge_png, noise, write_images
-from typer.testing import CliRunner
 
 from common.answering.export import export_run
 from common.answering.loading import load_run
-from common.cli.app import app
 from common.errors import UserError
 from common.runs.run import find_run
 
@@ -25,10 +24,6 @@ EXAMPLES = [
     {"picture": b"no picture"},
     {"picture": encoded(noise(), "BMP")},
 ]
-
-
-def invoke(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def train(folder, run, set_=""):

@@ -50,8 +50,9 @@ def load_runs(runs: list[Run]) -> Predictor:
 
 
 def _functions(module: ServingModule) -> dict[str, Callable[..., dict[str, tf.Tensor]]]:
+    # Without a translation of the Python, which takes longer than the graph itself: exports have none either.
     return {
-        name: tf.function(function, input_signature=signature)
+        name: tf.function(function, input_signature=signature, autograph=False)
         for name, (function, signature) in module.endpoints().items()
     }
 

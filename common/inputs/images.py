@@ -3,6 +3,8 @@
 Training, evaluate, predict and the SavedModel all call the same `ImagePreprocessor`.
 """
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import tensorflow as tf
@@ -41,7 +43,6 @@ class ImagePreprocessor(tf.Module):
     def __init__(self, settings: ImageSettings) -> None:
         super().__init__(name="picture_preprocessor")
         self.settings = settings
-        self._checked = tf.function(self.__call__, input_signature=[tf.TensorSpec([None], tf.string)])
 
     def __call__(self, contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Files to pixels.
@@ -66,7 +67,7 @@ class ImagePreprocessor(tf.Module):
     def problem_of(self, content: bytes) -> str:
         """Describe the problem with a file, phrased to follow its name; empty if there is none."""
         try:
-            _, problems = self._checked(tf.constant([content], tf.string))
+            _, problems = _checked(self.settings.model_dump_json())(tf.constant([content], tf.string))
         except tf.errors.OpError:
             return BROKEN
         return problems[0].numpy().decode()
@@ -124,6 +125,14 @@ class ImagePreprocessor(tf.Module):
         image = _upright(image, header.orientation)
         resized = tf.image.resize(image, [self.settings.size] * 2, antialias=True)
         return tf.cast(tf.round(tf.clip_by_value(resized, 0, 255)), tf.uint8)
+
+
+@cache
+def _checked(settings: str) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """The graph of a preprocessor with these settings, as JSON: traced once, for all that check files."""
+    preprocessor = PicturePreprocessor(PictureSettings.model_validate_json(settings))
+    signature = [tf.TensorSpec([None], tf.string)]
+    return tf.function(preprocessor.__call__, input_signature=signature, autograph=False)
 
 
 def _read_bmp(content: tf.Tensor) -> tf.Tensor:

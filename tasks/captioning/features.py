@@ -94,7 +94,9 @@ def keep_features(
 def features(encoder: ImageEncoder, batches: tf.data.Dataset) -> Iterator[np.ndarray]:
     """Batches of pixels to batches of features (batch, regions, features), as they are stored."""
     encode = tf.function(
-        lambda batch: tf.cast(encoder(batch), STORED_AS), input_signature=[batches.element_spec]
+        lambda batch: tf.cast(encoder(batch), STORED_AS),
+        input_signature=[batches.element_spec],
+        autograph=False,
     )
     for batch in batches.prefetch(2):
         yield encode(batch).numpy()

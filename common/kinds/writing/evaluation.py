@@ -28,7 +28,7 @@ class GreedyScores:
             references: for each sequence.
             score: function from sequences and references to scores.
         """
-        self.write = tf.function(write, input_signature=[batches.element_spec])
+        self.write = tf.function(write, input_signature=[batches.element_spec], autograph=False)
         self.batches = batches
         self.references = references
         self.score = score

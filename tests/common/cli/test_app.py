@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import SMALL_MODEL, write_reviews
+from support.review_case import SMALL_MODEL, write_reviews
 from typer.testing import CliRunner
 
 from common.cli.app import app

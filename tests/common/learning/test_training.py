@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import SMALL_MODEL, write_reviews
+from support.review_case import SMALL_MODEL, write_reviews
 from typer.testing import CliRunner
 
 from common.cli.app import app
@@ -88,13 +88,14 @@ def test_same_seed_same_numbers_other_seed_others(workspace):
 
 def test_killed_within_an_epoch_and_resumed_is_bit_for_bit_the_same(workspace):
     table = write_reviews(workspace / "reviews.csv", 1_500)
+    set_ = f"{FULL_STATE} train.tokens_per_batch=128"
+    runs = workspace / "runs" / "sentiment"
+    train(table, "whole", set_)
     command = [
         sys.executable, "-m", "common.cli", "train", "--task", "sentiment", "--data", str(table),
-        "--set", f"{FULL_STATE} train.tokens_per_batch=128", "--run",
+        "--set", set_, "--run", "killed",
     ]  # fmt: skip
-    runs = workspace / "runs" / "sentiment"
-    subprocess.run([*command, "whole"], check=True, capture_output=True)
-    process = subprocess.Popen([*command, "killed"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not (runs / "killed" / "history.csv").is_file():
         assert process.poll() is None, "the run ended before it could be killed"
         time.sleep(0.02)

@@ -7,7 +7,6 @@ import sys
 import pandas as pd
 import pytest
 from support.image_case import SMALL_MODEL, draw, encoded, huge_png, noise, write_images
-from support.task_case import run_task_test
 from typer.testing import CliRunner
 
 from common.answering.export import export_run
@@ -16,7 +15,7 @@ from common.cli.app import app
 from common.errors import UserError
 from common.runs.run import find_run
 
-# The contract costs a minute here: the other tasks keep it in every run of the suite.
+# The contract, on a smaller run, is in test_contract.py, and not slow.
 pytestmark = pytest.mark.slow
 
 GENERATOR = random.Random(7)
@@ -74,10 +73,6 @@ def mixed(tmp_path):
 
 def scores_of(folder, run="small"):
     return json.loads((folder / "runs" / "captioning" / run / "metrics.json").read_text())
-
-
-def test_contract(folder):
-    run_task_test("captioning", "small", EXAMPLES)
 
 
 def test_beats_its_baselines(workspace):

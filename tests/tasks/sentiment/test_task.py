@@ -2,7 +2,7 @@ import json
 
 import pytest
 import tensorflow as tf
-from conftest import SMALL_MODEL, write_reviews
+from support.review_case import SMALL_MODEL, write_reviews
 from support.task_case import run_task_test
 from typer.testing import CliRunner
 

@@ -165,9 +165,7 @@ def _rows(
     for origin, name, captions in records:
         for caption in captions if isinstance(captions, list) else [captions]:
             if not isinstance(name, str):
-                reject(
-                    BadRow(f"{origin}: the picture's name ({picture_column!r}) is not a string: write it in double quotes.")
-                )
+                reject(BadRow(f"{origin}: {picture_column!r} is not a string: write the picture's name."))
             elif not isinstance(caption, str):
                 reject(BadRow(f"{origin}: the caption of {name} is not a string: write it in double quotes."))
             else:

@@ -2,7 +2,7 @@ import random
 
 import pandas as pd
 import pytest
-from support.picture_case import SMALL_MODEL, draw, encoded, noise, write_pictures
+from support.image_case import SMALL_MODEL, draw, encoded, noise, write_images
 from support.task_case import invoke, run_task_test
 
 GENERATOR = random.Random(7)
@@ -17,7 +17,7 @@ EXAMPLES = [
 @pytest.fixture
 def run(workspace):
     """A small run that has ended: of few pictures and epochs, but it writes captions by what it sees."""
-    pictures = write_pictures(workspace / "pictures", 45)
+    pictures = write_images(workspace / "pictures", 45)
     set_ = f"{SMALL_MODEL} augmentation.shift=0.05 train.epochs=4 train.tokens_per_batch=32"
     invoke("train", "--task", "captioning", "--data", pictures, "--run", "small", "--set", set_)
     return workspace / "runs" / "captioning" / "small"

@@ -1,4 +1,4 @@
-"""How pictures and captions become model inputs: pixels, and numbers of pieces learned from training."""
+"""Preprocessing of images and captions: pixels, and pieces learned from the training split."""
 
 from pathlib import Path
 
@@ -14,28 +14,28 @@ from common.inputs.subwords import SubwordText
 from common.kinds.writing.teacher_forcing import teacher_forced
 from tasks.captioning.config import CaptioningSettings, CaptionTextSettings
 
-# Pictures whose captions are cut at once: enough for the graph to be quick.
+# Batch size of the preprocessing of captions.
 IMAGES_AT_ONCE = 256
 
 PIECES_FILE = "pieces.tsv"
 CAPTIONS_FILE = "caption_fingerprints.npy"
 
 _PUNCTUATION = r"[^\p{L}\p{M}\p{N}\s'\x{2019}-]+"
-# Apostrophes and hyphens stay only inside a word.
+# Apostrophes and hyphens are only kept inside words.
 _LOOSE_PUNCTUATION = r"(^|\s)['\x{2019}-]+|['\x{2019}-]+(\s|$)"
-# Different captions are told apart by so many numbers.
+# Number of buckets of the hash of captions.
 _FINGERPRINTS = 2**62
 
 
 class CaptioningPreprocessing(Preprocessing):
-    """Pictures to pixels, captions to numbers.
+    """Converts images to pixels, and captions to indices of pieces.
 
     Attributes:
-        picture: from files to pixels.
+        picture: preprocessor of image files.
         text: pieces of the captions.
-        fingerprints: (captions,) int64 in rising order, one of each different training caption, by which a
-            caption that was learned by heart is known.
-        labels: none; a caption has no classes.
+        fingerprints: (captions,) int64, sorted hashes of the distinct training captions, to recognise
+            memorised captions.
+        labels: empty; captions have no classes.
     """
 
     def __init__(
@@ -62,33 +62,33 @@ class CaptioningPreprocessing(Preprocessing):
         )
         text = SubwordText.learn(captions.map(lambda batch: cleaned(batch, settings.text)), settings.text)
         learned = cls(ImagePreprocessor(settings.picture), text, settings.text, np.zeros([0], np.int64))
-        found = [
+        fingerprints = [
             batch.numpy() for batch in captions.map(lambda batch: learned.fingerprint(learned.plain(batch)))
         ]
-        learned.fingerprints = np.unique(np.concatenate(found))
+        learned.fingerprints = np.unique(np.concatenate(fingerprints))
         return learned
 
     def plain(self, captions: tf.Tensor) -> tf.Tensor:
-        """Captions (batch,) as the model would write them, if it knew all words."""
+        """Normalise captions (batch,) like the model's output, keeping unknown words."""
         return self.text.texts(self.text.pieces(cleaned(captions, self.settings)).to_tensor(""))
 
     @staticmethod
     def fingerprint(captions: tf.Tensor) -> tf.Tensor:
-        """Plain captions of any shape to numbers, int64."""
+        """Hash plain captions of any shape to int64."""
         return tf.strings.to_hash_bucket_fast(captions, _FINGERPRINTS)
 
     def is_known(self, captions: tf.Tensor) -> tf.Tensor:
-        """Whether plain captions (batch,) stand among the training captions, (batch,)."""
-        numbers = self.fingerprint(captions)
+        """Return whether plain captions (batch,) occur among the training captions, (batch,)."""
+        fingerprints = self.fingerprint(captions)
         known = tf.constant(self.fingerprints)
-        positions = tf.minimum(tf.searchsorted(known, numbers), tf.size(known) - 1)
-        return tf.equal(tf.gather(known, positions), numbers)
+        positions = tf.minimum(tf.searchsorted(known, fingerprints), tf.size(known) - 1)
+        return tf.equal(tf.gather(known, positions), fingerprints)
 
     def examples(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        """Raw examples to ({"picture": (), "written": (steps,)}, (steps,)), one for each caption.
+        """Convert raw examples to ({"picture": (), "written": (steps,)}, (steps,)), one for each caption.
 
-        `picture` is the position of the picture in its split, int64. `written` is what stands before each
-        step, the targets are what the step is to write; both int32.
+        `picture` is the index of the image in its split, int64. `written` is the previous piece of each step,
+        the targets are the next pieces; both int32.
         """
 
         def of_one_image(position: tf.Tensor, example: dict[str, tf.Tensor]) -> tf.data.Dataset:
@@ -100,21 +100,21 @@ class CaptioningPreprocessing(Preprocessing):
         def to_tensors(
             inputs: dict[str, tf.Tensor], targets: tf.Tensor
         ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-            # One row of a ragged tensor is a plain tensor, which the type does not say yet.
+            # A row of a ragged tensor is a dense tensor, which its type does not say yet.
             written = tf.ensure_shape(inputs["written"], [None])
             return inputs | {"written": written}, tf.ensure_shape(targets, [None])
 
         return dataset.enumerate().flat_map(of_one_image).map(to_tensors)
 
     def save(self, directory: Path) -> None:
-        """Write the pieces, and the fingerprints."""
+        """Save the pieces and the fingerprints."""
         self.text.save(directory / PIECES_FILE)
         with whole_file(directory / CAPTIONS_FILE) as path:
             np.save(path, self.fingerprints)
 
     @classmethod
     def load(cls, settings: CaptioningSettings, directory: Path) -> "CaptioningPreprocessing":
-        """Read what `save` wrote.
+        """Load what `save` wrote.
 
         Raises:
             UserError: if a file is missing or damaged.
@@ -129,7 +129,7 @@ class CaptioningPreprocessing(Preprocessing):
 
 
 def cleaned(captions: tf.Tensor, settings: CaptionTextSettings) -> tf.Tensor:
-    """Captions (batch,) without punctuation, unless the settings keep it."""
+    """Remove punctuation from captions (batch,), unless the settings keep it."""
     if settings.keep_signs:
         return captions
     captions = tf.strings.unicode_transcode(captions, "UTF-8", "UTF-8", errors="replace")

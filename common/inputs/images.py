@@ -130,7 +130,7 @@ class ImagePreprocessor(tf.Module):
 @cache
 def _checked(settings: str) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
     """The graph of a preprocessor with these settings, as JSON: traced once, for all that check files."""
-    preprocessor = PicturePreprocessor(PictureSettings.model_validate_json(settings))
+    preprocessor = ImagePreprocessor(ImageSettings.model_validate_json(settings))
     signature = [tf.TensorSpec([None], tf.string)]
     return tf.function(preprocessor.__call__, input_signature=signature, autograph=False)
 

@@ -72,11 +72,12 @@ def test_what_belongs_to_another_user_is_not_loaded(library, monkeypatch):
 def test_a_library_that_cannot_be_loaded_is_compiled_again(compiled, tmp_path, monkeypatch):
     from common.layers.engines.compiled import operations
 
+    # What other tests use: TensorFlow names the operations of a library that is loaded first alone.
+    assert operations() is not None
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     path = compiled_library()
     # As if the compiler had made it for another processor: its checksum is right.
     path.write_bytes(b"no library")
     path.with_suffix(".sha256").write_text(library_module.hashlib.sha256(b"no library").hexdigest())
-    operations.cache_clear()
-    assert operations() is not None
+    assert operations.__wrapped__() is not None
     assert path.stat().st_size > 10_000

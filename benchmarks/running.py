@@ -1,4 +1,4 @@
-"""Running of recipes: each seed is trained and scored in its own process, and the results recorded as JSON."""
+"""Running of recipes: each seed is trained and scored in its own process, and recorded as JSON."""
 
 import os
 import statistics

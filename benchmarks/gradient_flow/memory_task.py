@@ -1,8 +1,8 @@
 """A task that needs a memory of n steps, and the training of recurrent networks on it.
 
 After n symbols the network has to recall the first: only its position distinguishes it, and the n - 1 others,
-drawn from the same symbols, carry no information about it. Without memory the accuracy is at chance level, one
-in eight.
+drawn from the same symbols, carry no information about it. Without memory the accuracy is at chance level,
+one in eight.
 
 Source: the tasks of Bengio et al., "Learning long-term dependencies with gradient descent is difficult",
 1994, and Hochreiter and Schmidhuber, "Long short-term memory", 1997.

@@ -34,7 +34,7 @@ def tasks_table() -> str:
 
 
 def data_table() -> str:
-    """Write the licences of the data sets, adjacent ones with the same licence in one row, and of packages."""
+    """Write the licences of data sets, adjacent ones with the same licence in one row, and of packages."""
     rows = []
     for task in task_names():
         data_sets = [data_set.information for data_set in find_data_sets(task)]

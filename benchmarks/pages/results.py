@@ -30,10 +30,10 @@ _HEADING = """\
 ![Our score on each data set, with the best baseline and the best published result](results/overview.png)
 
 Our scores are on the test split: mean over the seeds ± sample standard deviation. The epoch was chosen by the
-validation split. Baselines were trained on the same training split and scored on the same test examples; those
-scored on fewer are marked and not compared. Published results are of recurrent or simple models that are
-comparable to ours, not the state of the art. The best score of a column, or of a row if rows are horizons or
-fractions, is **bold**.
+validation split. Baselines were trained on the same training split and scored on the same test examples;
+those scored on fewer are marked and not compared. Published results are of recurrent or simple models that
+are comparable to ours, not the state of the art. The best score of a column, or of a row if rows are horizons
+or fractions, is **bold**.
 
 - \\* trained on more than the labelled training split (word vectors, ImageNet weights, unlabelled text)
 - † quoted from memory, not verified

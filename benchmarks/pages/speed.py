@@ -7,13 +7,13 @@ from benchmarks.pages.markdown import details, table
 _LAYERS = """\
 ## Speed
 
-Speed of this project's recurrent layers relative to Keras's and PyTorch's, over all measured sizes: above 1 ours
-is faster. Training is a forward and backward pass, answering a forward pass as on a server; differences below
-{same:.0%} are ignored.
+Speed of this project's recurrent layers relative to Keras's and PyTorch's, over all measured sizes: above 1
+ours is faster. Training is a forward and backward pass, answering a forward pass as on a server; differences
+below {same:.0%} are ignored.
 
 {conclusions}
-Measured by `make speed` on {date} ({processor}, {cores} cores; {versions}; commit {commit}): medians of at least
-{repeats} repetitions, taking turns.
+Measured by `make speed` on {date} ({processor}, {cores} cores; {versions}; commit {commit}): medians of at
+least {repeats} repetitions, taking turns.
 """
 
 _TIMES = """\
@@ -28,8 +28,8 @@ same, and the number of updates almost the same; words are counted without paddi
 """
 
 _LATENCY = """\
-From one text to its label and probabilities, ours, which splits the text inside the graph of its SavedModel, is
-{conclusion}.
+From one text to its label and probabilities, ours, which splits the text inside the graph of its SavedModel,
+is {conclusion}.
 """
 
 _TRIED = "Attempts to make training steps faster, measured in the same way"

@@ -1,7 +1,7 @@
 """Times of recurrent layers on this machine: ours, Keras's and (if installed) PyTorch's.
 
-Steps take turns, so that other load on the machine affects all of them equally. A training step is the forward
-pass and all gradients, as in `fit`, inside a tf.function.
+Steps take turns, so that other load on the machine affects all of them equally. A training step is the
+forward pass and all gradients, as in `fit`, inside a tf.function.
 
     python -m benchmarks.speed
 """

@@ -1,4 +1,4 @@
-"""What PyTorch takes for the same work. Runs in a process of its own, told what to do by lines of JSON.
+"""Measurement of PyTorch on the same work, in a separate process that gets orders as lines of JSON.
 
 PyTorch is not among the requirements: `make speed` measures it too after
 `.venv/bin/pip install torch==2.13.0`.
@@ -120,7 +120,7 @@ def _batches(arrays: Any, split: str, tokens_per_batch: int) -> list[tuple[torch
 
 
 def answering_step(vocabulary: list[str], sizes: dict[str, int]) -> Callable[[str], None]:
-    """Create a step from a text to its label: words are split and looked up in Python, the rest is PyTorch."""
+    """Create a step from a text to its label; words are split and looked up in Python."""
     word_numbers = {word: number for number, word in enumerate(vocabulary, start=2)}
     model = Classifier(**sizes).eval()
 

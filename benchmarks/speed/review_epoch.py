@@ -1,10 +1,10 @@
 """Time of one epoch over the IMDB reviews, and of answering one review: ours, plain Keras, PyTorch.
 
-All use the same model: 128-dimensional word embeddings, one bidirectional LSTM of 64 units, max pooling over the
-words, a classifier; Adam; batches of 32 reviews, or of as many words as 32 reviews have on average, for equally
-many updates per epoch. Plain Keras pads every review to 400 words and uses keras.layers.LSTM; ours batches
-similar lengths; PyTorch gets packed batches, sorted by length. Accuracy is on the validation reviews after the
-epoch.
+All use the same model: 128-dimensional word embeddings, one bidirectional LSTM of 64 units, max pooling over
+the words, a classifier; Adam; batches of 32 reviews, or of as many words as 32 reviews have on average, for
+equally many updates per epoch. Plain Keras pads every review to 400 words and uses keras.layers.LSTM; ours
+batches similar lengths; PyTorch gets packed batches, sorted by length. Accuracy is on the validation reviews
+after the epoch.
 """
 
 import tempfile

@@ -1,4 +1,4 @@
-"""How many examples a second the SavedModel of a run answers: python -m benchmarks.speed.serving TASK RUN."""
+"""Number of examples that a run's export answers per second: python -m benchmarks.speed.serving TASK RUN."""
 
 import sys
 import tempfile

@@ -229,7 +229,7 @@ def test_evaluate_a_labelled_table(at_home, tmp_path):
         (
             59,
             [],
-            "later.csv: the series has 59 steps, but a look-back of 48 and a horizon of 12 need 60: give more",
+            "later.csv: the series has 59 steps, but a look-back of 48 and a horizon of 12 need 60: give",
         ),
         (60, ["--set", "data.look_back=5"], "The model was trained with data.look_back=48, not 5"),
         (

@@ -73,7 +73,7 @@ class ModelSettings(Settings):
         0.0,
         ge=0,
         lt=1,
-        description="probability that a training step gets the model's own piece as its input",
+        description="probability that a training step gets the model's own piece as input",
     )
 
 

@@ -67,7 +67,7 @@ def test_schemes_give_the_same_names(tmp_path):
         ),
         ("a B-X\nb E-X\n\nc B-X\n", r"a\.conll:4: the entity 'X' before it has no end tag"),
         ("a Q\n", r"a\.conll:1: 'Q' is not a tag of iob2"),
-        ("\n\n", "holds no sentence"),
+        ("\n\n", "contains no sentences"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(tmp_path, text, problem):

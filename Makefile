@@ -111,7 +111,7 @@ config: $(VENV)/ready ## print every setting with its meaning: TASK= [PRESET=] [
 	@$(CLI) config $(what) $(call option,preset,PRESET) $(call option,dataset,DATASET)
 
 new-task: $(VENV)/ready ## create the skeleton of a task, with a first test and a recipe: NAME= [INPUT=text|characters|series|images]
-	@$(CLI) new-task $(if $(NAME),$(call quote,$(value NAME))) $(call option,input,INPUT)
+	@$(CLI) new-task $(if $(value NAME),$(call quote,$(value NAME))) $(call option,input,INPUT)
 
 test: $(VENV)/ready ## run all tests except the slow ones
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

@@ -203,7 +203,7 @@ def test_config_prints_value_and_meaning():
     assert result.exit_code == 0
     lines = dict(line.split("  # ") for line in result.output.splitlines())
     settings = {line.strip(): meaning for line, meaning in lines.items()}
-    assert settings["model.units=77"] == "hidden units of each direction of each layer"
+    assert settings["model.units=77"] == "hidden units per direction and layer"
     assert all(settings.values())
 
 

@@ -154,7 +154,7 @@ def test_names_of_files_are_no_markup(trained_workspace, tmp_path):
     table.write_text("text\n  \na lovely film\n")
     result = predict("--input", table, "--output", tmp_path / "out.csv")
     assert result.exit_code == 0, result.output
-    assert f"no text, so no answer: {table}:2\n" in result.stderr
+    assert f"empty text, so no answer: {table}:2\n" in result.stderr
 
 
 def test_nothing_on_standard_input_is_said(trained_workspace):

@@ -227,7 +227,10 @@ def test_models_of_other_words_or_sizes_make_no_ensemble(serving):
     large = ImagePreprocessor(ImageSettings(size=64))
     task = CaptioningTask(settings_with())
     task.check_ensemble([first, first])
-    for picture, text, different in ((first.picture, words, "words"), (large, first.text, r"picture\.size")):
+    for picture, text, different in (
+        (first.picture, words, "vocabulary"),
+        (large, first.text, r"picture\.size"),
+    ):
         other = CaptioningPreprocessing(picture, text, first.settings, first.fingerprints)
         with pytest.raises(UserError, match=f"not trained with the same {different}, so they cannot form"):
             task.check_ensemble([first, other])

@@ -153,7 +153,7 @@ def test_rows_ahead_are_written_like_the_table(tmp_path, frequency, next_time):
 @pytest.mark.parametrize(
     ("rows", "ahead", "options", "message"),
     [
-        (40, 12, [], "the series has 40 steps with values; the model reads 48"),
+        (40, 12, [], "the series has 40 steps with values; the model needs 48"),
         (60, 5, [], "lacks 7 of the 12 future rows: the model needs holiday for them"),
         (
             60,

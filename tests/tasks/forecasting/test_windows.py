@@ -130,7 +130,7 @@ def test_an_unknown_series_is_scaled_by_its_window(tmp_path):
             {},
             r"the column 'units' of the series is constant in the training part \(5\)",
         ),
-        (hourly(300), {"data__past_columns": ["units"]}, r"The column 'units' is named twice"),
+        (hourly(300), {"data__past_columns": ["units"]}, r"The column 'units' occurs twice"),
         (
             hourly(300),
             {"data__target_columns": ["unit"]},

@@ -312,7 +312,7 @@ def test_a_benchmark_that_was_cut_short(own_data, monkeypatch):
     make_imdb(own_data, archive=False)
     monkeypatch.setenv("TFDS_MANUAL_DIR", str(own_data))
     with pytest.raises(
-        UserError, match=r"holds 20 examples of the train split, not 25,000: fetch it again from"
+        UserError, match=r"has 20 examples in the train split, not 25,000: fetch it again from"
     ):
         open_with(dataset="imdb")
 

@@ -254,7 +254,7 @@ def test_multi30k_that_was_cut_short(own_data, monkeypatch):
     for language in ("en", "de"):
         for split in ("train", "val", "test_2016_flickr"):
             (folder / f"{split}.{language}.gz").write_bytes(gzip.compress(b"a line\n" * 7))
-    with pytest.raises(UserError, match=r"train\.en\.gz holds 7 lines, not 29,000: fetch it again"):
+    with pytest.raises(UserError, match=r"train\.en\.gz has 7 lines, not 29,000: fetch it again"):
         open_with(dataset="multi30k")
     (folder / "train.en.gz").write_bytes(b"no gzip")
     with pytest.raises(UserError, match=r"train\.en\.gz is damaged"):

@@ -1,4 +1,4 @@
-# Thin: each target is one call of the command line, `python -m common.cli VERB --help`.
+# Thin: each target is one call of `python -m common.cli VERB` or `python -m benchmarks VERB`; see --help.
 # `make help` lists the targets.
 
 # What has the right version: python3 first, then the newest.
@@ -17,10 +17,10 @@ endef
 quote = '$(subst ','\'',$(subst $(newline), ,$(1)))'
 # --option VALUE, if the variable is given.
 option = $(if $(value $(2)),--$(1) $(call quote,$(value $(2))))
-# DATA_TEXT=review becomes --column text=review, for whatever columns a task has.
+# DATA_TEXT=review becomes --column TEXT=review, for whatever columns a task has.
 # Of the command line alone: a DATA_DIR of the user's environment is no column.
 column_variables = $(filter-out DATA_VALIDATION DATA_TEST,$(filter DATA_%,$(given)))
-columns = $(foreach variable,$(column_variables),--column $(call quote,$(shell echo $(variable:DATA_%=%) | tr A-Z a-z)=$(value $(variable))))
+columns = $(foreach variable,$(column_variables),--column $(call quote,$(variable:DATA_%=%)=$(value $(variable))))
 # PAIR=en-de is SET="data.pair=en-de", HORIZON=28 is SET="data.horizon=28".
 changes = $(strip $(value SET)$(if $(value PAIR), data.pair=$(value PAIR))$(if $(value HORIZON), data.horizon=$(value HORIZON)))
 what = $(call option,task,TASK) $(if $(changes),--set $(call quote,$(changes)))
@@ -39,6 +39,8 @@ config.takes := TASK PRESET DATASET SET PAIR HORIZON
 new-task.takes := NAME INPUT
 
 given = $(foreach variable,$(.VARIABLES),$(if $(filter command,$(origin $(variable))),$(variable)))
+# make would expand what it exports: a text may hold $(shell ...).
+unexport $(given)
 variables := PYTHON $(sort $(foreach takes,$(filter %.takes,$(.VARIABLES)),$($(takes))))
 misspelt := $(filter-out $(variables),$(given))
 ifneq ($(misspelt),)
@@ -88,16 +90,16 @@ predict: $(VENV)/ready ## answer a text, a table, lines or standard input: TASK=
 		$(call option,plot,PLOT)
 
 benchmark: $(VENV)/ready ## train the recorded recipes and record their scores: TASK= [DATASET=] [RECIPE=]
-	@$(CLI) benchmark $(call option,task,TASK) $(call option,dataset,DATASET) $(call option,recipe,RECIPE)
+	@$(BIN)/python -m benchmarks run $(call option,task,TASK) $(call option,dataset,DATASET) $(call option,recipe,RECIPE)
 
 results-page: $(VENV)/ready ## write the results page from the recorded results
-	@$(CLI) results-page
+	@$(BIN)/python -m benchmarks results-page
 
 speed: $(VENV)/ready ## time the recurrent layers beside Keras's
 	@$(BIN)/python -m benchmarks.speed
 
 gradient-flow: $(VENV)/ready ## measure how far back recurrent layers learn from: [OUTPUT=folder]
-	@$(CLI) gradient-flow $(call option,output,OUTPUT)
+	@$(BIN)/python -m benchmarks gradient-flow $(call option,output,OUTPUT)
 
 datasets: $(VENV)/ready ## list the data sets, with licences: [TASK=]
 	@$(CLI) datasets $(call option,task,TASK)
@@ -109,7 +111,7 @@ config: $(VENV)/ready ## print every setting and its meaning: TASK= [PRESET=] [D
 	@$(CLI) config $(what) $(call option,preset,PRESET) $(call option,dataset,DATASET)
 
 new-task: $(VENV)/ready ## write the skeleton of a task, with a first test and a recipe: NAME= [INPUT=text|characters|series|images]
-	@$(CLI) new-task $(if $(NAME),$(call quote,$(value NAME))) $(call option,input,INPUT)
+	@$(CLI) new-task $(if $(value NAME),$(call quote,$(value NAME))) $(call option,input,INPUT)
 
 test: $(VENV)/ready ## run the tests, all but the slow ones
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

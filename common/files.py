@@ -102,9 +102,15 @@ def locked(folder: Path, busy: str, wait: bool = False) -> Iterator[None]:
         os.close(descriptor)
 
 
-def remove_partial(folder: Path) -> None:
-    """Remove what `whole_file` left below a folder when its process was killed; the caller holds its lock."""
-    remove_leftovers(*folder.rglob(f".*{_PARTIAL}*"))
+def remove_partial(folder: Path, below: bool = True) -> None:
+    """Remove what `whole_file` left in a folder when its process was killed; the caller holds its lock.
+
+    Args:
+        folder: that was written to.
+        below: whether its folders were, too, under the same lock.
+    """
+    pattern = f".*{_PARTIAL}*"
+    remove_leftovers(*(folder.rglob(pattern) if below else folder.glob(pattern)))
 
 
 def remove_leftovers(*paths: Path) -> None:

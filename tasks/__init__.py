@@ -1,1 +1,1 @@
-"""One folder a task, the same files in each."""
+"""One folder per task, with the same files in each."""

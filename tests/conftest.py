@@ -1,10 +1,13 @@
-"""What tests share: a folder of their own for runs, exports and data; a small sample of reviews."""
+"""What tests share: folders of their own for runs, exports and data, and a small run that has ended."""
 
-import csv
+import gc
 import os
-import random
+import shutil
+from pathlib import Path
 
 import pytest
+from support.once import made_once
+from support.review_case import train_small, use_folders
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -12,89 +15,50 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
-# Files of minutes: pytest-xdist hands files out in order, and a long one at the end leaves a core idle.
-LONG_FILES = ("test_training.py", "test_task.py", "test_cli.py", "test_new_task.py", "test_export.py")
+# The longest files: pytest-xdist hands files out in order, and a long one at the end leaves a core idle.
+LONG_FILES = (
+    "tasks/captioning/test_contract.py",
+    "common/answering/test_export.py",
+    "tasks/translation/test_task.py",
+    "tasks/name_tagging/test_task.py",
+    "tasks/forecasting/test_task.py",
+    "common/learning/test_training.py",
+    "common/cli/test_new_task.py",
+    "common/layers/test_attention_decoder.py",
+    "tasks/translation/test_model.py",
+    "common/cli/test_app.py",
+    "common/layers/test_recurrent_layers.py",
+)
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: item.path.name not in LONG_FILES)
+    places = {Path(__file__).parent / file: place for place, file in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
-GOOD = ("lovely", "funny", "charming", "brilliant", "moving", "delightful", "superb")
-BAD = ("dull", "boring", "clumsy", "tedious", "awful", "lifeless", "dreadful")
-FRAMES = (
-    "a {word} film about {thing}",
-    "the plot is {word} and {thing} cannot change it",
-    "i found {thing} quite {word}",
-    "two hours of {word} scenes with {thing} in between",
-    "what a {word} story , even {thing} looks {word}",
-)
-THINGS = ("the sea", "a lost dog", "two brothers", "the old town", "a train to nowhere", "the final match")
-
-
-def write_reviews(path, examples=240, seed=0):
-    """Write a table of made-up reviews, `text` and `label`, whose words tell the label."""
-    generator = random.Random(seed)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["text", "label"])
-        for number in range(examples):
-            # Twice as many good as bad ones, so that the majority class is no coin toss.
-            label = "bad" if number % 3 == 0 else "good"
-            word = generator.choice(BAD if label == "bad" else GOOD)
-            text = generator.choice(FRAMES).format(word=word, thing=generator.choice(THINGS))
-            writer.writerow([f"{text} {number}", label])
-    return path
+def pytest_collection_finish():
+    """Modules and tests stay: Python's search for garbage, a tenth of the time, need not visit them."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
     """Folders of the test's own for runs, exports and prepared data."""
-    monkeypatch.setenv("RUNS_DIR", str(tmp_path / "runs"))
-    monkeypatch.setenv("SAVED_MODELS_DIR", str(tmp_path / "saved_models"))
-    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
+    use_folders(monkeypatch, tmp_path)
     return tmp_path
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-    """A small sentiment run that has ended: its folders, and the table it was trained on."""
-    folder = tmp_path_factory.mktemp("trained")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RUNS_DIR", str(folder / "runs"))
-        patch.setenv("SAVED_MODELS_DIR", str(folder / "saved_models"))
-        patch.setenv("TFDS_DATA_DIR", str(folder / "data"))
-        from typer.testing import CliRunner
-
-        from common.cli.app import app
-
-        table = write_reviews(folder / "reviews.csv")
-        arguments = [
-            "train",
-            "--task",
-            "sentiment",
-            "--data",
-            str(table),
-            "--run",
-            "small",
-            "--set",
-            SMALL_MODEL,
-        ]
-        result = CliRunner().invoke(app, arguments, catch_exceptions=False)
-        assert result.exit_code == 0, result.output
-        yield folder
+    """A small sentiment run that has ended: its folders. Trained once; each test process has a copy."""
+    made = made_once(tmp_path_factory, "trained", train_small)
+    return shutil.copytree(made, tmp_path_factory.mktemp("copy") / "trained")
 
 
 @pytest.fixture
 def trained_workspace(trained, monkeypatch):
     """The small run's folders, named in the environment."""
-    monkeypatch.setenv("RUNS_DIR", str(trained / "runs"))
-    monkeypatch.setenv("SAVED_MODELS_DIR", str(trained / "saved_models"))
-    monkeypatch.setenv("TFDS_DATA_DIR", str(trained / "data"))
+    use_folders(monkeypatch, trained)
     return trained
-
-
-SMALL_MODEL = (
-    "model.units=8 model.embedding_dimension=16 train.epochs=8 train.tokens_per_batch=256 "
-    "train.learning_rate=0.02 train.buckets=2 text.minimum_count=1 text.pairs=0 model.naive_bayes=false"
-)

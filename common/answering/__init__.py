@@ -1,1 +1,1 @@
-"""From a finished run or an export to answers, scores and SavedModels."""
+"""Inference with a finished run or an export: answers, scores and SavedModels."""

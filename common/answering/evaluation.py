@@ -1,4 +1,4 @@
-"""Scores on labelled examples: answers through the serving graph, baselines beside, files for later."""
+"""Evaluation on labelled examples: scores of the serving graph and of the baselines, and result files."""
 
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -21,7 +21,7 @@ from common.files import read_record, whole_file, write_json
 from common.runs.run import Run, task_of
 from common.scores.plots import save_figure
 
-# Signs that a model's name has in a table of scores at least, with its frame.
+# Minimum width of a model's name in a table of scores, with its frame.
 _NAME_WIDTH = 14
 
 
@@ -29,19 +29,19 @@ def evaluate_run(run: Run, predictor: Predictor, with_baselines: bool = True) ->
     """Score a run on its test split, with the baselines, and write metrics.json, predictions.csv and figures.
 
     Args:
-        run: whose training has ended.
+        run: a finished run.
         predictor: of the run.
-        with_baselines: False leaves them out, where another run on the same data has them.
+        with_baselines: whether to score the baselines; not needed if another run on the same data has them.
 
     Returns:
-        What metrics.json holds.
+        Content of metrics.json, without the tables.
     """
     task = predicting_task(predictor)
     source = task_of(run).open_source()
     if not run.learned_from(source.fingerprint):
         raise UserError(
-            f"The data of run {run.name} has changed since it was trained, and its test split may hold what "
-            "was learned from: train a new run, or score this one on a file: make evaluate DATA=..."
+            f"The data of run {run.name} has changed since training, so its test split may contain training "
+            "examples: train a new run, or score this one on a file: make evaluate DATA=..."
         )
     if "test" not in source.counts:
         raise UserError(
@@ -67,16 +67,16 @@ def evaluate_file(predictor: Predictor, path: Path, settings: Any, output: Path 
     Args:
         predictor: from a run or an export.
         path: the labelled file.
-        settings: of the run, with the columns that the user named.
-        output: folder for metrics.json, predictions.csv and figures; None to print only.
+        settings: of the run, with the user's column names.
+        output: folder for metrics.json, predictions.csv and figures; None to only print.
     """
     labelled = find_task(predictor.task)(settings).open_labelled(path, predictor.labels)
     if not labelled.count:
-        raise UserError(f"{path} holds no row to score.")
-    for what, how_many in labelled.report.items():
-        if how_many:
-            results.print(f"{what.replace('_', ' ')}: {how_many:,}")
-    # By the run's own settings: those with the user's columns say how this file is read, not the run's data.
+        raise UserError(f"{path} has no rows to score; give a labelled file.")
+    for name, count in labelled.report.items():
+        if count:
+            results.print(f"{name.replace('_', ' ')}: {count:,}")
+    # With the run's own settings: the changed ones only describe how this file is read.
     task = predicting_task(predictor)
     evaluation = evaluate(task, predictor, labelled.examples, labelled.count)
     record = _record(task, evaluation, {"dataset": str(path), "examples": labelled.count})
@@ -84,7 +84,7 @@ def evaluate_file(predictor: Predictor, path: Path, settings: Any, output: Path 
 
 
 def evaluate_split(predictor: Predictor, output: Path | None) -> dict[str, Any]:
-    """Score an export, or several runs as one, on the test split of the data that was trained on."""
+    """Score an export or an ensemble of runs on the test split of the data that it was trained on."""
     task = predicting_task(predictor)
     source = task.open_source()
     evaluation = evaluate(task, predictor, lambda: source.examples("test"), source.counts["test"])
@@ -94,7 +94,7 @@ def evaluate_split(predictor: Predictor, output: Path | None) -> dict[str, Any]:
 
 
 def predicting_task(predictor: Predictor) -> Task:
-    """Make the task of a predictor, with the predictor's settings."""
+    """Create the task of a predictor, with the predictor's settings."""
     return find_task(predictor.task)(predictor.settings)
 
 
@@ -124,14 +124,14 @@ def evaluate(
     Args:
         task: of the predictor, with its settings.
         predictor: from a run or an export.
-        examples: called for each time that they are gone through, so that they need not be in memory.
-        count: how many there are.
+        examples: yields the examples; called for each pass, so that they need not fit in memory.
+        count: number of examples.
     """
 
     def scored(options: dict[str, Any] | None = None) -> Evaluation:
         answered = predictor.answer_all(examples(), options)
-        shown = track(answered, "Answering", total=count, console=results, transient=True)
-        return task.evaluate(predictor.labels, shown)
+        tracked = track(answered, "Answering", total=count, console=results, transient=True)
+        return task.evaluate(predictor.labels, tracked)
 
     evaluation = scored()
     for name, options in task.variants().items():
@@ -142,7 +142,7 @@ def evaluate(
 
 
 def _all_metrics(evaluation: Evaluation) -> dict[str, float]:
-    """The metrics, and those of the variants with the variant's name behind."""
+    """The metrics, and those of the variants with the variant's name appended."""
     of_variants = {
         f"{metric}_{name}": value
         for name, metrics in evaluation.variants.items()
@@ -164,14 +164,14 @@ def write_evaluation(evaluation: Evaluation, record: dict[str, Any], folder: Pat
 
 
 def report(evaluation: Evaluation, record: dict[str, Any], name: str) -> None:
-    """Print the scores, the baselines beside them, and the task's tables."""
-    shown = [metric for metric in evaluation.metrics if not metric.endswith(("_low", "_high"))]
+    """Print the scores with those of the baselines, and the task's tables."""
+    names = [metric for metric in evaluation.metrics if not metric.endswith(("_low", "_high"))]
     where = f"{record['dataset']}, {record.get('split', 'file')}"
-    rows = [(name, [_with_interval(evaluation.metrics, metric) for metric in shown])]
+    rows = [(name, [_with_interval(evaluation.metrics, metric) for metric in names])]
     baselines = record.get("baselines", {})
     others = evaluation.variants | {baseline_title(*item): item[1] for item in baselines.items()}
-    rows += [(other, [_number(metrics.get(metric)) for metric in shown]) for other, metrics in others.items()]
-    results.print(_scores(f"{escape(where)}: {record['examples']:,} examples", shown, rows))
+    rows += [(other, [_number(metrics.get(metric)) for metric in names]) for other, metrics in others.items()]
+    results.print(_scores(f"{escape(where)}: {record['examples']:,} examples", names, rows))
     for title, rows in evaluation.tables.items():
         table = Table(title=title)
         for column in rows[0]:
@@ -183,13 +183,13 @@ def report(evaluation: Evaluation, record: dict[str, Any], name: str) -> None:
 
 
 def _scores(title: str, metrics: list[str], rows: list[tuple[str, list[str]]]) -> Table:
-    """A row for each model; a column for each where only so no number is cut."""
+    """A row for each model; transposed if only then no number is truncated."""
     table = Table(title=title)
     (first, numbers), *others = [(escape(name), numbers) for name, numbers in rows]
-    beside = sum(max(map(len, column)) + 3 for column in zip(metrics, *(row for _, row in rows), strict=True))
-    below = max(map(len, metrics)) + sum(max(map(len, row)) + 3 for _, row in rows)
-    if beside + _NAME_WIDTH <= results.width or below + _NAME_WIDTH > results.width:
-        # Folded, not cut: the folder of an export may be long.
+    width = sum(max(map(len, column)) + 3 for column in zip(metrics, *(row for _, row in rows), strict=True))
+    transposed = max(map(len, metrics)) + sum(max(map(len, row)) + 3 for _, row in rows)
+    if width + _NAME_WIDTH <= results.width or transposed + _NAME_WIDTH > results.width:
+        # Folded instead of truncated: the path of an export may be long.
         table.add_column("model", overflow="fold")
         for metric in metrics:
             table.add_column(metric, justify="right")
@@ -211,7 +211,7 @@ def _with_interval(metrics: dict[str, float], metric: str) -> str:
 
 
 def _number(value: Any) -> str:
-    """Write a cell; a class named "[/bold]" is no markup."""
+    """Format a cell, escaping markup: a class may be named "[/bold]"."""
     if value is None:
         return ""
     if isinstance(value, float):

@@ -1,4 +1,4 @@
-"""Exports: a SavedModel that answers raw inputs, checked without this project, with a card beside it."""
+"""Exports: a SavedModel that answers raw inputs, verified without this project, with a model card."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ from common.errors import UserError
 from common.files import PROJECT_FOLDER, locked, read_json, remove_partial, whole_file, write_json, write_text
 from common.runs.run import Run, task_of
 
-# Runs where nothing of this project can be imported (-I: no current folder, no PYTHONPATH).
+# Runs in a process that cannot import this project (-I: no current folder, no PYTHONPATH).
 _CHECK = """
 import json, os, sys
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -33,7 +33,7 @@ else:
     sys.exit("the check can import this project")
 folder, inputs, outputs = sys.argv[1:]
 loaded = tf.saved_model.load(folder)
-# Strings are pickled: NumPy's own would lose zeros at the end of a file's content.
+# Strings are pickled: NumPy's own string type would strip zero bytes at the end of a file's content.
 given = np.load(inputs, allow_pickle=True)
 answers = loaded.serve(**{name: tf.constant(given[name]) for name in given.files})
 np.savez(outputs, **{name: value.numpy() for name, value in answers.items()})
@@ -41,36 +41,36 @@ np.savez(outputs, **{name: value.numpy() for name, value in answers.items()})
 
 
 def exports_folder() -> Path:
-    """Where exports are kept: SAVED_MODELS_DIR, else saved_models/ of the project."""
+    """Return the folder of all exports: SAVED_MODELS_DIR, else saved_models/ of the project."""
     return Path(os.environ.get("SAVED_MODELS_DIR", PROJECT_FOLDER / "saved_models"))
 
 
 def export_run(run: Run, folder: Path | None = None) -> Path:
-    """Write the next version of a task's export, check it, and give it its name.
+    """Write the next version of a task's export, and verify it before it gets its name.
 
     Args:
-        run: whose training has ended.
-        folder: of all exports.
+        run: a finished run.
+        folder: of all exports; None for `exports_folder()`.
 
     Returns:
         The version's folder, <exports>/<task>/<version>.
 
     Raises:
-        UserError: if the run is damaged, the disk is full, or another process exports the task.
-        RuntimeError: if the export does not answer as the run does.
+        UserError: if the run is damaged, the disk is full, or another process is exporting the task.
+        RuntimeError: if the export's answers differ from the run's.
     """
     run.check_finished()
-    # Before the work begins: a damaged file is found at once.
+    # First, so that damaged files are found at once.
     records = RunRecords.read(run)
     examples = read_json(run.examples_file)
     if not isinstance(examples, list) or not examples:
-        raise UserError(f"{run.examples_file} is damaged: it holds no example; train the run again.")
+        raise UserError(f"{run.examples_file} is damaged: it contains no examples; train the run again.")
     task = task_of(run)
     preprocessing = task.preprocessing_class.load(task.settings, run.preprocessing_folder)
     module = task.serving(preprocessing, [load_model(run, task.settings)])
     predictor = load_run(run)
     versions = (folder or exports_folder()) / task.name
-    busy = f"Another process is writing an export to {versions}; wait for its end, then run this again."
+    busy = f"Another process is writing an export to {versions}; run this again when it has finished."
     with locked(versions, busy):
         remove_partial(versions)
         target = _next_version(versions)
@@ -127,10 +127,10 @@ def _next_version(folder: Path) -> Path:
 
 
 def find_export(model: str) -> Path:
-    """Find an export by its folder, or by <task>/<version>, or by <task> for its newest version.
+    """Find an export by its folder, by <task>/<version>, or by <task> for the newest version.
 
     Raises:
-        UserError: if there is none.
+        UserError: if there is no such export.
     """
     for folder in (Path(model), exports_folder() / model):
         if (folder / "saved_model.pb").is_file():
@@ -140,10 +140,10 @@ def find_export(model: str) -> Path:
         )
         if versions:
             return versions[-1]
-    made = sorted(
+    exports = sorted(
         f"{path.parent.parent.name}/{path.parent.name}"
         for path in exports_folder().glob("*/*/saved_model.pb")
     )
     raise UserError(
-        f"No export at {model!r}. Exports: {', '.join(made) or 'none; make one with make export TASK=...'}."
+        f"No export at {model!r}. Exports: {', '.join(exports) or 'none; run make export TASK=... first'}."
     )

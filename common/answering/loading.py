@@ -1,4 +1,4 @@
-"""From a run, several runs or an export to the predictor that answers."""
+"""Loading the predictor of a run, an ensemble of runs or an export."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,31 +18,31 @@ from common.runs.run import Run, task_of
 
 
 def load_run(run: Run) -> Predictor:
-    """Load a run's model and join it with its preprocessing.
+    """Load the predictor of a run: its preprocessing and model.
 
     Raises:
-        UserError: if the run has not ended or is damaged.
+        UserError: if the run is unfinished or damaged.
     """
     return load_runs([run])
 
 
 def load_runs(runs: list[Run]) -> Predictor:
-    """Load the models of one or several runs of a task, which answer as one; settings are those of the first.
+    """Load the predictor of one run, or of an ensemble of runs of one task, with the first run's settings.
 
     Raises:
-        UserError: if a run has not ended or is damaged, or these runs make no ensemble.
+        UserError: if a run is unfinished or damaged, or these runs cannot form an ensemble.
     """
     for run in runs:
         run.check_finished()
     tasks = [task_of(run) for run in runs]
     task = tasks[0]
     preprocessings = [
-        one.preprocessing_class.load(one.settings, run.preprocessing_folder)
-        for one, run in zip(tasks, runs, strict=True)
+        run_task.preprocessing_class.load(run_task.settings, run.preprocessing_folder)
+        for run_task, run in zip(tasks, runs, strict=True)
     ]
     if len(runs) > 1:
         task.check_ensemble(preprocessings)
-    models = [load_model(run, one.settings) for run, one in zip(runs, tasks, strict=True)]
+    models = [load_model(run, run_task.settings) for run, run_task in zip(runs, tasks, strict=True)]
     first = preprocessings[0]
     functions = _functions(task.serving(first, models))
     source = f"{'run' if len(runs) == 1 else 'runs'} {', '.join(run.name for run in runs)}"
@@ -50,14 +50,15 @@ def load_runs(runs: list[Run]) -> Predictor:
 
 
 def _functions(module: ServingModule) -> dict[str, Callable[..., dict[str, tf.Tensor]]]:
+    # Without a translation of the Python, which takes longer than the graph itself: exports have none either.
     return {
-        name: tf.function(function, input_signature=signature)
+        name: tf.function(function, input_signature=signature, autograph=False)
         for name, (function, signature) in module.endpoints().items()
     }
 
 
 def load_model(run: Run, settings: Any) -> keras.Model:
-    """Load the model that a run with these settings ended with, in the precision that it was trained in.
+    """Load the final model of a run with these settings, in the precision of its training.
 
     Raises:
         UserError: if model.keras is damaged.
@@ -74,11 +75,11 @@ def load_export(folder: Path) -> Predictor:
     """Load an export.
 
     Raises:
-        UserError: if the folder is none or is damaged.
+        UserError: if the folder is not an export or is damaged.
     """
     if not (folder / "saved_model.pb").is_file():
         raise UserError(
-            f"{folder} is no export: saved_model.pb is missing; make one with: make export TASK=..."
+            f"{folder} is not an export: saved_model.pb is missing; create one with: make export TASK=..."
         )
     description = read_json(folder / "task.json")
     if not isinstance(description, dict) or not {"task", "settings", "labels"} <= description.keys():
@@ -90,8 +91,7 @@ def load_export(folder: Path) -> Predictor:
     except (OSError, ValueError, tf.errors.OpError) as error:
         first_line = str(error).strip().partition("\n")[0]
         raise UserError(f"{folder} is damaged ({first_line}); export the run again.") from error
-    # The functions and not the signatures of the same names: these know no optional inputs. The loaded object
-    # must outlive its functions.
+    # Use the functions: signatures cannot have optional inputs. The loaded object must outlive its functions.
     names = [name for name in loaded.signatures if name != "serving_default"]
     signatures = {name: _keep_alive(loaded, getattr(loaded, name)) for name in names}
     return task.predictor_class(settings, description["labels"], signatures, str(folder))

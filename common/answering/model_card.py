@@ -1,4 +1,4 @@
-"""The card beside an export: what it is, what it learned from, how good it is, how to call it."""
+"""The model card of an export: what it is, its training data, its scores, and how to call it."""
 
 import json
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from common.runs.run import Run
 
 @dataclass(frozen=True)
 class RunRecords:
-    """What a run's folder says of it: data.json, environment.json, training.json, metrics.json.
+    """Records in a run's folder: data.json, environment.json, training.json, metrics.json.
 
     Attributes:
-        metrics: None if the run was not scored.
+        metrics: None if the run has not been evaluated.
     """
 
     data: dict[str, Any]
@@ -27,10 +27,10 @@ class RunRecords:
 
     @classmethod
     def read(cls, run: Run) -> "RunRecords":
-        """Read all of them.
+        """Read all records.
 
         Raises:
-            UserError: if one is missing or damaged.
+            UserError: if a record is missing or damaged.
         """
         return cls(
             read_record(run.folder / "data.json", "name", "counts", "licence", "citation", "homepage"),
@@ -48,15 +48,15 @@ def model_card(
     signature: Signature,
     notes: list[str],
 ) -> str:
-    """Write the card as Markdown.
+    """Write the model card as Markdown.
 
     Args:
         task: of the run.
-        run: that was exported.
+        run: that is exported.
         records: of the run.
         target: the export's folder.
-        signature: of the function that servers call by default.
-        notes: sentences on what the inputs and outputs hold.
+        signature: the default signature for servers.
+        notes: sentences about the inputs and outputs.
     """
     data, environment, training = records.data, records.environment, records.training
     counts = ", ".join(f"{count:,} {split}" for split, count in data["counts"].items())
@@ -123,7 +123,7 @@ def _calls(task: str, signature: Signature) -> list[str]:
     required = {name: tensor for name, tensor in inputs.items() if tensor.default is None}
     arguments = ", ".join(f"{name}={tensor.sample()}" for name, tensor in required.items())
     if len(required) < len(inputs):
-        # The signature of that name would ask for the optional inputs too.
+        # Not the signature of the same name: it would require the optional inputs.
         python = ['model = tf.saved_model.load(".")', f"model.serve({arguments})"]
         # Columnar format, because a scalar cannot be repeated per instance.
         columns = {
@@ -135,14 +135,14 @@ def _calls(task: str, signature: Signature) -> list[str]:
         # TensorFlow Serving takes the one input of a signature without its name.
         request = {"instances": ["..." if len(inputs) == 1 else dict.fromkeys(inputs, "...")]}
     return [
-        "In the folder of this file, from Python with TensorFlow alone:",
+        "From Python, in the folder of this file; only TensorFlow is needed:",
         "",
         "```python",
         "import tensorflow as tf",
         *python,
         "```",
         "",
-        "With TensorFlow Serving's REST API, which serves the newest version beside this one:",
+        "With TensorFlow Serving's REST API, which serves the newest of the versions:",
         "",
         "```sh",
         "docker run -p 8501:8501 \\",

@@ -1,4 +1,4 @@
-"""What the serving signature of an export takes and gives: names, types, shapes and defaults."""
+"""Description of the serving signature of an export: names, types, shapes and defaults."""
 
 import inspect
 from collections.abc import Mapping
@@ -14,9 +14,8 @@ class SignatureTensor:
 
     Attributes:
         dtype: TensorFlow's name, e.g. "string".
-        shape: sizes of all axes, the batch first; None for a size that differs from request to request; empty
-            for a single number.
-        default: what an optional input is if it is not given; None for other tensors.
+        shape: of all axes, the batch first; None for a variable size; empty for a scalar.
+        default: default value of an optional input; None for other tensors.
     """
 
     dtype: str
@@ -24,7 +23,7 @@ class SignatureTensor:
     default: int | float | None = None
 
     def __str__(self) -> str:
-        """Type, shape and default, for a person: "string (batch,)" or "int32 (); 5 if not given"."""
+        """Type, shape and default, e.g. "string (batch,)" or "int32 (); 5 if not given"."""
         if not self.shape:
             described = f"{self.dtype} ()"
         else:
@@ -33,7 +32,7 @@ class SignatureTensor:
         return described if self.default is None else f"{described}; {self.default} if not given"
 
     def sample(self) -> str:
-        """Code that makes a batch of one."""
+        """Python code of a batch of one."""
         if self.dtype == "string" and len(self.shape) == 1:
             return 'tf.constant(["..."])'
         sizes = ["1", *("any" if size is None else str(size) for size in self.shape[1:])]
@@ -42,7 +41,7 @@ class SignatureTensor:
 
 @dataclass(frozen=True)
 class Signature:
-    """The tensors of the function that servers call by default, by name."""
+    """The tensors of the default serving function, by name."""
 
     inputs: Mapping[str, SignatureTensor]
     outputs: Mapping[str, SignatureTensor]
@@ -52,7 +51,7 @@ def signature_of(module: ServingModule, request: Mapping[str, Any], outputs: Map
     """Describe the first endpoint of a serving module.
 
     Args:
-        module: whose endpoint it is.
+        module: with the endpoint.
         request: example tensors of the required inputs, by name.
         outputs: specs of the outputs, by name.
     """

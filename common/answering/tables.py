@@ -1,4 +1,4 @@
-"""Tables of answers: where they go, and how their rows are written."""
+"""Tables of answers: checks of the output file, and writing of rows."""
 
 import csv
 import json
@@ -13,10 +13,10 @@ OUTPUT_SUFFIXES = (".csv", ".tsv", ".jsonl")
 
 
 def check_table_output(output: Path, path: Path) -> None:
-    """Check that a table of answers can be written, before anything is answered.
+    """Check that a table of answers can be written, before the work starts.
 
     Raises:
-        UserError: its format is unknown, its folder is missing, or it is the user's table itself.
+        UserError: its format is unknown, its folder is missing, or it is the input file itself.
     """
     if output.suffix not in OUTPUT_SUFFIXES:
         raise UserError(f"OUTPUT={output} must end in one of {', '.join(OUTPUT_SUFFIXES)}.")
@@ -24,29 +24,29 @@ def check_table_output(output: Path, path: Path) -> None:
 
 
 def check_output(output: Path, path: Path) -> None:
-    """Check that answers have a place, before anything is answered.
+    """Check that a file of answers can be written, before the work starts.
 
     Raises:
-        UserError: the folder is missing, or it is the user's file itself.
+        UserError: its folder is missing, or it is the input file itself.
     """
     if not output.resolve().parent.is_dir():
         raise UserError(
-            f"OUTPUT={output}: the folder {output.resolve().parent} does not exist; make it first."
+            f"OUTPUT={output}: the folder {output.resolve().parent} does not exist; create it first."
         )
     if output.resolve() == path.expanduser().resolve():
-        raise UserError(f"OUTPUT={output} is the INPUT itself; name another file, so that yours stays.")
+        raise UserError(f"OUTPUT={output} is the INPUT file; name another one, so as not to overwrite it.")
 
 
 class TableWriter:
-    """Writes rows as CSV, TSV or JSON Lines, by the suffix of the table's name."""
+    """Writer of rows as CSV, TSV or JSON Lines."""
 
     def __init__(self, file: TextIO, suffix: str, columns: list[str]) -> None:
-        """Write the header, where the format has one.
+        """Write the header, if the format has one.
 
         Args:
-            file: open for writing text, without translation of line ends.
+            file: open for writing text, without newline translation.
             suffix: one of `OUTPUT_SUFFIXES`.
-            columns: of the rows, in their order.
+            columns: of the rows, in order.
         """
         self._file = file
         self._writer = None
@@ -70,25 +70,25 @@ def write_answered_rows(
     answer_columns: list[str],
     rows: Iterable[tuple[Row, dict[str, Any]]],
 ) -> None:
-    """Write the rows of a user's table with the columns of the answers behind them.
+    """Write the rows of a user's table with the columns of the answers appended.
 
     Args:
-        file: open for writing text, without translation of line ends.
+        file: open for writing text, without newline translation.
         suffix: one of `OUTPUT_SUFFIXES`.
         columns: of the user's table.
-        answer_columns: names of the answers' columns; one that the user's table has gets another name.
-        rows: of the user's table, each with its answer's columns.
+        answer_columns: names of the answers' columns; renamed if the user's table has a column of that name.
+        rows: of the user's table, each with the values of its answer's columns.
     """
     names = {name: _free_name(name, columns) for name in answer_columns}
     table = TableWriter(file, suffix, [*columns, *names.values()])
     for row, answer in rows:
-        # JSON keeps the numbers and lists of its records.
-        given = row.values if suffix != ".jsonl" or row.record is None else row.record
-        table.write({**given, **{names[name]: answer.get(name, "") for name in answer_columns}})
+        # JSON Lines keep the numbers and lists of the user's records.
+        values = row.values if suffix != ".jsonl" or row.record is None else row.record
+        table.write({**values, **{names[name]: answer.get(name, "") for name in answer_columns}})
 
 
 def _free_name(name: str, columns: list[str]) -> str:
-    """A name for a column of answers: a column of the user's is never written over."""
+    """Name a column of answers without overwriting one of the user's columns."""
     while name in columns:
         name = f"predicted_{name}"
     return name

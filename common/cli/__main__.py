@@ -1,4 +1,4 @@
-"""`python -m common.cli VERB`: the Makefile's targets are each one call of it."""
+"""Entry point of `python -m common.cli VERB`, which each Makefile target calls once."""
 
 from common.cli.app import app
 from common.memory_allocation import keep_freed_memory

@@ -13,21 +13,21 @@ from common.runs.run import Run, list_runs
 
 
 def print_datasets(tasks: list[str]) -> None:
-    """List every data set of the tasks; needs no TensorFlow."""
+    """List every data set of the tasks, without importing TensorFlow."""
     for task in tasks:
         results.print(f"[bold]{task}[/bold]: {task_title(task)}\n")
         for data_set in find_data_sets(task):
-            known = data_set.information
-            counts = ", ".join(f"{count:,} {split}" for split, count in (known.counts or {}).items())
-            results.print(f"  [bold]{known.name}[/bold]", markup=True)
+            information = data_set.information
+            counts = ", ".join(f"{count:,} {split}" for split, count in (information.counts or {}).items())
+            results.print(f"  [bold]{information.name}[/bold]", markup=True)
             for name, value in (
-                ("", known.description),
-                ("examples", counts or "counted when it is prepared"),
-                ("download", _megabytes(known.download_bytes)),
-                ("files to place", "; ".join(known.manual_files)),
-                ("licence", known.licence),
-                ("cite", known.citation),
-                ("home", known.homepage),
+                ("", information.description),
+                ("examples", counts or "counted when prepared"),
+                ("download", _megabytes(information.download_bytes)),
+                ("files to place", "; ".join(information.manual_files)),
+                ("licence", information.licence),
+                ("cite", information.citation),
+                ("homepage", information.homepage),
             ):
                 if value:
                     results.print(f"    {name + ': ' if name else ''}{value}", soft_wrap=True, markup=False)
@@ -35,7 +35,7 @@ def print_datasets(tasks: list[str]) -> None:
 
 
 def print_runs(task: str | None) -> None:
-    """List the runs, the newest last."""
+    """List the runs, newest last."""
     runs = list_runs(task)
     if not runs:
         results.print(f"No runs yet. Train one: make train TASK={task or 'sentiment'}")
@@ -45,12 +45,12 @@ def print_runs(task: str | None) -> None:
         {"task": run.task, "run": run.name, **dict(zip(names, _run_columns(run), strict=True))}
         for run in runs
     ]
-    # Never cut: the name is what RUN= takes.
+    # Never truncated, because RUN= needs the full name.
     results.print(pd.DataFrame(rows).to_string(index=False), soft_wrap=True, markup=False)
 
 
 def print_settings(settings: Any) -> None:
-    """Print every setting as it is written in SET=, with its meaning behind it."""
+    """Print every setting in the format of SET=, followed by its meaning."""
     lines = {}
     for key, field in setting_fields(type(settings)):
         value = setting_value(settings, key)
@@ -70,7 +70,7 @@ def _run_columns(run: Run) -> tuple[str, str, str, str, str]:
         seconds = f"{training['train_seconds']:.0f}" if training else ""
     except (UserError, KeyError, TypeError):
         return "", "", "", "", "damaged"
-    return data, score, parameters, seconds, "finished" if run.finished else "not ended"
+    return data, score, parameters, seconds, "finished" if run.finished else "unfinished"
 
 
 def _megabytes(size: int | None) -> str:

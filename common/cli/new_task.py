@@ -1,4 +1,4 @@
-"""The skeleton of a task: its folder, a first test and a recipe; it trains at once on toy data."""
+"""The skeleton of a new task: its folder, a first test and a recipe; it trains on toy data at once."""
 
 import keyword
 import re
@@ -15,37 +15,37 @@ from common.errors import UserError, unknown_name
 from common.files import PROJECT_FOLDER, remove_leftovers, whole_file
 
 TEMPLATE_FOLDER = Path(__file__).resolve().parent / "new_task_template"
-# What all skeletons have in common; a folder beside it holds what is different for an input.
+# Templates of all skeletons; the other folders have the templates of one type of input.
 SHARED = "shared"
-# Words and parts that the templates of an input are filled with.
+# Words and code that are substituted into the templates.
 PARTS_FILE = "parts.yaml"
-# The templates are no Python yet: under this suffix no tool takes them for it.
+# Templates are not valid Python; the suffix keeps tools from reading them as such.
 TEMPLATE_SUFFIX = ".template"
 INPUTS = ("text", "characters", "series", "images")
 EXAMPLE = "make new-task NAME=speech_recognition INPUT=series"
 _PART_ALONE = re.compile(r"^\$\{(\w+)\}\n", re.MULTILINE)
-# Lines of the templates have room for this much.
+# Longer names would make lines of the templates too long.
 LONGEST_NAME = 30
 
 
 def write_task(name: str, input_kind: str = "text") -> list[Path]:
-    """Write tasks/<name>/, tests/tasks/<name>/ and benchmarks/recipes/<name>.yaml: all or none of them.
+    """Write tasks/<name>/, tests/tasks/<name>/ and benchmarks/recipes/<name>.yaml: all of them or none.
 
     Args:
         name: of the task and its folder, e.g. "speech_recognition".
-        input_kind: what goes in, one of `INPUTS`.
+        input_kind: type of the input, one of `INPUTS`.
 
     Returns:
-        What was written: folders and files.
+        The new folders and files.
 
     Raises:
-        UserError: if the name cannot name a Python package, there is no such input, or something of that name
-            exists.
+        UserError: if the name is not valid for a Python package, the input is unknown, or a folder or file
+            exists already.
     """
     _check_name(name)
     if input_kind not in INPUTS:
         raise unknown_name("input", input_kind, INPUTS)
-    # The folder of the task comes last: it is what makes a task.
+    # The task's folder comes last, because a task is found by it.
     targets = {
         "recipe.yaml": PROJECT_FOLDER / "benchmarks" / "recipes" / f"{name}.yaml",
         "tests": PROJECT_FOLDER / "tests" / "tasks" / name,
@@ -53,7 +53,7 @@ def write_task(name: str, input_kind: str = "text") -> list[Path]:
     }
     for path in targets.values():
         if path.exists():
-            raise UserError(f"{path} exists; choose another name, or delete it first.")
+            raise UserError(f"{path} exists already; choose another name, or delete it first.")
     values = _values(name, input_kind)
     written: list[Path] = []
     try:
@@ -72,15 +72,15 @@ def _check_name(name: str) -> None:
         raise UserError(f"No name given; name the task: {EXAMPLE}")
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(name):
         raise UserError(
-            f"{name!r} cannot be a task's name; use lower case, digits and single underscores, beginning "
-            f"with a letter: {EXAMPLE}"
+            f"{name!r} cannot be a task's name; use lower-case letters, digits and single underscores, "
+            f"starting with a letter: {EXAMPLE}"
         )
     if len(name) > LONGEST_NAME:
-        raise UserError(f"{name!r} cannot be a task's name; it is longer than {LONGEST_NAME} characters.")
+        raise UserError(f"{name!r} is too long for a task's name; use at most {LONGEST_NAME} characters.")
 
 
 def _values(name: str, input_kind: str) -> dict[str, str]:
-    """What the templates of an input are filled with: names and parts, which may hold names and parts."""
+    """Return the values for the templates of an input: names and parts, which may refer to each other."""
     words = name.split("_")
     names = {
         "task_name": name,
@@ -96,19 +96,19 @@ def _values(name: str, input_kind: str) -> dict[str, str]:
 
 
 def _templates(part: str, input_kind: str) -> Iterator[tuple[Path, Path]]:
-    """Templates of a part of the skeleton, each with where it goes below that part."""
-    found = {}
+    """Yield the templates of a part of the skeleton, each with its target path relative to the part."""
+    templates = {}
     for folder in (TEMPLATE_FOLDER / SHARED / part, TEMPLATE_FOLDER / input_kind / part):
         for template in folder.rglob(f"*{TEMPLATE_SUFFIX}"):
-            found[template.relative_to(folder).with_suffix("")] = template
-    yield from ((template, where) for where, template in sorted(found.items()))
+            templates[template.relative_to(folder).with_suffix("")] = template
+    yield from ((template, target) for target, template in sorted(templates.items()))
 
 
 def _write(part: str, target: Path, input_kind: str, values: dict[str, str]) -> None:
     file = TEMPLATE_FOLDER / SHARED / f"{part}{TEMPLATE_SUFFIX}"
     templates = [(file, Path())] if file.is_file() else _templates(part, input_kind)
-    for template, where in templates:
-        path = target / where
+    for template, relative in templates:
+        path = target / relative
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(_filled(template.read_text(encoding="utf-8"), values), encoding="utf-8")
     if target.is_dir():
@@ -116,7 +116,7 @@ def _write(part: str, target: Path, input_kind: str, values: dict[str, str]) -> 
 
 
 def _filled(template: str, values: dict[str, str]) -> str:
-    """Fill a template; a part that stands alone in its line takes the line with it if it is empty."""
+    """Fill a template; a line that consists of an empty part is removed."""
 
     def whole_line(match: re.Match[str]) -> str:
         part = values[match[1]].removesuffix("\n")
@@ -126,7 +126,7 @@ def _filled(template: str, values: dict[str, str]) -> str:
 
 
 def _tidy(folder: Path) -> None:
-    """Sort imports and break lines: both depend on the name of the task and on the input."""
+    """Sort imports and wrap lines, which depend on the name of the task and the input."""
     for command in (["check", "--fix", "--quiet", "--select", "I"], ["format", "--quiet"]):
         arguments = [sys.executable, "-m", "ruff", *command, str(folder)]
         subprocess.run(arguments, capture_output=True, check=False)

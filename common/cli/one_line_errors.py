@@ -1,4 +1,4 @@
-"""What a user gets wrong ends in one line and exit code 2."""
+"""User errors are reported in one line, with exit code 2."""
 
 import errno
 import sys
@@ -15,10 +15,10 @@ from common.errors import UserError
 
 
 class OneLineGroup(TyperGroup):
-    """Verbs whose misspelt names and options end in one line too; Typer would print its usage above."""
+    """Commands whose misspelt names and options are reported in one line, without Typer's usage message."""
 
     def main(self, *arguments: Any, **options: Any) -> NoReturn:
-        """Run the verb that the arguments name, and exit."""
+        """Run the verb in the arguments, and exit."""
         try:
             sys.exit(super().main(*arguments, **{**options, "standalone_mode": False}))
         except NoArgsIsHelpError as error:
@@ -27,13 +27,13 @@ class OneLineGroup(TyperGroup):
         except UsageError as error:
             message = error.format_message()
             end = "" if message.endswith((".", "?")) else "."
-            help_of = f" See: {error.ctx.command_path} --help" if error.ctx else ""
-            _print(f"{message}{end}{help_of}")
+            hint = f" See: {error.ctx.command_path} --help" if error.ctx else ""
+            _print(f"{message}{end}{hint}")
             sys.exit(error.exit_code)
 
 
 def one_line_errors(verb: Callable[..., None]) -> Callable[..., None]:
-    """End errors that a user can cause in one line and exit code 2; bugs keep their traceback."""
+    """Report user errors in one line, with exit code 2; bugs keep their traceback."""
 
     @wraps(verb)
     def wrapped(*arguments: Any, **options: Any) -> None:
@@ -50,7 +50,7 @@ def one_line_errors(verb: Callable[..., None]) -> Callable[..., None]:
                 _fail(str(disk_is_full(error.filename or "a file")))
             if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise
-            _fail(f"{error.filename} cannot be read or written ({error.strerror}); name another place.")
+            _fail(f"{error.filename} cannot be read or written ({error.strerror}); choose another path.")
         except KeyboardInterrupt:
             _fail("Stopped.", code=130)
 

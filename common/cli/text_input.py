@@ -1,4 +1,4 @@
-"""Texts as they are given to `predict`: in the command line, or on standard input."""
+"""Texts for `predict`: from the command line, or from standard input."""
 
 import sys
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from common.errors import UserError
 
 
 def checked_text(text: str) -> str:
-    """Write a text of the command line in one line.
+    """Replace the line breaks in a text from the command line by spaces.
 
     Raises:
         UserError: if it is not UTF-8.
@@ -15,15 +15,15 @@ def checked_text(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise UserError("TEXT holds bytes that are not UTF-8; give it in UTF-8.") from None
+        raise UserError("TEXT contains bytes that are not UTF-8; give it in UTF-8.") from None
     return " ".join(text.splitlines())
 
 
 def lines_of_stdin() -> Iterator[str]:
-    """Yield the lines of standard input as they come.
+    """Yield the lines of standard input as they arrive.
 
     Raises:
-        UserError: if there is none, or one is not UTF-8.
+        UserError: if there are no lines, or a line is not UTF-8.
     """
     number = 0
     for number, line in enumerate(sys.stdin.buffer, 1):
@@ -32,4 +32,4 @@ def lines_of_stdin() -> Iterator[str]:
         except UnicodeDecodeError:
             raise UserError(f"Standard input, line {number}: not UTF-8; convert it first.") from None
     if not number:
-        raise UserError("Standard input is empty; give one text a line, or TEXT=..., or INPUT=table.")
+        raise UserError("Standard input is empty; give one text per line, or TEXT=..., or INPUT=table.")

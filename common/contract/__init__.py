@@ -1,1 +1,1 @@
-"""What a task promises: how it is learned, judged, asked and found."""
+"""Interfaces that a task implements: training, evaluation, prediction and export; and finding tasks."""

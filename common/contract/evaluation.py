@@ -1,4 +1,4 @@
-"""What a task gives back when it compares answers with the truth."""
+"""Result of comparing a model's answers with the truth."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a task found when it compared answers with the truth.
+    """Result of comparing a model's answers with the truth.
 
     Attributes:
-        metrics: name -> number; the task's `metric` among them.
-        tables: title -> rows, for the terminal and the model card.
+        metrics: name -> value, including the task's `metric`.
+        tables: title -> rows, for the terminal and metrics.json.
         figures: file name -> matplotlib figure.
-        predictions: one row an example, for predictions.csv.
-        variants: name of another way to answer -> its metrics.
+        predictions: one row per example, for predictions.csv.
+        variants: name of another decoding -> its metrics.
         files: name of another CSV file -> rows.
     """
 
@@ -26,5 +26,5 @@ class Evaluation:
 
 
 def baseline_title(name: str, metrics: dict[str, float]) -> str:
-    """Name a baseline for a reader; one that was scored on a part of the examples, with their number."""
+    """Return a baseline's name, with the number of examples if it was scored on a subset of them."""
     return f"{name} ({metrics['origins']} origins)" if "origins" in metrics else name

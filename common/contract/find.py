@@ -1,4 +1,4 @@
-"""How a task is found by its folder's name; its settings and data sets are found without TensorFlow."""
+"""Finding a task by the name of its folder; its settings and data sets are found without TensorFlow."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ TASKS_FOLDER = PROJECT_FOLDER / "tasks"
 
 
 def task_names() -> list[str]:
-    """List the tasks: the folders of tasks/ that hold a task.py."""
+    """List the tasks: the folders in tasks/ with a task.py."""
     return sorted(path.parent.name for path in TASKS_FOLDER.glob("*/task.py"))
 
 
@@ -22,14 +22,14 @@ def check_task_name(name: str) -> None:
     """Check that there is a task of this name, without importing it.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no such task.
     """
     if name not in task_names():
         raise unknown_name("task", name, task_names())
 
 
 def find_task(name: str) -> type[Any]:
-    """Import a task, `TASK` of tasks/<name>/task.py: a subclass of `common.contract.task.Task`.
+    """Import a task's class, `TASK` in tasks/<name>/task.py: a subclass of `common.contract.task.Task`.
 
     Raises:
         UserError: if there is no such folder.
@@ -38,7 +38,7 @@ def find_task(name: str) -> type[Any]:
 
 
 def find_settings(name: str) -> "type[TaskSettings]":
-    """Import the class of a task's settings, `SETTINGS` of tasks/<name>/config.py.
+    """Import the class of a task's settings, `SETTINGS` in tasks/<name>/config.py.
 
     Raises:
         UserError: if there is no such folder.
@@ -47,7 +47,7 @@ def find_settings(name: str) -> "type[TaskSettings]":
 
 
 def find_data_sets(name: str) -> "DataSets":
-    """Import a task's data sets, `DATA_SETS` of tasks/<name>/data.py.
+    """Import a task's data sets, `DATA_SETS` in tasks/<name>/data.py.
 
     Raises:
         UserError: if there is no such folder.
@@ -56,7 +56,7 @@ def find_data_sets(name: str) -> "DataSets":
 
 
 def task_title(name: str) -> str:
-    """Say what a task does: the docstring of its folder.
+    """Return what a task does: the docstring of its package.
 
     Raises:
         UserError: if there is no such folder.

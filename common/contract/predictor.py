@@ -1,4 +1,4 @@
-"""The contract of a predictor: how a trained task is asked, whether a run, several or an export answer."""
+"""Interface of a predictor, which answers raw examples with a run, an ensemble of runs or an export."""
 
 import abc
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,19 +15,19 @@ from common.errors import UserError
 
 SettingsType = TypeVar("SettingsType", bound=TaskSettings)
 
-# Time steps answered at once, padding included: wide enough to be quick, narrow enough for 1 GB of memory.
+# Time steps per batch, padding included: large enough to be fast, small enough for 1 GB of memory.
 STEPS_PER_BATCH = 16_384
 
 
 class Predictor(abc.ABC, Generic[SettingsType]):
-    """Answers raw examples, from a run or from an export.
+    """Answers raw examples with a run, an ensemble of runs or an export.
 
     Attributes:
         task: name of the task.
-        answers_what: what a file that is answered holds, for messages.
-        predict_example: what to type after training.
-        examples_drawn: test examples whose answers `evaluate` draws, by `draw`.
-        examples_held: examples that are in memory at a time, among which like lengths are sought.
+        answers_what: plural noun for the inputs, for messages.
+        predict_example: arguments of an example call of `make predict`, shown after training.
+        examples_drawn: number of test examples that `evaluate` plots with `draw`.
+        examples_held: number of examples in memory at a time, which are sorted by length together.
         settings: of the run.
         labels: names of the classes, if there are classes.
         signatures: name -> function of named tensors.
@@ -54,18 +54,18 @@ class Predictor(abc.ABC, Generic[SettingsType]):
 
     @abc.abstractmethod
     def request(self, examples: list[Example]) -> dict[str, tf.Tensor]:
-        """Raw examples to the named inputs of the serving signature."""
+        """Convert raw examples to the named inputs of the serving signature."""
 
     @abc.abstractmethod
     def answers(self, outputs: dict[str, Any]) -> list[Answer]:
-        """Outputs of the serving signature (NumPy arrays) to one answer an example."""
+        """Convert outputs of the serving signature (NumPy arrays) to one answer per example."""
 
     @abc.abstractmethod
     def cost(self, example: Example) -> int:
-        """About how many time steps a raw example has, to batch like lengths."""
+        """Estimate the number of time steps of a raw example, for batches of similar lengths."""
 
     def call(self, examples: list[Example], options: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Call the signature that takes such examples; a task may have others beside `serve`."""
+        """Call the signature for these examples; a task may have others than `serve`."""
         return self.signatures["serve"](**self.request(examples), **options)
 
     def answer(self, examples: list[Example], options: Mapping[str, Any] | None = None) -> list[Answer]:
@@ -76,7 +76,7 @@ class Predictor(abc.ABC, Generic[SettingsType]):
     def answer_all(
         self, examples: Iterable[Example], options: Mapping[str, Any] | None = None
     ) -> Iterator[tuple[Example, Answer]]:
-        """Answer any number of examples, in batches of like length, in their order."""
+        """Answer any number of examples in batches of similar lengths, and yield them in order."""
 
         def answer(batch: list[Example]) -> list[Answer]:
             return self.answer(batch, options)
@@ -84,69 +84,69 @@ class Predictor(abc.ABC, Generic[SettingsType]):
         yield from ordered_answers(iter(examples), answer, self.cost, STEPS_PER_BATCH, self.examples_held)
 
     def notices(self, examples: list[Example]) -> list[str]:
-        """Say what a user should know of how examples were read, e.g. that one was cut."""
+        """Return what a user should know about how examples were read, e.g. that one was truncated."""
         return []
 
     def draw(self, example: Example) -> Figure:
-        """Draw how an example was answered.
+        """Plot the answer to an example.
 
         Raises:
-            UserError: if there is nothing to draw in this task.
+            UserError: if this task has no plots.
         """
-        raise UserError(f"The task {self.task} draws no pictures of its answers; leave out PLOT.")
+        raise UserError(f"The task {self.task} does not plot its answers; leave out PLOT.")
 
     def signature_notes(self) -> list[str]:
-        """Say in sentences what the signature's inputs and outputs hold, for the card of an export."""
+        """Describe the signature's inputs and outputs in sentences, for the model card of an export."""
         if not self.labels:
             return []
         return [f"Classes, in this order: {', '.join(f'`{label}`' for label in self.labels)}."]
 
     @classmethod
     def check_input(cls, path: Path, output: str) -> None:
-        """Check what a user gives to be answered, before anything is loaded.
+        """Check a user's file before anything is loaded.
 
         Args:
             path: the user's file.
-            output: where the answers are to go; empty if that was not said.
+            output: file for the answers; empty if not given.
 
         Raises:
-            UserError: if it cannot be answered.
+            UserError: if the file cannot be answered.
         """
         if not output:
-            raise UserError("INPUT is given without OUTPUT; name the table to write: OUTPUT=answers.csv.")
+            raise UserError("INPUT needs OUTPUT: name the table to write, e.g. OUTPUT=answers.csv.")
         if not path.is_file():
             raise UserError(f"{path} is not a file; give a table, or a file of lines, as INPUT.")
 
     @classmethod
     def check_text(cls, text: str | None) -> None:
-        """Check the text that a user gives to be answered, before anything is loaded; None if there is none.
+        """Check a user's text before anything is loaded; None if no text is given.
 
         Raises:
-            UserError: this task answers no texts.
+            UserError: this task does not answer texts.
         """
         raise UserError(f"{cls.task} answers {cls.answers_what}; name one: {cls.predict_example}.")
 
     def answer_lines(
         self, lines: Iterable[str], output_format: str, output: TextIO, one_by_one: bool = False
     ) -> None:
-        """Answer lines of text, each in one line.
+        """Answer lines of text, one line each.
 
         Args:
             lines: one raw example each.
-            output_format: "text" for a person, "json" for one object a line.
-            output: where the answers go.
-            one_by_one: whether each line is answered before the next is read, for a person who types.
+            output_format: "text" for people, "json" for one object per line.
+            output: for the answers.
+            one_by_one: whether to answer each line before reading the next, for interactive use.
 
         Raises:
-            UserError: this task answers no lines.
+            UserError: this task does not answer lines.
         """
         self.check_text(None)
 
     def draw_text(self, text: str, path: Path) -> None:
-        """Draw how a text was answered.
+        """Plot the answer to a text.
 
         Raises:
-            UserError: this task answers no texts, or draws nothing.
+            UserError: this task does not answer texts, or has no plots.
         """
         self.check_text(text)
 
@@ -154,20 +154,20 @@ class Predictor(abc.ABC, Generic[SettingsType]):
         """Print the answers to a user's file.
 
         Raises:
-            UserError: if the task writes them to a file alone.
+            UserError: if the task only writes them to a file.
         """
-        raise UserError(f"{path}: the task {self.task} writes its answers to a file; name it with OUTPUT.")
+        raise UserError(f"{path}: the task {self.task} writes its answers to a file; name one with OUTPUT.")
 
     @abc.abstractmethod
     def answer_file(self, path: Path, output: Path, settings: SettingsType, plot: Path | None = None) -> str:
-        """Answer a user's file in another file; say what was done.
+        """Answer a user's file, write the answers to another file, and return a summary.
 
         Args:
             path: the user's file.
-            output: where the answers go.
-            settings: of the run, with the columns that the user named.
-            plot: a picture of the answers, for tasks that draw one.
+            output: for the answers.
+            settings: of the run, with the user's column names.
+            plot: image file for a plot of the answers, for tasks that have one.
 
         Raises:
-            UserError: the file cannot be read, or there is nothing to draw.
+            UserError: the file cannot be read, or this task has no plots.
         """

@@ -1,4 +1,4 @@
-"""What a task learns from the training split to turn raw examples into model inputs, in the graph."""
+"""Interface of the preprocessing: learned from the training split, it runs inside the graph."""
 
 import abc
 from pathlib import Path
@@ -8,10 +8,10 @@ import tensorflow as tf
 
 
 class Preprocessing(tf.Module, abc.ABC):
-    """Vocabularies, labels and scales; a module, so that an export finds its lookup tables.
+    """Vocabularies, labels and scales; a tf.Module, so that exports track its lookup tables.
 
     Attributes:
-        labels: names of the classes, or of the columns that are forecast; empty if there are none.
+        labels: names of the classes, or of the forecast columns; empty if there are none.
     """
 
     labels: list[str]
@@ -23,17 +23,17 @@ class Preprocessing(tf.Module, abc.ABC):
 
     @abc.abstractmethod
     def save(self, directory: Path) -> None:
-        """Write everything that `load` needs."""
+        """Save everything that `load` needs."""
 
     @classmethod
     @abc.abstractmethod
     def load(cls, settings: Any, directory: Path) -> Self:
-        """Read what `save` wrote.
+        """Load what `save` wrote.
 
         Raises:
             UserError: if a file is missing or damaged.
         """
 
     def complete(self, settings: Any) -> Any:
-        """Write out what the settings left to the training data, for reading more data of the same kind."""
+        """Return the settings with automatic values replaced by those learned, to read more data with."""
         return settings

@@ -1,4 +1,4 @@
-"""Preprocessing, model and decoding joined in one graph: what an export holds."""
+"""Interface of the serving graph: preprocessing, model and decoding in one."""
 
 import abc
 from collections.abc import Callable
@@ -9,8 +9,8 @@ Endpoint = tuple[Callable[..., dict[str, tf.Tensor]], list[tf.TensorSpec]]
 
 
 class ServingModule(tf.Module, abc.ABC):
-    """What an export holds: named functions from raw inputs to answers."""
+    """Content of an export: named functions from raw inputs to answers."""
 
     @abc.abstractmethod
     def endpoints(self) -> dict[str, Endpoint]:
-        """Name each function, with its input signature; the first is the one that servers call by default."""
+        """Return functions and their input signatures by name; the first is the default of servers."""

@@ -1,4 +1,4 @@
-"""The contract of a task: how a model is learned and judged."""
+"""Interface of a task: how a model is trained and evaluated."""
 
 import abc
 from collections.abc import Callable, Iterable
@@ -25,7 +25,7 @@ PreprocessingType = TypeVar("PreprocessingType", bound=Preprocessing)
 
 
 class Task(abc.ABC, Generic[SettingsType, PreprocessingType]):
-    """One kind of problem, made with the settings of a run: what it reads, what it builds, how it is judged.
+    """One kind of problem, created with the settings of a run: its data, its model and its evaluation.
 
     Data flows one way: source -> preprocessing -> batches -> model -> decoding -> answer. `serving` joins
     preprocessing, model and decoding in one graph; `evaluate`, `predict` and the SavedModel all answer
@@ -33,14 +33,14 @@ class Task(abc.ABC, Generic[SettingsType, PreprocessingType]):
 
     Attributes:
         name: of the task's folder.
-        metric: what counts, named as in `Evaluation.metrics`; the best epoch is chosen by it, if `monitor`
-            does not say otherwise.
-        metric_mode: whether more of it is better, or less.
+        metric: the main metric, one of `Evaluation.metrics`; it also chooses the best epoch, unless
+            `monitor` is overridden.
+        metric_mode: whether larger or smaller is better.
         settings_class: of all settings of a run.
         data_sets: to choose from, and the class that reads the user's own files.
-        columns: of the user's files: DATA_TEXT=... is kept in the setting data.<columns["text"]>.
-        preprocessing_class: what is learned from the training split.
-        predictor_class: how a trained model is asked.
+        columns: of the user's files: DATA_TEXT=... sets data.<columns["text"]>.
+        preprocessing_class: learned from the training split.
+        predictor_class: answers with a trained model.
         settings: of the run.
     """
 
@@ -58,46 +58,46 @@ class Task(abc.ABC, Generic[SettingsType, PreprocessingType]):
 
     @property
     def title(self) -> str:
-        """The task's name and what it does, in a few words."""
+        """What the task does, in a few words."""
         return task_title(self.name)
 
     @property
     def monitor(self) -> str:
-        """The validation score by which the best epoch is chosen."""
+        """The validation score that chooses the best epoch."""
         return self.metric
 
     @property
     def judged_by(self) -> str:
-        """The metric that counts for a run with these settings, one of `Evaluation.metrics`."""
+        """The main metric of a run with these settings, one of `Evaluation.metrics`."""
         return self.metric
 
     def open_source(self) -> ExampleSource:
         """Fetch and prepare the data that the settings name.
 
         Raises:
-            UserError: there is no such data set, or the data cannot be had or is wrong.
+            UserError: there is no such data set, or the data cannot be fetched or is invalid.
         """
-        chosen = self.data_sets.choose(self.settings.data)
-        return open_source(chosen.from_settings(self.settings))
+        data_set = self.data_sets.choose(self.settings.data)
+        return open_source(data_set.from_settings(self.settings))
 
     def open_labelled(self, path: Path, labels: list[str]) -> LabelledFile:
-        """Read a labelled file of the user's, for `evaluate`.
+        """Open a user's labelled file, for `evaluate`.
 
         Args:
             path: of the file.
-            labels: those that were learned.
+            labels: of the trained model.
 
         Raises:
-            UserError: the file cannot be read, or a row is wrong and bad rows are not to be left out.
+            UserError: the file cannot be read, or a row is invalid and bad rows are not skipped.
         """
         return self.data_sets.own.labelled_file(path, self.settings, labels)
 
     def check_start(self, source: ExampleSource, preprocessing: PreprocessingType) -> None:
-        """See whether the model can be built, before a run is made; raise a UserError if it cannot."""
+        """Raise a UserError if the model cannot be built, before a run is created."""
         return
 
     def batches(self, source: Any, preprocessing: PreprocessingType, split: str, cache: Path) -> Batches:
-        """Preprocess one split into batches of (inputs, targets); the cache is a path that may be used."""
+        """Preprocess one split into batches of (inputs, targets); `cache` is the prefix of cache files."""
         return SequenceBatches(preprocessing.examples(source.dataset(split)), cache)
 
     @abc.abstractmethod
@@ -106,15 +106,15 @@ class Task(abc.ABC, Generic[SettingsType, PreprocessingType]):
 
     @abc.abstractmethod
     def loss_and_metrics(self) -> dict[str, Any]:
-        """Loss and metrics for `keras.Model.compile`; the task's `metric` among the metrics."""
+        """Loss and metrics for `keras.Model.compile`, including the task's `metric`."""
 
     def validation_scores(
         self, source: ExampleSource, preprocessing: PreprocessingType, model: keras.Model
     ) -> Callable[[], dict[str, float]] | None:
-        """Give a function that scores the model, as it then is, on the validation split after each epoch.
+        """Return a function that scores the model in its current state on the validation split.
 
-        For scores that are no mean over batches; the task's `metric` may be among them instead of those of
-        `loss_and_metrics`.
+        It is called after each epoch, for scores that are not means over batches. The task's `metric` may be
+        one of these instead of one of `loss_and_metrics`.
         """
         return None
 
@@ -124,23 +124,23 @@ class Task(abc.ABC, Generic[SettingsType, PreprocessingType]):
 
         Args:
             preprocessing: of the models.
-            models: one; or several that answer as one, for which `check_ensemble` has found no fault.
+            models: one, or an ensemble that passed `check_ensemble`.
         """
 
     def check_ensemble(self, preprocessings: list[PreprocessingType]) -> None:
-        """See whether models with these preprocessings can answer as one.
+        """Check that models with these preprocessings can form an ensemble.
 
         Raises:
-            UserError: if the task has no ensembles, or these runs make none.
+            UserError: if they cannot, or the task does not support ensembles.
         """
-        raise UserError(f"The task {self.name} has no ensembles of runs; name one run with RUN=.")
+        raise UserError(f"The task {self.name} does not support ensembles of runs; name one run with RUN=.")
 
     @abc.abstractmethod
     def evaluate(self, labels: list[str], scored: Iterable[tuple[Example, Answer]]) -> Evaluation:
         """Compare answers with the truth."""
 
     def variants(self) -> dict[str, dict[str, Any]]:
-        """Other ways to answer that `evaluate` scores too: name -> optional inputs of the signature."""
+        """Other decodings that `evaluate` scores too: name -> optional inputs of the signature."""
         return {}
 
     @abc.abstractmethod
@@ -149,22 +149,23 @@ class Task(abc.ABC, Generic[SettingsType, PreprocessingType]):
     ) -> dict[str, dict[str, float]]:
         """Train the baselines on the training split and score them on the same examples: name -> metrics.
 
-        One that is too slow for all examples says among its metrics on how many it was scored: `origins`.
+        A baseline that is too slow for all examples adds a metric `origins`, the number it was scored on.
         """
 
     @classmethod
     def check_reading(cls, trained: SettingsType, settings: SettingsType) -> None:
-        """Check that a model can answer a file that is read with other settings than its own.
+        """Check that a trained model can be used with changed settings: only `data` settings may change.
 
         Args:
             trained: settings of the run.
-            settings: those with what the user changed.
+            settings: with the user's changes.
 
         Raises:
-            UserError: if it cannot: something else than the reading was changed.
+            UserError: if another setting was changed.
         """
         for key, _ in setting_fields(cls.settings_class):
             if not key.startswith("data.") and setting_value(settings, key) != setting_value(trained, key):
                 raise UserError(
-                    f"SET changes {key}, but the model is trained: SET says how a file is read (data....)."
+                    f"SET cannot change {key} of a trained model; here it may only change how a file is read "
+                    "(data....)."
                 )

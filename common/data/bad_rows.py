@@ -1,16 +1,16 @@
-"""What becomes of a row of the user's file that is wrong."""
+"""How bad rows of a user's file are handled."""
 
 from collections.abc import Callable
 
 from common.errors import UserError
 
 
-class BadRow(UserError):  # noqa: N818  It is the row that is named.
-    """One row of a file is wrong; the others may be right. The message starts with file:line."""
+class BadRow(UserError):  # noqa: N818  Named for the row.
+    """One row of a file is invalid; others may be valid. The message starts with file:line."""
 
 
 class BadRows:
-    """Stops at the first bad row; or, if `data.skip_bad_rows` is set, tells of each that is left out.
+    """Handler of bad rows: raises at the first one, or skips and reports them if `data.skip_bad_rows` is set.
 
     Call it with the error of each bad row.
     """
@@ -21,20 +21,20 @@ class BadRows:
         on_bad_row: Callable[[UserError], None] | None = None,
         what: str = "bad rows",
     ) -> None:
-        """Say what becomes of bad rows.
+        """Configure the handler.
 
         Args:
-            skip: whether they are left out.
-            on_bad_row: told of each row that is left out.
-            what: what they are called in the message.
+            skip: whether bad rows are skipped.
+            on_bad_row: called with the error of each skipped row.
+            what: name of the rows in messages.
         """
         self.skip = skip
         self.on_bad_row = on_bad_row
         self.what = what
 
     def __call__(self, error: UserError) -> None:
-        """Raise the error, or tell of it."""
+        """Raise the error, or report it to `on_bad_row`."""
         if not self.skip:
-            raise type(error)(f"{error} To leave {self.what} out, set data.skip_bad_rows=true.") from error
+            raise type(error)(f"{error} To skip {self.what}, set data.skip_bad_rows=true.") from error
         if self.on_bad_row is not None:
             self.on_bad_row(error)

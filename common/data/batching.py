@@ -1,4 +1,4 @@
-"""Batches of like length under a budget of time steps, in an order that depends only on seed and epoch."""
+"""Batches of similar lengths under a budget of time steps, in an order set by seed and epoch alone."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ Element = tuple[tf.Tensor, ...]
 
 @dataclass(frozen=True)
 class LengthBuckets:
-    """Padded lengths, and how many sequences of each make a batch.
+    """Padded lengths, and the batch size for each.
 
     Attributes:
-        boundaries: padded lengths, rising; the last is the longest sequence.
-        batch_sizes: sequences in a batch of each bucket.
-        padding_share: padded steps / all steps, over one epoch.
+        boundaries: padded lengths, ascending; the last is the length of the longest sequence.
+        batch_sizes: batch size of each bucket.
+        padding_share: padding steps / all steps, over one epoch.
         steps_per_epoch: batches in one epoch.
     """
 
@@ -29,16 +29,16 @@ class LengthBuckets:
 
 
 def choose_buckets(lengths: np.ndarray, buckets: int, tokens_per_batch: int) -> LengthBuckets:
-    """Choose the padded lengths that waste the fewest steps, by dynamic programming over the lengths.
+    """Choose the padded lengths with the least padding, by dynamic programming over the lengths.
 
     Args:
         lengths: (examples,) length of each training sequence.
-        buckets: number of padded lengths at most.
+        buckets: maximum number of padded lengths.
         tokens_per_batch: time steps in a batch, padding included; a longer sequence is a batch of its own.
     """
     values, counts = np.unique(lengths, return_counts=True)
     examples_up_to = np.concatenate([[0], np.cumsum(counts)])  # (values + 1,)
-    # cost[j]: padded steps when the first j different lengths are covered; one more bucket each round.
+    # cost[j]: steps after padding if the first j distinct lengths are covered; each round adds a bucket.
     cost = np.full(len(values) + 1, np.inf)
     cost[0] = 0
     choices = []
@@ -68,10 +68,10 @@ def choose_buckets(lengths: np.ndarray, buckets: int, tokens_per_batch: int) -> 
 
 
 class Batches(Protocol):
-    """What the training loop asks of one split, however its examples are kept.
+    """What the training loop needs of one split, however its examples are stored.
 
     Attributes:
-        lengths: (examples,) time steps of each.
+        lengths: (examples,) number of time steps of each example.
     """
 
     lengths: np.ndarray
@@ -79,17 +79,17 @@ class Batches(Protocol):
     def training_batches(
         self, buckets: LengthBuckets, epoch: tf.Variable, seed: int, shuffle_buffer: int
     ) -> tf.data.Dataset:
-        """Batches in a new order each epoch, drawn from `seed` and `epoch` and from nothing else."""
+        """Batches in a new order each epoch, which depends only on `seed` and `epoch`."""
 
     def scoring_batches(self, buckets: LengthBuckets) -> tf.data.Dataset:
         """Batches of every example, in a fixed order."""
 
 
 class SequenceBatches:
-    """Preprocessed examples of one split, kept in a file, and their batches.
+    """Preprocessed examples of one split, cached in a file, and their batches.
 
-    The file is written by the first pass (`lengths`), so that text is split into words once and memory
-    does not grow with the data.
+    The first pass (for `lengths`) writes the file, so that preprocessing runs only once and memory does not
+    grow with the data.
     """
 
     def __init__(
@@ -99,14 +99,14 @@ class SequenceBatches:
         length: Callable[..., tf.Tensor] = lambda sequence, target: tf.shape(sequence)[0],
         pad_to_boundary: bool = True,
     ) -> None:
-        """Take examples and a path that the cache may use.
+        """Cache the examples and measure their lengths.
 
         Args:
-            examples: (sequence (time, ...), target); where `length` is given, any (inputs, targets).
-            cache_file: path that the cache may use.
-            length: of an example, in the steps that are counted.
-            pad_to_boundary: whether sequences are padded to the length of their bucket, so that there are few
-                shapes; if not, to the longest of their batch, each of an example's sequences for itself.
+            examples: (sequence (time, ...), target); with `length`, any (inputs, targets).
+            cache_file: prefix of the cache's files.
+            length: function from an example to the number of its time steps.
+            pad_to_boundary: whether to pad sequences to the length of their bucket, for few distinct shapes;
+                if not, each feature is padded to its longest sequence in the batch.
         """
         cache_file.parent.mkdir(parents=True, exist_ok=True)
         self.examples = _in_fixed_order(examples.cache(str(cache_file)))
@@ -119,14 +119,14 @@ class SequenceBatches:
     ) -> tf.data.Dataset:
         """Batches in a new order each epoch.
 
-        The order is drawn from `seed` and the value that `epoch` has when the iteration starts, and from
-        nothing else: an epoch repeated after a crash sees the same batches.
+        The order depends only on `seed` and the value of `epoch` when the iteration starts: an epoch repeated
+        after a crash gets the same batches.
 
         Args:
             buckets: padded lengths and batch sizes.
-            epoch: () int64, counted up by the training loop.
+            epoch: () int64, incremented by the training loop.
             seed: of the run.
-            shuffle_buffer: examples among which the next one is drawn.
+            shuffle_buffer: size of the shuffle buffer, in examples.
         """
 
         def one_epoch(_: tf.Tensor) -> tf.data.Dataset:
@@ -144,7 +144,7 @@ class SequenceBatches:
     def _bucketed(self, examples: tf.data.Dataset, buckets: LengthBuckets) -> tf.data.Dataset:
         return examples.bucket_by_sequence_length(
             self.length,
-            # The library's boundaries are exclusive, and its last bucket has none: it would pad by the batch.
+            # tf.data's boundaries are exclusive, and its last bucket has none, so would be padded per batch.
             bucket_boundaries=[boundary + 1 for boundary in buckets.boundaries],
             bucket_batch_sizes=[*buckets.batch_sizes, 1],
             pad_to_bucket_boundary=self.pad_to_boundary,
@@ -152,7 +152,7 @@ class SequenceBatches:
 
 
 def counted(batches: tf.data.Dataset, buckets: LengthBuckets) -> tf.data.Dataset:
-    """Fix the order of batches and their number: a loop that knows it shows how far it is."""
+    """Fix the order of batches and set their number, so that progress bars can show it."""
     return _in_fixed_order(
         batches.apply(tf.data.experimental.assert_cardinality(buckets.steps_per_epoch)).prefetch(4)
     )
@@ -172,48 +172,48 @@ def ordered_answers(
     steps_per_batch: int,
     window: int = 2_048,
 ) -> Iterator[tuple[Any, Any]]:
-    """Answer examples in batches of like length and give them back in the order they came.
+    """Answer examples in batches of similar lengths, and yield them in their original order.
 
     Args:
-        examples: any number; `window` of them are held at a time.
-        answer: a batch of examples to as many answers.
-        length: about how long an example is.
-        steps_per_batch: sum of padded lengths in a batch at most; a longer example is a batch of its own.
-        window: examples among which like lengths are sought.
+        examples: any number; `window` of them are in memory at a time.
+        answer: function from a batch of examples to their answers.
+        length: function from an example to its approximate length.
+        steps_per_batch: maximum sum of padded lengths in a batch; a longer example is a batch of its own.
+        window: number of examples that are sorted by length together.
 
     Yields:
         (example, answer), in the order of `examples`.
     """
-    held: list[Any] = []
+    buffer: list[Any] = []
     for example in examples:
-        held.append(example)
-        if len(held) == window:
-            yield from _answer_window(held, answer, length, steps_per_batch)
-            held = []
-    if held:
-        yield from _answer_window(held, answer, length, steps_per_batch)
+        buffer.append(example)
+        if len(buffer) == window:
+            yield from _answer_window(buffer, answer, length, steps_per_batch)
+            buffer = []
+    if buffer:
+        yield from _answer_window(buffer, answer, length, steps_per_batch)
 
 
 def _answer_window(
-    held: list[Any],
+    examples: list[Any],
     answer: Callable[[list[Any]], list[Any]],
     length: Callable[[Any], int],
     steps_per_batch: int,
 ) -> Iterator[tuple[Any, Any]]:
-    lengths = [max(1, length(example)) for example in held]
-    answers: list[Any] = [None] * len(held)
+    lengths = [max(1, length(example)) for example in examples]
+    answers: list[Any] = [None] * len(examples)
     batch: list[int] = []
-    for index in sorted(range(len(held)), key=lengths.__getitem__):
+    for index in sorted(range(len(examples)), key=lengths.__getitem__):
         if batch and (len(batch) + 1) * lengths[index] > steps_per_batch:
-            _answer_batch(batch, held, answers, answer)
+            _answer_batch(batch, examples, answers, answer)
             batch = []
         batch.append(index)
-    _answer_batch(batch, held, answers, answer)
-    yield from zip(held, answers, strict=True)
+    _answer_batch(batch, examples, answers, answer)
+    yield from zip(examples, answers, strict=True)
 
 
 def _answer_batch(
-    batch: list[int], held: list[Any], answers: list[Any], answer: Callable[[list[Any]], list[Any]]
+    batch: list[int], examples: list[Any], answers: list[Any], answer: Callable[[list[Any]], list[Any]]
 ) -> None:
-    for index, result in zip(batch, answer([held[index] for index in batch]), strict=True):
+    for index, result in zip(batch, answer([examples[index] for index in batch]), strict=True):
         answers[index] = result

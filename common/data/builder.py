@@ -1,4 +1,4 @@
-"""The TFDS builder of a data set: raw examples are staged, then written by TFDS as any data set is."""
+"""The TFDS builder of a data set: raw examples are staged, then written like any other TFDS data set."""
 
 import contextlib
 import hashlib
@@ -26,17 +26,16 @@ if tfds.core.DatasetBuilder.download_and_prepare.__module__ == tfds.testing.mock
 
 
 class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """The builder of a `DataSet`: its examples are prepared once and read by TFDS.
+    """TFDS builder of a `DataSet`, which prepares the examples once and then reads them.
 
-    Builders are not registered, so their names cannot clash with the catalogue's.
+    Builders are not registered, so that their names cannot clash with the catalogue's.
     """
 
     VERSION = tfds.core.Version("1.0.0")
     MANUAL_DOWNLOAD_INSTRUCTIONS = "Place the files as the source's description says."
 
-    # `tfds.testing.mock_data` replaces these methods of the base class for every builder. It is meant to
-    # stand in for downloads of the catalogue; what we prepare from them is to be real, so the originals are
-    # kept.
+    # `tfds.testing.mock_data` replaces these methods of the base class for every builder. Tests use it in
+    # place of the catalogue's downloads; the data prepared from them is real, so the originals are saved.
     _prepare = tfds.core.GeneratorBasedBuilder.download_and_prepare
     _as_dataset = tfds.core.GeneratorBasedBuilder._as_dataset
     as_dataset = tfds.core.GeneratorBasedBuilder.as_dataset
@@ -55,14 +54,14 @@ class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             super().__init__(data_dir=data_directory(), config=config)
 
     def is_prepared(self) -> bool:
-        """Say whether the data is on disk already, and has been looked at."""
+        """Return whether the data is on disk and its description has been loaded."""
         return self.info.initialized
 
     def download_and_prepare(self, **options: Any) -> None:
-        """Stage and write the data, unless that was done before.
+        """Stage and write the data, unless it is prepared already.
 
         Raises:
-            UserError: the data cannot be had or is wrong; nothing half-written stays.
+            UserError: the data cannot be fetched or is invalid; no partial files are left behind.
         """
         if self.is_prepared():
             return
@@ -75,10 +74,10 @@ class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(
-                f"The data folder {folder} cannot be made ({error.strerror}): set TFDS_DATA_DIR to one that "
-                "can."
+                f"The data folder {folder} cannot be created ({error.strerror}): set TFDS_DATA_DIR to "
+                "another folder."
             ) from error
-        busy = f"Another process is preparing data in {folder}; waiting for its end."
+        busy = f"Another process is preparing data in {folder}; waiting for it to finish."
         with locked(folder, busy, wait=True):
             self._remove_leftovers()
             if (self.data_path / "dataset_info.json").exists():  # By another process, a moment ago.
@@ -95,10 +94,10 @@ class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 self._prepare(**options)
         except sqlite3.OperationalError as error:
             raise UserError(
-                f"The examples cannot be staged in {folder} ({error}): free some space there, or set "
+                f"The examples cannot be staged in {folder} ({error}): free up some space there, or set "
                 "TFDS_DATA_DIR to another folder."
             ) from error
-        except (OSError, RuntimeError) as error:  # TFDS wraps what TensorFlow's writers raise.
+        except (OSError, RuntimeError) as error:  # TFDS wraps the errors of TensorFlow's writers.
             if is_disk_full(error):
                 raise disk_is_full(f"the data set {self.data_set.information.name} in {folder}") from None
             raise
@@ -107,16 +106,16 @@ class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             self._remove_empty_folders()
 
     def _remove_leftovers(self) -> None:
-        """Remove what a killed process left of this source; the catalogue's own builders see to theirs."""
+        """Remove files that a killed process left of this source; the catalogue's builders remove theirs."""
         unfinished = self.data_path.parents[1].glob(f"*/{INCOMPLETE_PREFIX}*")
         remove_leftovers(*data_directory().glob(f"{STAGING}*"), *unfinished)
 
     def _build_data_dir(self, given_data_dir: str | None) -> tuple[str, str]:
-        # Under `tfds.testing.mock_data` the base class is given the folder of the mock.
+        # `tfds.testing.mock_data` passes the mock's folder to the base class.
         return super()._build_data_dir(str(data_directory()))
 
     def _log_download_bytes(self) -> None:
-        """Print nothing: `open_source` has said it."""
+        """Print nothing: `open_source` has announced it."""
 
     def _log_download_done(self) -> None:
         """Print nothing."""
@@ -133,7 +132,7 @@ class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             citation=information.citation,
             license=information.licence,
             metadata=tfds.core.MetadataDict(),
-            # Staging has shuffled already, by a key that does not depend on TFDS.
+            # Staging has already shuffled, by a key that does not depend on TFDS.
             disable_shuffling=True,
         )
 
@@ -149,7 +148,7 @@ class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         counts = staging.report.counts
         if TRAIN not in counts:
             raise UserError(
-                f"{self.data_set.information.name}: there is no example left to train on: give more data."
+                f"{self.data_set.information.name}: no example is left to train on: give more data."
             )
         self.data_set.check_staged(staging)
         self.info.metadata["report"] = {**asdict(staging.report), **self.data_set.left_out}
@@ -162,7 +161,7 @@ class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             yield number, self.data_set.completed(features)
 
     def _remove_empty_folders(self) -> None:
-        """Remove the folders made for data that could not be prepared, and for downloads that were none."""
+        """Remove folders that stayed empty because preparation failed or nothing was downloaded."""
         for folder in (self.data_path.parent, data_directory() / "downloads" / "extracted"):
             while folder != data_directory() and folder.exists() and not any(folder.iterdir()):
                 shutil.rmtree(folder)
@@ -171,10 +170,10 @@ class SequenceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
 def builder_of(data_set: DataSet) -> SequenceBuilder:
     """Make the builder of a data set, named for its class."""
-    named = type(
+    builder_class = type(
         type(data_set).__name__, (SequenceBuilder,), {"VERSION": tfds.core.Version(data_set.version)}
     )
-    return named(data_set)
+    return builder_class(data_set)
 
 
 def _feature(kind: Feature) -> Any:
@@ -182,13 +181,13 @@ def _feature(kind: Feature) -> Any:
         return tfds.features.Sequence(tfds.features.Text())
     if kind == "integer":
         return tfds.features.Scalar(np.int32)
-    # The content of a file is a string without a text's encoding.
+    # The content of a file is a byte string without an encoding.
     return tfds.features.Text() if kind == "text" else tfds.features.Scalar(dtype=np.object_)
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep TFDS from warning, at every start, that a configuration is not one of its class."""
+    """Silence TFDS's warning, at every start, that a configuration is not listed in its class."""
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
     try:

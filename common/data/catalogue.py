@@ -1,4 +1,4 @@
-"""Data sets of the TFDS catalogue, which a task's builders stage again for this project's splits."""
+"""Data sets of the TFDS catalogue, which a task's data sets re-stage with this project's splits."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -14,22 +14,22 @@ def open_catalogue(name: str) -> "tfds.core.DatasetBuilder":
     """Open a data set of the catalogue, fetching and preparing it the first time.
 
     Args:
-        name: as the catalogue writes it, with its configuration: glue/sst2.
+        name: in the catalogue, with its configuration, e.g. "glue/sst2".
 
     Raises:
         UserError: it cannot be fetched or read.
     """
-    # Not above: it takes seconds to import, and listing the data sets must not need it.
+    # Imported late: it takes seconds, and listing the data sets does not need it.
     import tensorflow_datasets as tfds
 
     catalogue = tfds.builder(name, data_dir=data_directory())
     try:
         catalogue.download_and_prepare()
-    except Exception as error:  # TFDS raises whatever its downloaders and readers raise.
+    except Exception as error:  # TFDS passes on whatever its downloaders and readers raise.
         reason = " ".join(str(error).split())[:200]
         raise UserError(
             f"The catalogue's data set {name!r} could not be fetched ({type(error).__name__}: {reason}): "
-            "check the network, or choose a data set that needs none of it (see `datasets`)."
+            "check the network, or choose a data set that is not from the catalogue (see `make datasets`)."
         ) from error
     return catalogue
 
@@ -41,8 +41,8 @@ def catalogue_examples(
 
     Args:
         catalogue: what `open_catalogue` returned.
-        split: as the catalogue names it.
-        options: further ones of `as_dataset`.
+        split: its name in the catalogue.
+        options: further arguments of `as_dataset`.
     """
     import tensorflow_datasets as tfds
 

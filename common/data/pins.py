@@ -1,4 +1,4 @@
-"""The packages that carry data: each pinned once, by version and hash."""
+"""The packages that contain data, each pinned once by version and hash."""
 
 from common.data.packages import PinnedPackage
 

@@ -21,11 +21,11 @@ class ExampleSource(abc.ABC):
     """Named splits of raw examples.
 
     Attributes:
-        name: what the user chose, or the file's name.
+        name: of the data set, or of the user's file.
         information: licence, citation and so on.
         counts: examples by split.
-        report: what was left out while preparing, such as duplicates_dropped and rows_skipped.
-        fingerprint: equal for equal data, splits and order.
+        report: what was left out in preparation, e.g. duplicates_dropped and rows_skipped.
+        fingerprint: the same for the same data, splits and order.
     """
 
     name: str
@@ -36,7 +36,7 @@ class ExampleSource(abc.ABC):
 
     @abc.abstractmethod
     def examples(self, split: str) -> Iterator[dict[str, Any]]:
-        """Give the raw examples of a split as a person would write them, always in the same order.
+        """Yield the raw examples of a split in plain Python types, always in the same order.
 
         Raises:
             UserError: the source has no such split.
@@ -51,7 +51,7 @@ class ExampleSource(abc.ABC):
 
 
 class Source(ExampleSource):
-    """Prepared data: splits of raw examples that are read from disk as they are needed."""
+    """Prepared data: splits of raw examples, streamed from disk."""
 
     def __init__(self, data_set: DataSet, builder: SequenceBuilder) -> None:
         self._data_set = data_set
@@ -83,21 +83,21 @@ class Source(ExampleSource):
         self.check_split(split)
         options = tf.data.Options()
         options.deterministic = True
-        # One shard after the other: interleaved shards would change the order with their number.
+        # One shard after the other: with interleaving, the order would depend on the number of shards.
         reading = tfds.ReadConfig(options=options, interleave_cycle_length=1, try_autocache=False)
         return self._builder.as_dataset(split=split, shuffle_files=False, read_config=reading)
 
     def examples(self, split: str) -> Iterator[dict[str, Any]]:
-        """Read a split as a person would write it: str instead of bytes, but for files as they are."""
+        """Yield a split's examples in plain Python types: str instead of bytes, except for files."""
         binary = {name for name, kind in self._data_set.features.items() if kind == "bytes"}
         return dataset_examples(self.dataset(split), binary)
 
 
 def open_source(data_set: DataSet) -> Source:
-    """Prepare a data set, the first time, and open it.
+    """Open a data set, preparing it the first time.
 
     Raises:
-        UserError: the data cannot be had or is wrong.
+        UserError: the data cannot be fetched or is invalid.
     """
     builder = builder_of(data_set)
     if not builder.is_prepared():

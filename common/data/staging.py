@@ -1,7 +1,7 @@
-"""Raw examples staged on disk: duplicates are found, splits assigned and the order shuffled by a database.
+"""Staging of raw examples on disk: a database finds duplicates, assigns splits and shuffles.
 
-The table is a temporary sqlite file, so memory does not grow with the data: a file larger than memory is
-staged like a small one.
+The table is a temporary SQLite file, so that memory does not grow with the data: files larger than memory can
+be staged.
 """
 
 import json
@@ -18,10 +18,10 @@ from common.errors import UserError
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 SPLITS = (TRAIN, VALIDATION, TEST)
-# Which of two equal examples is kept: the one in the split that must not change.
+# Of two equal examples, the one whose split has the higher priority is kept.
 PRIORITY = {None: -1, TRAIN: 0, VALIDATION: 1, TEST: 2}
 
-# What the folders of temporary tables are called.
+# Prefix of the folders of temporary tables.
 STAGING = "staging."
 
 SCHEMA = """
@@ -34,15 +34,15 @@ CREATE TABLE examples (
 
 @dataclass(frozen=True)
 class RawExample:
-    """One example as it was read.
+    """One example as read from its source.
 
     Attributes:
-        features: what the source gives, by name; values that JSON can hold.
-        duplicate_key: text by which equal examples are found; white space and case do not count.
+        features: by name; values must be JSON-serialisable.
+        duplicate_key: text by which duplicates are found, ignoring whitespace and case.
         origin: where it was read, e.g. "reviews.csv:12".
-        split: official split, or None where splits are to be assigned.
-        group: examples of one group (reviews of one film) go to one split.
-        stratum: what each split should hold in like proportion, usually the label.
+        split: official split, or None if splits are to be assigned.
+        group: examples of one group (e.g. reviews of one film) go to the same split.
+        stratum: for stratified splits, usually the label.
     """
 
     features: Mapping[str, Any]
@@ -55,13 +55,13 @@ class RawExample:
 
 @dataclass
 class StagingReport:
-    """What staging found.
+    """Result of staging.
 
     Attributes:
         counts: examples by split.
-        duplicates_dropped: examples left out because another is equal.
-        conflicting_duplicates: those among them whose stratum (label) was another than that of the one kept.
-        duplicates_across_splits: those among them whose equal was kept in another official split.
+        duplicates_dropped: examples dropped as duplicates.
+        conflicting_duplicates: dropped duplicates whose stratum (label) differs from the kept example's.
+        duplicates_across_splits: dropped duplicates whose kept example is in another official split.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class StagingReport:
 
 @dataclass(frozen=True)
 class Stratum:
-    """How often a label occurs in a split, and where first."""
+    """Count of a label in a split, and where it first occurs."""
 
     split: str
     name: str
@@ -81,21 +81,21 @@ class Stratum:
 
 
 class StagingTable:
-    """Temporary table of raw examples; use it in a `with` statement, which removes its file at the end.
+    """Temporary table of raw examples, as a context manager that removes its file at the end.
 
     Call `add` for every example, `assign_splits` once, then `examples` for each split.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        """Make the table's file.
+        """Create the table's file.
 
         Args:
-            folder: where its temporary file is made; the system's own place if None.
+            folder: for the temporary file; None for the system's default.
         """
         self.report = StagingReport()
         self._temporary = tempfile.TemporaryDirectory(prefix=STAGING, dir=folder)
         self._database = sqlite3.connect(Path(self._temporary.name) / "examples.sqlite", isolation_level=None)
-        # The file lives as long as this object: nothing of it needs to survive a crash.
+        # The file only lives as long as this object, so it need not survive a crash.
         for setting in ("journal_mode=OFF", "synchronous=OFF", "temp_store=FILE", "cache_size=-8000"):
             self._database.execute(f"PRAGMA {setting}")
         self._database.executescript(SCHEMA)
@@ -130,18 +130,18 @@ class StagingTable:
         )
 
     def assign_splits(self, fractions: Mapping[str, float], seed: int) -> None:
-        """Drop duplicates, give every example a split and shuffle each split.
+        """Drop duplicates, assign a split to every example and shuffle each split.
 
-        Of equal examples one is kept: the one in test before validation before train, so that training
-        never sees what is measured; else the first. Within an official test split equal examples are all
-        kept, since published scores count them. Where there are no official splits, or some are missing,
-        they are cut from the rest (from train, if there are official splits): by the rank of a hash keyed
-        with the seed, in each stratum the exact fraction, and where a stratum has three examples, at least
-        one in each split. Examples with a group are assigned by whole groups.
+        Of duplicates only one example is kept: test takes precedence over validation, and validation over
+        train, so that no evaluated example is trained on; within a split the first is kept. Duplicates within
+        an official test split are all kept, because published scores count them. Splits that are not official
+        are cut from the other examples (from train if there are official splits), by the rank of a hash keyed
+        with the seed: each stratum contributes its exact fraction and, if it has three examples, at least one
+        to each split. Groups of examples are never divided.
 
         Args:
-            fractions: share of "validation" and of "test", for those that are not official; 0 makes none.
-            seed: another seed gives other splits and another order.
+            fractions: of "validation" and "test", for splits that are not official; 0 for no such split.
+            seed: of the splits and the order.
 
         Raises:
             UserError: the fractions leave nothing to train on.
@@ -149,14 +149,14 @@ class StagingTable:
         self._drop_duplicates()
         official = {split for (split,) in self._query("SELECT DISTINCT split FROM examples")}
         if None in official and len(official) > 1:
-            raise ValueError("Either all raw examples have an official split or none has.")
-        wanted = {split: fractions.get(split, 0.0) for split in (TEST, VALIDATION) if split not in official}
-        if sum(wanted.values()) >= 1 or min(wanted.values(), default=0) < 0:
+            raise ValueError("Either all raw examples must have an official split, or none.")
+        missing = {split: fractions.get(split, 0.0) for split in (TEST, VALIDATION) if split not in official}
+        if sum(missing.values()) >= 1 or min(missing.values(), default=0) < 0:
             raise UserError(
-                f"The fractions {wanted} leave nothing to train on: give fractions whose sum is below 1."
+                f"The fractions {missing} leave nothing to train on: set fractions with a sum below 1."
             )
         self._database.execute("UPDATE examples SET split = ? WHERE split IS NULL", (TRAIN,))
-        self._cut_from_train({split: fraction for split, fraction in wanted.items() if fraction > 0}, seed)
+        self._cut_from_train({split: fraction for split, fraction in missing.items() if fraction > 0}, seed)
         self._shuffle(seed)
         self.report.counts = {
             split: count
@@ -166,13 +166,13 @@ class StagingTable:
         }
 
     def examples(self, split: str) -> Iterator[dict[str, Any]]:
-        """Yield the features of a split's examples, shuffled; always in the same order."""
+        """Yield the features of a split's examples, shuffled, always in the same order."""
         query = "SELECT features FROM examples WHERE split = ? ORDER BY split, shuffle, position"
         for (features,) in self._query(query, split):
             yield json.loads(features)
 
     def strata(self) -> Iterator[Stratum]:
-        """Yield every split's strata with their counts and where each was first read."""
+        """Yield the strata of every split, with their counts and first origins."""
         rows = self._query(
             "SELECT split, stratum, COUNT(*), origin, MIN(position) FROM examples GROUP BY split, stratum"
         )
@@ -186,7 +186,7 @@ class StagingTable:
         self._database.create_function(name, 1, function, deterministic=True)
 
     def _drop_duplicates(self) -> None:
-        """Mark the best of each key's examples in a table of its own, then delete the others."""
+        """Collect the example to keep for each key in a separate table, then delete the others."""
         self._query(
             "CREATE TEMP TABLE best AS SELECT key, position, priority, stratum FROM ("
             " SELECT *, row_number() OVER (PARTITION BY key ORDER BY priority DESC, position) AS place"
@@ -218,7 +218,7 @@ class StagingTable:
             self._cut_examples(fractions)
 
     def _cut_examples(self, fractions: dict[str, float]) -> None:
-        """Give each split its exact number of each stratum's examples, by rank."""
+        """Assign each split its exact number of examples from each stratum, by rank."""
         self._query(
             "CREATE TEMP TABLE ranked AS SELECT position, stratum, row_number() OVER ("
             " PARTITION BY stratum ORDER BY split_rank(key), position) AS place"
@@ -242,10 +242,10 @@ class StagingTable:
         self._query("DROP TABLE ranked")
 
     def _cut_groups(self, fractions: dict[str, float]) -> None:
-        """Give each split whole groups, by rank, until it has its share.
+        """Assign whole groups to each split, by rank, until it has its fraction of the examples.
 
-        Before that, each split gets one group of every stratum, the rarest stratum first, as far as there are
-        groups of it.
+        Before that, each split gets one group of every stratum, starting with the rarest, as long as there
+        are enough groups.
         """
         self._query(
             "CREATE TEMP TABLE groups AS SELECT family, rank, size, NULL AS split FROM ("
@@ -290,14 +290,14 @@ class StagingTable:
                 if free:
                     self._query("UPDATE groups SET split = ? WHERE family = ?", split, free[0])
 
-    def _fill_split(self, split: str, wanted: int) -> None:
-        (have,) = self._query("SELECT TOTAL(size) FROM groups WHERE split = ?", split).fetchone()
+    def _fill_split(self, split: str, size: int) -> None:
+        (current_size,) = self._query("SELECT TOTAL(size) FROM groups WHERE split = ?", split).fetchone()
         self._query(
             "UPDATE groups SET split = ? WHERE family IN (SELECT family FROM ("
             " SELECT family, size, SUM(size) OVER (ORDER BY rank, family) AS reached"
             " FROM groups WHERE split IS NULL) WHERE reached - size < ?)",
             split,
-            wanted - int(have),
+            size - int(current_size),
         )
 
     def _shuffle(self, seed: int) -> None:
@@ -307,14 +307,14 @@ class StagingTable:
 
 
 def _digest(value: str | bytes, seed: int | None = None, purpose: bytes = b"") -> bytes:
-    """Hash a text to 16 bytes; another seed or purpose gives a hash that has nothing to do with the first."""
+    """Hash a text to 16 bytes; hashes with different seeds or purposes are independent."""
     content = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
     key = b"" if seed is None else str(seed).encode()
     return blake2b(content, digest_size=16, key=key, person=purpose).digest()
 
 
 def _shares(size: int, fractions: Mapping[str, float]) -> dict[str, int]:
-    """Say how many of `size` examples each split gets; the rest is for training."""
+    """Compute how many of `size` examples each split gets; the rest is for training."""
     shares = {split: int(size * fraction + 0.5) for split, fraction in fractions.items()}
     if size > len(fractions):
         shares = {split: max(1, count) for split, count in shares.items()}

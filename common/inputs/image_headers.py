@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-NO_PICTURE, JPEG, PNG, GIF, BMP = range(5)
+NO_IMAGE, JPEG, PNG, GIF, BMP = range(5)
 _SIGNATURES = {JPEG: b"\xff\xd8\xff", PNG: b"\x89PNG\r\n\x1a\n", GIF: b"GIF8", BMP: b"BM"}
 
 # JPEG markers: the Exif segment, the scan that ends the header, the end of the image, and all frames.
@@ -20,7 +20,7 @@ _MAXIMUM_ENTRIES = 64
 class Header(NamedTuple):
     """Header of an image file; all tensors are scalars ()."""
 
-    kind: Any  # int32, NO_PICTURE, JPEG, PNG, GIF or BMP
+    kind: Any  # int32, NO_IMAGE, JPEG, PNG, GIF or BMP
     height: Any  # int64, pixels as stored; 0 if the header is incomplete
     width: Any  # int64
     orientation: Any  # int32, Exif's 1 to 8; 1 is upright
@@ -33,7 +33,7 @@ def read_header(content: tf.Tensor) -> Header:
     Source: PNG: ISO/IEC 15948; JPEG: ITU-T T.81; GIF 89a; BMP: Microsoft, BITMAPINFOHEADER; orientation:
     CIPA DC-008 (Exif 2.3).
     """
-    kind = tf.constant(NO_PICTURE)
+    kind = tf.constant(NO_IMAGE)
     for number, signature in _SIGNATURES.items():
         matches = tf.equal(tf.strings.substr(content, 0, len(signature)), signature)
         kind = tf.where(matches, number, kind)

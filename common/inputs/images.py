@@ -1,14 +1,16 @@
 """Image preprocessing inside the graph: from encoded files to pixels of one size.
 
-Training, evaluate, predict and the SavedModel all call the same `PicturePreprocessor`.
+Training, evaluate, predict and the SavedModel all call the same `ImagePreprocessor`.
 """
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import tensorflow as tf
 
-from common.inputs.image_headers import BMP, GIF, JPEG, NO_PICTURE, PNG, Header, bmp_palette, read_header
-from common.inputs.settings import PictureSettings
+from common.inputs.image_headers import BMP, GIF, JPEG, NO_IMAGE, PNG, Header, bmp_palette, read_header
+from common.inputs.settings import ImageSettings
 
 # Pixels; smaller images are refused.
 SMALLEST_SIDE = 8
@@ -18,7 +20,7 @@ BROKEN = "is damaged or cut short: its pixels cannot be decoded"
 BMP_BITS = (8, 24, 32)
 
 
-def read_picture(path: Path) -> tuple[bytes, str]:
+def read_image(path: Path) -> tuple[bytes, str]:
     """Read a file; return its bytes, and the problem if any, phrased to follow the file's name."""
     try:
         return path.read_bytes(), ""
@@ -26,7 +28,7 @@ def read_picture(path: Path) -> tuple[bytes, str]:
         return b"", f"cannot be read ({error.strerror})"
 
 
-class PicturePreprocessor(tf.Module):
+class ImagePreprocessor(tf.Module):
     """Decode image files, rotate them upright, blend transparency with white, and resize.
 
     Supports JPEG (also greyscale and CMYK; with Exif orientation), PNG (also 1 to 16 bits, greyscale, with a
@@ -38,10 +40,9 @@ class PicturePreprocessor(tf.Module):
     batch. Undecodable pixels raise: see `problem_of`.
     """
 
-    def __init__(self, settings: PictureSettings) -> None:
+    def __init__(self, settings: ImageSettings) -> None:
         super().__init__(name="picture_preprocessor")
         self.settings = settings
-        self._checked = tf.function(self.__call__, input_signature=[tf.TensorSpec([None], tf.string)])
 
     def __call__(self, contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Files to pixels.
@@ -66,7 +67,7 @@ class PicturePreprocessor(tf.Module):
     def problem_of(self, content: bytes) -> str:
         """Describe the problem with a file, phrased to follow its name; empty if there is none."""
         try:
-            _, problems = self._checked(tf.constant([content], tf.string))
+            _, problems = _checked(self.settings.model_dump_json())(tf.constant([content], tf.string))
         except tf.errors.OpError:
             return BROKEN
         return problems[0].numpy().decode()
@@ -104,7 +105,7 @@ class PicturePreprocessor(tf.Module):
                 tf.strings.join(["has ", sides, too_many]),
             ),
             (tf.equal(header.height * header.width, 0), "is damaged or cut short: its header is incomplete"),
-            (tf.equal(header.kind, NO_PICTURE), "is no JPEG, PNG, GIF or BMP picture"),
+            (tf.equal(header.kind, NO_IMAGE), "is no JPEG, PNG, GIF or BMP picture"),
             (tf.equal(content, ""), "is empty"),
         ):
             problem = tf.where(condition, message, problem)
@@ -120,10 +121,18 @@ class PicturePreprocessor(tf.Module):
             BMP: lambda: _read_bmp(content),
         }
         # The kind is valid here, but switch_case needs a branch for every index.
-        image = tf.switch_case(header.kind, decoders | {NO_PICTURE: decoders[PNG]})
+        image = tf.switch_case(header.kind, decoders | {NO_IMAGE: decoders[PNG]})
         image = _upright(image, header.orientation)
         resized = tf.image.resize(image, [self.settings.size] * 2, antialias=True)
         return tf.cast(tf.round(tf.clip_by_value(resized, 0, 255)), tf.uint8)
+
+
+@cache
+def _checked(settings: str) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """The graph of a preprocessor with these settings, as JSON: traced once, for all that check files."""
+    preprocessor = ImagePreprocessor(ImageSettings.model_validate_json(settings))
+    signature = [tf.TensorSpec([None], tf.string)]
+    return tf.function(preprocessor.__call__, input_signature=signature, autograph=False)
 
 
 def _read_bmp(content: tf.Tensor) -> tf.Tensor:

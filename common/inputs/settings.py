@@ -41,7 +41,7 @@ class SubwordSettings(Settings):
     maximum_length: int = Field(100, ge=1, description="number of pieces after which a text is truncated")
 
 
-class PictureSettings(Settings):
+class ImageSettings(Settings):
     """How pictures are read."""
 
     size: int = Field(192, ge=32, le=1024, description="side in pixels to which pictures are resized")

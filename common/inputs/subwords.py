@@ -193,7 +193,7 @@ class SubwordText(tf.Module):
         """Count the texts, in batches (batch,), with more pieces than the maximum length."""
         limit = self.settings.maximum_length
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
         def count(batch: tf.Tensor) -> tf.Tensor:
             # Shorter texts cannot exceed the limit: each piece but the leading mark holds a character.
             long = tf.boolean_mask(batch, tf.strings.length(batch, unit="UTF8_CHAR") >= limit)
@@ -302,7 +302,7 @@ def _backtrack(last_lengths: tf.Tensor, ends: tf.Tensor) -> tf.Tensor:
 
 
 def _count_chunks(texts: Iterable[tf.Tensor], lowercase: bool) -> Counter[str]:
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def split(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         distinct, _, counts = tf.unique_with_counts(split_chunks(batch, lowercase).flat_values)
         return distinct, counts

@@ -156,7 +156,7 @@ class TextPreprocessor(tf.Module):
             UserError: if no word reaches the minimum count.
         """
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
         def split(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             words = split_words(normalize(batch, settings.lowercase))
             pairs = (

@@ -1,1 +1,1 @@
-"""What tasks of one kind share: answers that are lines, labels, written sequences; image files that go in."""
+"""Code shared by tasks of one kind: outputs that are lines, labels or sequences; inputs that are images."""

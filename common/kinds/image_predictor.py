@@ -1,4 +1,4 @@
-"""Tasks that are asked with image files: one file, or all of a folder."""
+"""Predictors for tasks with image files as input: one file, or all files of a folder."""
 
 import abc
 from collections.abc import Iterator
@@ -17,24 +17,24 @@ from common.data.examples import Answer, Example
 from common.data.image_files import image_files
 from common.errors import UserError
 from common.files import whole_file
-from common.inputs.images import BROKEN, read_picture
+from common.inputs.images import BROKEN, read_image
 from common.kinds.labels import LabelAnswers
 from common.scores.plots import save_figure
 
-# Files that are answered together.
+# Batch size, in files.
 FILES_AT_ONCE = 32
 
 
 class ImagePredictor(Predictor[SettingsType]):
-    """A predictor of image files, whose serving signature gives a `problem` beside each answer.
+    """A predictor for image files, whose serving signature has an output `problem` for each image.
 
-    A file that cannot be read is named, and the others of its folder are answered.
+    Unreadable files are reported, and the other files of the folder are answered.
 
     Attributes:
-        image_feature: what the bytes of a file are called in a raw example, and in the signature.
-        what_was_done: with the images of a file or a folder, in one word.
-        without_answer: columns of an image that cannot be read which are not empty.
-        images_drawn: of a folder at most, by `draw_images`.
+        image_feature: name of a file's bytes in a raw example and in the signature.
+        what_was_done: past participle for the summary of `answer_file`.
+        without_answer: values of columns that are not empty for an unreadable image.
+        images_drawn: maximum number of images of a folder that `draw_images` plots.
     """
 
     image_feature: ClassVar[str] = "image"
@@ -43,37 +43,37 @@ class ImagePredictor(Predictor[SettingsType]):
     images_drawn: ClassVar[int] = 0
     answers_what: ClassVar[str] = "pictures"
     predict_example: ClassVar[str] = "INPUT=picture.png"
-    # The bytes of photos, not texts.
+    # Photos need more memory than texts.
     examples_held: ClassVar[int] = FILES_AT_ONCE
 
     def request(self, examples: list[Example]) -> dict[str, tf.Tensor]:
-        """The bytes of files as one string tensor."""
+        """Convert the bytes of files to one string tensor."""
         contents = [example[self.image_feature] for example in examples]
         return {self.image_feature: tf.constant(contents, tf.string)}
 
     def cost(self, example: Example) -> int:
-        """Images have one size: the same for each."""
+        """Return the same cost for all images, which are resized to one size."""
         return STEPS_PER_BATCH // FILES_AT_ONCE
 
     @abc.abstractmethod
     def line(self, answer: Answer) -> str:
-        """Write an answer in one line, for a person."""
+        """Format an answer as one line of text."""
 
     @abc.abstractmethod
     def column_names(self) -> list[str]:
-        """Name the columns of a table of answers, besides the file's name and its problem."""
+        """Return the columns of a table of answers, apart from the file's name and its problem."""
 
     @abc.abstractmethod
     def columns(self, answer: Answer) -> dict[str, Any]:
-        """Values of the columns of a table of answers; as `column_names`."""
+        """Return the values of the columns of a table of answers, see `column_names`."""
 
     def draw_images(self, contents: list[bytes], answers: list[Answer]) -> Figure:
-        """Draw the first images of a folder with their answers, for tasks with `images_drawn`."""
+        """Plot the first images of a folder with their answers, for tasks with `images_drawn`."""
         raise NotImplementedError
 
     @classmethod
     def check_input(cls, path: Path, output: str) -> None:
-        """Check that there is a file or a folder with images."""
+        """Check that the input is a file or a folder with images."""
         if path.is_dir():
             image_files(path)
         elif not path.is_file():
@@ -82,7 +82,7 @@ class ImagePredictor(Predictor[SettingsType]):
             check_table_output(Path(output), path)
 
     def show_file(self, path: Path, output: TextIO, plot: Path | None = None) -> None:
-        """Print the answer to a file, or a line with name and answer for each file of a folder."""
+        """Print the answer for a file, or a line with name and answer for each file of a folder."""
         for name, answer in self._answers(path, plot):
             if not answer["problem"]:
                 output.write(f"{name}\t{self.line(answer)}\n" if path.is_dir() else f"{self.line(answer)}\n")
@@ -104,9 +104,9 @@ class ImagePredictor(Predictor[SettingsType]):
         return f"{count - failed:,} pictures {self.what_was_done}{unread}"
 
     def _answers(self, path: Path, plot: Path | None) -> Iterator[tuple[str, Answer]]:
-        """Answer a file or the files of a folder, name the bad ones, and draw the first good ones."""
+        """Answer a file or the files of a folder, report the unreadable ones, and plot the first others."""
         if plot is not None and not self.images_drawn:
-            raise UserError(f"The task {self.task} draws no pictures of its answers; leave out PLOT.")
+            raise UserError(f"The task {self.task} does not plot its answers; leave out PLOT.")
         paths = image_files(path) if path.is_dir() else [path]
         groups = [paths[start : start + FILES_AT_ONCE] for start in range(0, len(paths), FILES_AT_ONCE)]
         good: list[tuple[Path, Answer]] = []
@@ -120,7 +120,7 @@ class ImagePredictor(Predictor[SettingsType]):
                     good.append((file, answer))
                 yield str(file.relative_to(path) if path.is_dir() else file), answer
         if not good:
-            raise UserError(f"{path} holds {len(paths):,} files, of which none can be read as a picture.")
+            raise UserError(f"{path}: none of the {len(paths):,} files can be read as a picture.")
         if plot is not None:
             self._draw(path, good[: self.images_drawn], plot)
 
@@ -134,12 +134,12 @@ class ImagePredictor(Predictor[SettingsType]):
         notes.print(f"Drawn: {plot}")
 
     def _answer_files(self, paths: list[Path]) -> list[Answer]:
-        contents = [read_picture(path) for path in paths]
+        contents = [read_image(path) for path in paths]
         readable = [{self.image_feature: content} for content, problem in contents if not problem]
         try:
             answered = iter(self.answer(readable) if readable else ())
         except tf.errors.OpError:
-            # The pixels of one are broken, which spoils the batch.
+            # One file with broken pixels fails the whole batch.
             answered = (self._answer_alone(example) for example in readable)
         return [{"problem": problem} if problem else next(answered) for _, problem in contents]
 
@@ -151,9 +151,9 @@ class ImagePredictor(Predictor[SettingsType]):
 
 
 class LabelImagePredictor(LabelAnswers, ImagePredictor[SettingsType]):
-    """Asks for the label of an image, and the probability of each."""
+    """A predictor of the label of an image, and the probability of each label."""
 
     def answers(self, outputs: dict[str, Any]) -> list[Answer]:
-        """Label, probabilities, and what is wrong with a file that cannot be read."""
+        """Convert outputs to labels, probabilities and problems of unreadable files."""
         answered = zip(super().answers(outputs), outputs["problem"], strict=True)
         return [answer | {"problem": problem.decode()} for answer, problem in answered]

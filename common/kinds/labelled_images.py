@@ -1,6 +1,6 @@
-"""Labelled images: what their raw examples hold, and the user's own folders.
+"""Data sets of labelled images, and the user's own folders.
 
-Nothing here needs TensorFlow until images are read: listing data sets must be quick.
+Nothing here imports TensorFlow until images are read, so that listing data sets is quick.
 """
 
 import abc
@@ -19,51 +19,51 @@ from common.errors import UserError
 from common.files import file_digest
 
 if TYPE_CHECKING:
-    from common.inputs.images import PicturePreprocessor
-    from common.inputs.settings import PictureSettings
+    from common.inputs.images import ImagePreprocessor
+    from common.inputs.settings import ImageSettings
 
 
 class LabelledImages(LabelledExamples):
-    """Base of the sources of labelled images.
+    """Base class for sources of labelled images.
 
-    Staged is where an image is, not the image; its bytes are read when the data is written.
+    Only the location of an image is staged; its bytes are read when the data is written.
     """
 
     features: ClassVar[Mapping[str, Feature]] = {"name": "text", "image": "bytes", "label": "text"}
 
     @abc.abstractmethod
-    def content(self, where: str) -> bytes:
+    def content(self, location: str) -> bytes:
         """Read the bytes of an image."""
 
     def completed(self, features: dict[str, Any]) -> dict[str, Any]:
-        """Replace where the image is by its bytes."""
+        """Replace the location of the image by its bytes."""
         return features | {"image": self.content(features["image"])}
 
     @staticmethod
     def image_example(
-        name: str, where: str, label: str, key: str, origin: str, split: str | None = None
+        name: str, location: str, label: str, key: str, origin: str, split: str | None = None
     ) -> RawExample:
-        """Make a raw example; images of one key are equal, and one of them is kept."""
-        features = {"name": name, "image": where, "label": label}
+        """Create a raw example; images with the same key are duplicates."""
+        features = {"name": name, "image": location, "label": label}
         return RawExample(features, key, origin, split, stratum=label)
 
 
 class LabelledFolder(LabelledImages):
-    """The user's own folders with one folder of images a label, prepared again whenever a file changes."""
+    """The user's own folders, with one subfolder of images per label; prepared again if a file changes."""
 
     def __init__(
-        self, *, files: Mapping[str, Path], picture: "PictureSettings", skip_bad_rows: bool, **options: Any
+        self, *, files: Mapping[str, Path], picture: "ImageSettings", skip_bad_rows: bool, **options: Any
     ) -> None:
-        """Name the folders.
+        """Create the data set.
 
         Args:
-            files: folders by split; validation and test are cut from train where they are not given.
-            picture: how large an image may be.
-            skip_bad_rows: leave images that cannot be read out and count them, instead of stopping.
+            files: folders by split; if validation or test is missing, it is cut from train.
+            picture: settings of the images, with their maximum size.
+            skip_bad_rows: whether to skip and count unreadable images instead of stopping.
             **options: those of `DataSet`.
 
         Raises:
-            UserError: a folder is not there, or has no folder with images.
+            UserError: a folder does not exist, or has no subfolder with images.
         """
         self.files = {split: path.expanduser() for split, path in files.items()}
         self.picture = picture
@@ -77,7 +77,7 @@ class LabelledFolder(LabelledImages):
 
     @classmethod
     def options_from(cls, settings: Any) -> dict[str, Any]:
-        """The folders, and how large an image may be."""
+        """The folders, and the settings of the images."""
         data = settings.data
         return {
             "files": files_by_split(data),
@@ -87,7 +87,7 @@ class LabelledFolder(LabelledImages):
 
     @classmethod
     def labelled_file(cls, path: Path, settings: Any, labels: list[str]) -> LabelledFile:
-        """Open another folder of this kind, whose labels are among `labels`."""
+        """Open another folder of this kind, whose labels must be among `labels`."""
         reading = settings.picture, settings.data.skip_bad_rows
 
         def read(on_bad_row: Callable[[UserError], None]) -> Iterator[Example]:
@@ -98,12 +98,12 @@ class LabelledFolder(LabelledImages):
         return LabelledFile.counted(read)
 
     def has_own(self, split: str) -> bool:
-        """Whether the split has a folder."""
+        """Return whether the split has a folder."""
         return split in self.files
 
-    def content(self, where: str) -> bytes:
-        """Read a file of the user's."""
-        return Path(where).read_bytes()
+    def content(self, location: str) -> bytes:
+        """Read a user's file."""
+        return Path(location).read_bytes()
 
     def raw_examples(self) -> Iterator[RawExample]:
         """Yield the images of all folders."""
@@ -116,25 +116,25 @@ class LabelledFolder(LabelledImages):
 
 
 def _labelled_files(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Images with their labels: the names of the folders right below."""
+    """Yield images with their labels: the names of the top-level subfolders."""
     for path in image_files(folder):
-        below = path.relative_to(folder).parts
-        if len(below) == 1:
-            raise UserError(f"{path} is in no folder of a label: move it to {folder}/LABEL/{path.name}.")
-        yield path, below[0]
+        parts = path.relative_to(folder).parts
+        if len(parts) == 1:
+            raise UserError(f"{path} is not in a label's folder: move it to {folder}/LABEL/{path.name}.")
+        yield path, parts[0]
 
 
 def _readable_images(
     folder: Path,
-    picture: "PictureSettings",
+    picture: "ImageSettings",
     skip_bad_rows: bool,
     on_bad_row: Callable[[UserError], None],
     labels: list[str] | None = None,
 ) -> Iterator[tuple[Path, str]]:
-    # Not above: it needs TensorFlow, and listing the data sets must not.
-    from common.inputs.images import PicturePreprocessor
+    # Imported late: it needs TensorFlow, and listing the data sets must not.
+    from common.inputs.images import ImagePreprocessor
 
-    preprocessor = PicturePreprocessor(picture)
+    preprocessor = ImagePreprocessor(picture)
     bad_rows = BadRows(skip_bad_rows, on_bad_row, "such images")
     for path, label in _labelled_files(folder):
         problem = _problem(path, label, labels, preprocessor)
@@ -144,12 +144,12 @@ def _readable_images(
             bad_rows(BadRow(f"{problem}."))
 
 
-def _problem(path: Path, label: str, labels: list[str] | None, preprocessor: "PicturePreprocessor") -> str:
+def _problem(path: Path, label: str, labels: list[str] | None, preprocessor: "ImagePreprocessor") -> str:
     if labels is not None and label not in labels:
-        return f"{path}: the label {label!r} was not seen in training: use one of {', '.join(labels)}"
-    from common.inputs.images import read_picture
+        return f"{path}: the label {label!r} is not in the training data: use one of {', '.join(labels)}"
+    from common.inputs.images import read_image
 
-    content, problem = read_picture(path)
+    content, problem = read_image(path)
     problem = problem or preprocessor.problem_of(content)
     return f"{path} {problem}" if problem else ""
 

@@ -1,4 +1,4 @@
-"""Tasks whose answer is one label for the whole example."""
+"""Classification tasks: one label for each example."""
 
 import abc
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,13 +26,13 @@ LABELS_FILE = "labels.json"
 
 
 class LabelPreprocessing(Preprocessing):
-    """Labels to class numbers; how the other feature becomes the model's inputs is up to the task.
+    """Converts labels to class indices; the task converts the other feature to the model's inputs.
 
     Attributes:
         feature: name of the other feature in a raw example.
-        examples_at_once: examples that go through the graph together: enough for it to be quick.
+        examples_at_once: batch size of the preprocessing.
         labels: names of the classes in alphabetical order.
-        label_table: class name -> class number.
+        label_table: class name -> class index.
     """
 
     feature: ClassVar[str]
@@ -45,7 +45,7 @@ class LabelPreprocessing(Preprocessing):
 
     @abc.abstractmethod
     def inputs(self, raw: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
-        """The feature of raw examples (batch,) to what the model reads, (batch, time, ...)."""
+        """Convert the feature of raw examples (batch,) to the model's inputs (batch, time, ...)."""
 
     @classmethod
     def training_labels(cls, source: Source) -> list[str]:
@@ -55,27 +55,27 @@ class LabelPreprocessing(Preprocessing):
 
     @classmethod
     def training_batches(cls, source: Source) -> tf.data.Dataset:
-        """Batches (batch,) of the feature of the training split."""
+        """Return batches (batch,) of the feature of the training split."""
         return source.dataset("train").map(lambda example: example[cls.feature]).batch(cls.examples_at_once)
 
     def examples(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        """Raw examples to (inputs of one as in `inputs`, class number () int32)."""
+        """Convert raw examples to (inputs of one example as in `inputs`, class index () int32)."""
 
         def batch_to_numbers(example: dict[str, tf.Tensor]) -> tuple[tf.Tensor | tf.RaggedTensor, tf.Tensor]:
             return self.inputs(example[self.feature]), self.label_table.lookup(example["label"])
 
         batches = dataset.batch(self.examples_at_once).map(batch_to_numbers, num_parallel_calls=2)
         shape = batches.element_spec[0].shape[1:]
-        # One row of a ragged tensor is a plain tensor, which the type does not say yet.
+        # A row of a ragged tensor is a dense tensor, which its type does not say yet.
         return batches.unbatch().map(lambda inputs, label: (tf.ensure_shape(inputs, shape), label))
 
     def save(self, directory: Path) -> None:
-        """Write the labels."""
+        """Save the labels."""
         write_json(directory / LABELS_FILE, self.labels)
 
     @classmethod
     def saved_labels(cls, directory: Path) -> list[str]:
-        """Read the labels that `save` wrote.
+        """Load the labels that `save` wrote.
 
         Raises:
             UserError: if the file is missing or damaged.
@@ -84,7 +84,7 @@ class LabelPreprocessing(Preprocessing):
 
 
 class LabelTask(Task[SettingsType, PreprocessingType]):
-    """A task whose model gives logits (batch, classes), and whose export gives label and probabilities."""
+    """A task whose model outputs logits (batch, classes), and its export label and probabilities."""
 
     metric = "accuracy"
 
@@ -96,15 +96,15 @@ class LabelTask(Task[SettingsType, PreprocessingType]):
         }
 
     def evaluate(self, labels: list[str], scored: Iterable[tuple[Example, Answer]]) -> Evaluation:
-        """Accuracy, macro-F1, and what is confused with what."""
+        """Compute accuracy, macro-F1 and the confusion matrix."""
         number_of = {label: number for number, label in enumerate(labels)}
         truth, answers, predictions = [], [], []
         for example, answer in scored:
             truth.append(number_of[example["label"]])
             answers.append(number_of[answer["label"]])
-            # A table holds no files.
-            shown = {name: value for name, value in example.items() if not isinstance(value, bytes)}
-            predictions.append({**shown, "predicted": answer["label"], **_probability_columns(answer)})
+            # The contents of files are left out of predictions.csv.
+            columns = {name: value for name, value in example.items() if not isinstance(value, bytes)}
+            predictions.append({**columns, "predicted": answer["label"], **_probability_columns(answer)})
         truth_numbers, answer_numbers = np.array(truth), np.array(answers)
         counts = confusion_counts(truth_numbers, answer_numbers, len(labels))
         return Evaluation(
@@ -116,7 +116,7 @@ class LabelTask(Task[SettingsType, PreprocessingType]):
 
 
 class LabelAnswers:
-    """What a predictor says of a label and the probability of each.
+    """Mixin for predictors: answers with a label and the probability of each label.
 
     Attributes:
         labels: names of the classes.
@@ -125,7 +125,7 @@ class LabelAnswers:
     labels: list[str]
 
     def answers(self, outputs: dict[str, np.ndarray]) -> list[Answer]:
-        """Label, and the probability of each."""
+        """Convert outputs to labels, and the probability of each label."""
         return [
             {
                 "label": label.decode(),
@@ -135,20 +135,20 @@ class LabelAnswers:
         ]
 
     def line(self, answer: Answer) -> str:
-        """Label and its probability, separated by a tab."""
+        """Format label and probability, separated by a tab."""
         return f"{' '.join(answer['label'].split())}\t{answer['probabilities'][answer['label']]:.4f}"
 
     def column_names(self) -> list[str]:
-        """`label`, and one probability a class."""
+        """Return `label`, and a probability for each class."""
         return ["label", *(f"probability_{label}" for label in self.labels)]
 
     def columns(self, answer: Answer) -> dict[str, Any]:
-        """`label`, and the probability of each class."""
+        """Return the label, and the probability of each class."""
         return {"label": answer["label"], **_probability_columns(answer)}
 
 
 class LabelPredictor(LabelAnswers, RowPredictor[SettingsType]):
-    """Asks for the label of a line, or of a row of a table."""
+    """A predictor of the label of a line, or of a row of a table."""
 
 
 def score_classifiers(
@@ -157,16 +157,16 @@ def score_classifiers(
     test: tuple[Sequence[Any], Sequence[str]],
     labels: list[str],
 ) -> dict[str, dict[str, float]]:
-    """Train classifiers of scikit-learn, the baselines, and score them.
+    """Train and score scikit-learn classifiers, as baselines.
 
     Args:
         classifiers: by name.
-        train: what each example gives them, and its label.
-        test: the same of the examples that they are scored on.
+        train: inputs and labels of the training examples.
+        test: inputs and labels of the test examples.
         labels: names of the classes.
 
     Returns:
-        Metrics of each, by its name.
+        Metrics of each classifier, by name.
     """
     number_of = {label: number for number, label in enumerate(labels)}
     truth = np.array([number_of[label] for label in test[1]])

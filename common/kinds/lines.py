@@ -1,4 +1,4 @@
-"""Tasks whose answer is one line: asked by TEXT=, by lines on standard input, or by a column of a table."""
+"""Predictors for TEXT=, for lines on standard input, and for a column of a table; each answer is one line."""
 
 import abc
 import json
@@ -20,18 +20,18 @@ from common.files import whole_file
 from common.scores.plots import save_figure
 
 FORMATS = ("text", "json")
-# Examples among which like lengths are sought.
+# Number of examples that are sorted by length together.
 LINES_AT_ONCE = 2_048
-# Notices of one kind beyond this number are counted, not printed.
+# Maximum number of notices printed one by one; further ones are only counted.
 NOTICES_SHOWN = 5
 
 
 class LinePredictor(Predictor[SettingsType]):
-    """A predictor for whose answer one line is enough.
+    """A predictor for lines of text, with answers of one line.
 
     Attributes:
-        line_feature: what a line is called in a raw example.
-        answers_empty: whether there is an answer to an empty text, too.
+        line_feature: name of a line in a raw example.
+        answers_empty: whether empty texts are answered, too.
     """
 
     line_feature: ClassVar[str]
@@ -39,22 +39,22 @@ class LinePredictor(Predictor[SettingsType]):
 
     @abc.abstractmethod
     def line(self, answer: Answer) -> str:
-        """Write an answer in one line, for a person."""
+        """Format an answer as one line of text."""
 
     def shown(self, example: Example, answer: Answer, colours: bool) -> str:
-        """Write an answer to a line in one line, for a person; in colours if there are any to be had."""
+        """Format an answer for the terminal, on one line; in colour if `colours`."""
         return self.line(answer)
 
     @classmethod
     def check_text(cls, text: str | None) -> None:
-        """Check that there is something to answer."""
+        """Check that the text is not empty."""
         if text is not None and not text.strip() and not cls.answers_empty:
-            raise UserError("TEXT is empty; give the text that is to be answered.")
+            raise UserError("TEXT is empty; give a text to answer.")
 
     def answer_lines(
         self, lines: Iterable[str], output_format: str, output: TextIO, one_by_one: bool = False
     ) -> None:
-        """Answer one line after the other; an empty line gets an empty answer, so that line numbers stay."""
+        """Answer lines in order; an empty line gets an empty answer, so that line numbers match."""
         if output_format not in FORMATS:
             raise unknown_name("format", output_format, FORMATS)
         feature = self.line_feature
@@ -70,17 +70,17 @@ class LinePredictor(Predictor[SettingsType]):
             output.flush()
 
     def draw_text(self, text: str, path: Path) -> None:
-        """Draw how a text was answered."""
+        """Plot the answer to a text."""
         save_figure(self.draw({self.line_feature: text}), path)
 
     def answer_lines_of_file(self, path: Path, output: Path, output_format: str = "text") -> int:
-        """Answer every line of a text file in UTF-8, and write as many lines.
+        """Answer every line of a UTF-8 text file, and write the answers line by line.
 
         Returns:
             The number of lines.
 
         Raises:
-            UserError: the file is not UTF-8, or the output has no place.
+            UserError: the file is not UTF-8, or the output cannot be written.
         """
         check_output(output, path)
         count = 0
@@ -101,7 +101,7 @@ class LinePredictor(Predictor[SettingsType]):
     def _answer_or_leave_empty(
         self, examples: Iterable[Example], window: int = LINES_AT_ONCE
     ) -> Iterator[tuple[Example, Answer | None]]:
-        """Answer what is not empty; nothing can be said of nothing."""
+        """Answer the texts that are not empty; the others get None."""
         feature = self.line_feature
         notices = _Notices(self)
         empty: list[str] = []
@@ -111,7 +111,7 @@ class LinePredictor(Predictor[SettingsType]):
 
         def answer(batch: list[Example]) -> list[Answer | None]:
             filled = [example for example in batch if has_answer(example)]
-            notices.look_at(filled)
+            notices.print(filled)
             answers = iter(self.answer(filled) if filled else ())
             return [next(answers) if has_answer(example) else None for example in batch]
 
@@ -122,48 +122,48 @@ class LinePredictor(Predictor[SettingsType]):
         notices.close()
         if empty:
             more = f" and {len(empty) - NOTICES_SHOWN:,} more" if len(empty) > NOTICES_SHOWN else ""
-            notes.print(f"no {feature}, so no answer: {', '.join(empty[:NOTICES_SHOWN])}{more}")
+            notes.print(f"empty {feature}, so no answer: {', '.join(empty[:NOTICES_SHOWN])}{more}")
 
 
 class RowPredictor(LinePredictor[SettingsType]):
-    """A predictor that also answers the rows of a table, whose answers are further columns.
+    """A predictor that also answers the rows of a table and adds the answers as columns.
 
     Attributes:
-        column_setting: the setting of the group `data` that names the column of a table with the lines.
+        column_setting: setting in the group `data` with the name of the column to answer.
     """
 
     column_setting: ClassVar[str]
 
     @abc.abstractmethod
     def column_names(self) -> list[str]:
-        """Name the columns that `predict` adds to a user's table."""
+        """Return the columns that `predict` adds to a user's table."""
 
     @abc.abstractmethod
     def columns(self, answer: Answer) -> dict[str, Any]:
-        """Values of the columns that `predict` adds to a user's table; as `column_names`."""
+        """Return the values of the columns that `predict` adds to a user's table, see `column_names`."""
 
     def answer_file(self, path: Path, output: Path, settings: TaskSettings, plot: Path | None = None) -> str:
         """Answer the rows of a table (.csv, .tsv or .jsonl), or the lines of any other file.
 
         Raises:
-            UserError: the file cannot be read, or columns are named for a file that has none, or a picture is
-                asked for.
+            UserError: the file cannot be read, columns are given for a file without columns, or a plot is
+                requested.
         """
         if plot is not None:
-            raise UserError(f"{self.task} draws no picture of the answers to a file; leave out PLOT.")
+            raise UserError(f"{self.task} does not plot the answers to a file; leave out PLOT.")
         if is_table(path):
             return f"{self.answer_table(path, output, settings):,} rows answered"
         if settings.data != self.settings.data:
-            raise UserError(f"{path} is no table but a file of lines; leave out the columns.")
+            raise UserError(f"{path} is not a table, so it has no columns; leave out DATA_...= and SET.")
         return f"{self.answer_lines_of_file(path, output):,} lines answered"
 
     def answer_table(self, path: Path, output: Path, settings: TaskSettings) -> int:
-        """Answer every row of a table and write the table with the answers' columns added.
+        """Answer every row of a table and write the table with the answers as further columns.
 
         Args:
             path: the table.
             output: .csv, .tsv or .jsonl.
-            settings: of the run, with the columns that the user named.
+            settings: of the run, with the user's column names.
 
         Returns:
             The number of rows.
@@ -176,7 +176,7 @@ class RowPredictor(LinePredictor[SettingsType]):
         columns = dict.fromkeys(table_columns(path))
         count = 0
         for row in read_rows(path, [column]):
-            # A line of JSON may have keys that the first one has not.
+            # A line of JSON may have keys that the first line lacks.
             columns.update(dict.fromkeys(row.values))
             count += 1
         examples = (
@@ -192,20 +192,20 @@ class RowPredictor(LinePredictor[SettingsType]):
 
 
 class _Notices:
-    """Prints what a user should know of how texts were read, the first few one by one."""
+    """Prints the first few of a predictor's notices, and counts the others."""
 
     def __init__(self, predictor: Predictor) -> None:
         self.predictor = predictor
         self.count = 0
 
-    def look_at(self, examples: list[Example]) -> None:
-        """Print the notices on some examples."""
+    def print(self, examples: list[Example]) -> None:
+        """Print the notices for some examples."""
         for notice in self.predictor.notices(examples):
             self.count += 1
             if self.count <= NOTICES_SHOWN:
                 notes.print(notice)
 
     def close(self) -> None:
-        """Say how many were not printed."""
+        """Print the number of notices that were not printed."""
         if self.count > NOTICES_SHOWN:
             notes.print(f"... and {self.count - NOTICES_SHOWN:,} more")

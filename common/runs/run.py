@@ -4,7 +4,6 @@ import difflib
 import hashlib
 import os
 import re
-import shutil
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -14,7 +13,15 @@ from typing import Any
 from common.config import SettingsType, read_settings, save_settings
 from common.contract.find import find_task
 from common.errors import UserError, unknown_name
-from common.files import PROJECT_FOLDER, file_digest, locked, read_record, write_json
+from common.files import (
+    PROJECT_FOLDER,
+    file_digest,
+    locked,
+    read_record,
+    remove_partial,
+    whole_file,
+    write_json,
+)
 from common.runs.environment import environment
 
 
@@ -187,23 +194,20 @@ def create_run(
         UserError: if a run of that name exists.
     """
     folder = runs_folder() / task / name
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # Not `whole_file`: lookup tables of the preprocessing remember the path they were read from.
-    run = Run(folder)
-    try:
-        folder.mkdir()
-    except FileExistsError:  # Another process was faster; leave its folder alone.
-        raise UserError(f"Run {name!r} of {task} exists; choose another name.") from None
-    try:
-        run.save_preprocessing(preprocessing)
-        write_json(folder / "data.json", data)
-        write_json(run.examples_file, examples)
-        write_json(folder / "environment.json", environment(settings.seed))
-        save_settings(settings, run.config_file)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    return run
+    busy = f"Another process is starting a run of {task}; waiting for it."
+    with locked(folder.parent, busy, wait=True):
+        remove_partial(folder.parent, below=False)
+        if folder.exists():
+            raise UserError(f"Run {name!r} of {task} exists; choose another name.")
+        with whole_file(folder) as temporary:
+            temporary.mkdir()
+            run = Run(temporary)
+            run.save_preprocessing(preprocessing)
+            write_json(temporary / "data.json", data)
+            write_json(run.examples_file, examples)
+            write_json(temporary / "environment.json", environment(settings.seed))
+            save_settings(settings, run.config_file)
+    return Run(folder)
 
 
 def new_run_name(task: str, dataset: str) -> str:
@@ -238,7 +242,8 @@ def task_of(run: Run) -> Any:
 
 def list_runs(task: str | None = None) -> list[Run]:
     """List all runs, the newest last."""
-    folders = [path.parent for path in runs_folder().glob(f"{task or '*'}/*/config.yaml")]
+    # Hidden: a run that is being made, or whose making was cut off.
+    folders = [path.parent for path in runs_folder().glob(f"{task or '*'}/[!.]*/config.yaml")]
     return [
         Run(folder)
         for folder in sorted(

@@ -1,4 +1,4 @@
-"""Captions in one JSON value: by name, in a list of records, or as COCO writes them."""
+"""Captions in one JSON value: by name of the picture, in a list of records, or in COCO's format."""
 
 import json
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from common.errors import UserError
 
 
 def json_captions(file: Path, picture_column: str, caption_column: str) -> list[tuple[str, Any, Any]] | None:
-    """Read the captions of a file that holds one JSON value.
+    """Read the captions of a file that contains one JSON value.
 
     Args:
         file: {name: caption or captions}; or [{picture_column: name, caption_column: caption or captions}];
@@ -18,11 +18,11 @@ def json_captions(file: Path, picture_column: str, caption_column: str) -> list[
         caption_column: key of a record with the caption or captions.
 
     Returns:
-        Where each stands, name of the picture, caption or captions, as they are in the file: of any type.
-        None if the file is not one such value, but maybe an object a line.
+        Origin, name of the picture, and caption or captions, unchecked and so of any type. None if the file
+        is not such a value; it may have one object per line.
 
     Raises:
-        UserError: an image or an annotation of COCO lacks a key.
+        UserError: an image or an annotation in COCO's format lacks a key.
     """
     try:
         content = json.loads(file.read_text(encoding="utf-8-sig"))
@@ -54,5 +54,5 @@ def _coco(file: Path, images: list[Any], annotations: list[Any]) -> Iterator[tup
 def _keys(origin: str, record: Any, *keys: str) -> list[Any]:
     missing = [key for key in keys if not isinstance(record, dict) or key not in record]
     if missing:
-        raise UserError(f"{origin} has no {missing[0]!r}: COCO's captions want {' and '.join(keys)}.")
+        raise UserError(f"{origin} has no {missing[0]!r}: COCO's format needs {' and '.join(keys)}.")
     return [record[key] for key in keys]

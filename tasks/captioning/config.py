@@ -6,7 +6,7 @@ import pydantic
 from pydantic import Field
 
 from common.config import DataSettings, Settings, TaskSettings
-from common.inputs.settings import PictureSettings, SubwordSettings
+from common.inputs.settings import ImageSettings, SubwordSettings
 from common.kinds.writing.settings import SearchSettings
 
 # Languages of the names of emoji.
@@ -14,31 +14,31 @@ LANGUAGES = ("en", "ar", "de", "es", "fa", "fr", "id", "it", "ja", "ko", "pt", "
 
 
 class CaptioningDataSettings(DataSettings):
-    """Where the pictures and their captions come from."""
+    """Source of the pictures and captions."""
 
     language: Literal[LANGUAGES] = Field(  # type: ignore[valid-type]
-        "en", description=f"of the names of the emoji: {' | '.join(LANGUAGES)}"
+        "en", description=f"language of the names of emoji: {' | '.join(LANGUAGES)}"
     )
-    picture_column: str = Field("picture", description="column of the captions file with a picture's name")
-    caption_column: str = Field("caption", description="column of the captions file with its caption")
+    picture_column: str = Field("picture", description="column of the captions file with the picture's name")
+    caption_column: str = Field("caption", description="column of the captions file with the caption")
 
 
 class CaptionTextSettings(SubwordSettings):
-    """How captions become numbers."""
+    """How captions are split into pieces."""
 
-    keep_signs: bool = Field(
-        False, description="whether captions keep commas, full stops and other punctuation"
-    )
+    keep_signs: bool = Field(False, description="keep the captions' punctuation")
 
 
 class AugmentationSettings(Settings):
-    """How pictures are changed in training, each time another way."""
+    """Random augmentation of pictures in training."""
 
-    flip: bool = Field(False, description="whether half of the pictures are mirrored")
-    # Those below need an encoder that learns.
-    shift: float = Field(0.0, ge=0, lt=0.5, description="share of a side by which a picture is moved at most")
-    brightness: float = Field(0.0, ge=0, lt=1, description="share of full brightness added at most")
-    contrast: float = Field(0.0, ge=0, lt=1, description="by what share contrast is changed at most")
+    flip: bool = Field(False, description="mirror half of the pictures")
+    # The following need an encoder that is trained.
+    shift: float = Field(0.0, ge=0, lt=0.5, description="maximum shift, as a fraction of the side")
+    brightness: float = Field(
+        0.0, ge=0, lt=1, description="maximum change of brightness, as a fraction of full brightness"
+    )
+    contrast: float = Field(0.0, ge=0, lt=1, description="maximum relative change of contrast")
 
 
 class ModelSettings(Settings):
@@ -49,102 +49,103 @@ class ModelSettings(Settings):
         description="small_cnn (from scratch) | efficientnet_lite0 | a name of keras.applications",
     )
     hypercolumns: bool = Field(
-        False, description="whether the decoder sees finer maps of the encoder, too, or its last one only"
+        False, description="use the encoder's finer feature maps in addition to its last one"
     )
-    pretrained: bool = Field(True, description="whether the encoder starts with weights of ImageNet")
-    frozen: bool = Field(
-        True, description="whether the encoder stays as it is; its features are then computed once and kept"
-    )
-    start_from: str = Field("", description="run whose weights this one starts with: a second stage")
+    pretrained: bool = Field(True, description="initialize the encoder with ImageNet weights")
+    frozen: bool = Field(True, description="freeze the encoder; its features are computed once and cached")
+    start_from: str = Field("", description="for a second stage: run whose weights are the initial weights")
     objective: Literal["likelihood", "cider"] = Field(
-        "likelihood", description="likelihood of the captions | cider (their CIDEr-D, in a second stage)"
+        "likelihood", description="likelihood (of the captions) | cider (their CIDEr-D, in a second stage)"
     )
     drawn_captions: int = Field(
         5,
         ge=2,
-        description="of `cider`: captions drawn of a picture, each weighed against the others",
+        description="for `cider`: number of captions sampled per picture and compared with each other",
     )
     decoder: Literal["init_inject", "attend", "merge"] = Field(
         "attend",
-        description="init_inject (the picture is the first state) | attend (to regions, at each word) | "
-        "merge (the picture joins behind the recurrent layers)",
+        description="init_inject (the picture sets the initial state) | attend (to regions, at each word) | "
+        "merge (the picture is added after the recurrent layers)",
     )
     cell: Literal["elman", "lstm", "gru"] = Field("lstm", description="elman | lstm | gru")
-    memory_units: int = Field(512, ge=1, description="numbers of each region that the decoder sees")
-    embedding_dimension: int = Field(256, ge=1, description="numbers that stand for a word")
-    tied_embeddings: bool = Field(True, description="whether words are read and written by the same vectors")
+    memory_units: int = Field(512, ge=1, description="dimension of the features of a region, for the decoder")
+    embedding_dimension: int = Field(256, ge=1, description="dimension of the word embeddings")
+    tied_embeddings: bool = Field(True, description="share the embeddings of input and output words")
     decoder_units: int = Field(512, ge=1, description="hidden units of each layer of the decoder")
     decoder_layers: int = Field(1, ge=1, description="layers of the decoder")
     attention: Literal["bahdanau", "dot", "general", "scaled"] = Field(
-        "bahdanau", description="of `attend`: bahdanau | dot | general | scaled (the last three are Luong's)"
+        "bahdanau", description="for `attend`: bahdanau | dot | general | scaled (the last three are Luong's)"
     )
-    context_gate: bool = Field(True, description="whether `attend` may turn away from what it attends to")
+    context_gate: bool = Field(True, description="for `attend`: gate the context vector")
     attention_cover: float = Field(
-        0.0, ge=0, description="weight of the term that asks for attention to every region in the end"
+        0.0, ge=0, description="weight of the doubly stochastic loss term: total attention of 1 per region"
     )
-    memory_dropout: float = Field(0.0, ge=0, lt=1, description="share of the regions' features dropped")
+    memory_dropout: float = Field(0.0, ge=0, lt=1, description="dropout rate of the regions' features")
     embedding_dropout: float = Field(
-        0.0, ge=0, lt=1, description="share of a word's numbers dropped, the same in a whole caption"
+        0.0, ge=0, lt=1, description="dropout rate of the word embeddings, the same mask in a whole caption"
     )
     recurrent_dropout: float = Field(
-        0.0, ge=0, lt=1, description="share dropped before each recurrent layer, the same in a whole caption"
+        0.0,
+        ge=0,
+        lt=1,
+        description="dropout rate of the inputs of each recurrent layer, the same mask in a whole caption",
     )
-    output_dropout: float = Field(0.0, ge=0, lt=1, description="share dropped before the words are chosen")
+    output_dropout: float = Field(0.0, ge=0, lt=1, description="dropout rate before the output layer")
     scheduled_sampling: float = Field(
-        0.0, ge=0, lt=1, description="share of the steps that are given the model's own word in training"
+        0.0, ge=0, lt=1, description="probability that a training step gets the model's own word as its input"
     )
 
     @pydantic.model_validator(mode="after")
     def _settings_go_together(self) -> "ModelSettings":
         if self.encoder == "small_cnn" and self.pretrained:
-            raise ValueError("model.encoder=small_cnn needs model.pretrained=false: there are no weights")
+            raise ValueError("model.encoder=small_cnn has no ImageNet weights: set model.pretrained=false")
         if self.frozen and not self.pretrained and not self.start_from:
-            raise ValueError("model.frozen=true needs model.pretrained=true: a random encoder sees nothing")
+            raise ValueError("model.frozen=true needs model.pretrained=true or model.start_from")
         if (
             self.decoder == "attend"
             and self.attention in ("dot", "scaled")
             and self.decoder_units != self.memory_units
         ):
             raise ValueError(
-                f"model.attention={self.attention} needs model.decoder_units={self.memory_units}, as many as "
-                "model.memory_units; or use general"
+                f"model.attention={self.attention} needs model.decoder_units={self.memory_units}, like "
+                "model.memory_units; or set model.attention=general"
             )
         if self.objective == "cider" and not self.start_from:
-            raise ValueError("model.objective=cider needs model.start_from, a run that has learned to write")
+            raise ValueError("model.objective=cider needs model.start_from, a trained captioning run")
         return self
 
 
 class CaptionSearchSettings(SearchSettings):
     """How captions are searched for."""
 
-    maximum_length: int = Field(30, ge=1, description="pieces after which a caption ends")
+    maximum_length: int = Field(30, ge=1, description="maximum number of pieces of a caption")
 
 
 class CaptioningSettings(TaskSettings):
     """All settings of a captioning run."""
 
     data: CaptioningDataSettings
-    picture: PictureSettings
+    picture: ImageSettings
     augmentation: AugmentationSettings
     text: CaptionTextSettings
     model: ModelSettings
     search: CaptionSearchSettings
 
     @pydantic.model_validator(mode="after")
-    def _captions_are_not_drawn_in_compiled_steps(self) -> "CaptioningSettings":
+    def _no_xla_for_cider(self) -> "CaptioningSettings":
         if self.model.objective == "cider" and self.train.xla:
             raise ValueError(
-                "model.objective=cider scores texts in training, which XLA cannot: train.xla=false"
+                "model.objective=cider scores texts in training, which XLA cannot do: set train.xla=false"
             )
         return self
 
     @pydantic.model_validator(mode="after")
-    def _a_frozen_encoder_sees_each_picture_once(self) -> "CaptioningSettings":
+    def _only_flips_with_a_frozen_encoder(self) -> "CaptioningSettings":
         for name in ("shift", "brightness", "contrast"):
             if self.model.frozen and getattr(self.augmentation, name) > 0:
                 raise ValueError(
-                    f"augmentation.{name} needs model.frozen=false: features are computed once; "
-                    "augmentation.flip is possible"
+                    f"augmentation.{name} needs model.frozen=false; a frozen encoder only supports "
+                    "augmentation.flip, because its features are computed once"
                 )
         return self
 

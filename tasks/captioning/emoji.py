@@ -1,4 +1,4 @@
-"""Emoji: their names, their pictures, and which of them are one picture to the eye."""
+"""Emoji: their names, their image files, and groups of emoji that look the same."""
 
 import json
 from pathlib import Path
@@ -9,12 +9,12 @@ from scipy.sparse.csgraph import connected_components
 
 SKIN_TONES = range(0x1F3FB, 0x1F400)
 VARIATION_SELECTOR = 0xFE0F
-# What the package calls emoji in their usual form.
+# The package's status of emoji in their standard form.
 FULLY_QUALIFIED = 2
 
 
 def read_names(folder: Path, language: str) -> dict[str, str]:
-    """Read the characters of each emoji, and its name as a person would write it.
+    """Read the characters and the name of each emoji, the name with spaces between words.
 
     Args:
         folder: of the package's tables.
@@ -32,8 +32,8 @@ def read_names(folder: Path, language: str) -> dict[str, str]:
     }
 
 
-def picture_file(folder: Path, characters: str) -> Path | None:
-    """Find the file of an emoji: its code points in hexadecimal, mostly without the variation selector."""
+def image_file(folder: Path, characters: str) -> Path | None:
+    """Find the file of an emoji, named by its code points, usually without the variation selector."""
     for left_out in ((), (VARIATION_SELECTOR,)):
         codes = [f"{ord(character):x}" for character in characters if ord(character) not in left_out]
         path = folder / f"{'-'.join(codes)}.png"
@@ -43,21 +43,21 @@ def picture_file(folder: Path, characters: str) -> Path | None:
 
 
 def number_groups(emoji: list[str], digests: list[str]) -> np.ndarray:
-    """Number the groups: emoji that differ in skin tone alone, or have equal pictures, are together.
+    """Group emoji that differ only in skin tone, or have identical images.
 
     Args:
-        emoji: characters of each.
-        digests: of the picture of each.
+        emoji: characters of each emoji.
+        digests: of the image of each emoji.
 
     Returns:
-        (emoji,) number of the group of each.
+        (emoji,) index of each emoji's group.
     """
     plain = [
         "".join(c for c in characters if ord(c) not in SKIN_TONES and ord(c) != VARIATION_SELECTOR)
         for characters in emoji
     ]
     keys = {key: number for number, key in enumerate(dict.fromkeys([*plain, *digests]))}
-    edges = [[keys[one] for one in plain], [keys[other] for other in digests]]
+    edges = [[keys[key] for key in plain], [keys[key] for key in digests]]
     links = coo_array((np.ones(len(emoji)), edges), shape=(len(keys), len(keys)))
     _, components = connected_components(links, directed=False)
     return components[edges[0]]

@@ -1,4 +1,4 @@
-"""The run that a second stage starts from, and whether it fits."""
+"""The run that a second stage starts from, and checks that it fits."""
 
 from common.data.source import Source
 from common.errors import UserError
@@ -11,7 +11,7 @@ def first_run(settings: CaptioningSettings) -> Run:
     """Find the run that `model.start_from` names.
 
     Raises:
-        UserError: there is no such run, or it has not ended.
+        UserError: there is no such run, or it is unfinished.
     """
     run = find_run(settings.model.start_from, "captioning")
     run.check_finished()
@@ -21,18 +21,18 @@ def first_run(settings: CaptioningSettings) -> Run:
 def check_first_run(
     settings: CaptioningSettings, source: Source, preprocessing: CaptioningPreprocessing
 ) -> None:
-    """See whether the first run learned from the same data, with the same words at the same numbers.
+    """Check that the first run was trained on the same data, with the same vocabulary.
 
-    With another split, pictures that it learned from would be tested on; with other words, its vectors would
-    stand for other ones.
+    With other splits, its training images could be in the test split; with another vocabulary, its embeddings
+    would belong to other words.
 
     Raises:
-        UserError: it did not.
+        UserError: it was not.
     """
     run = first_run(settings)
     where = f"model.start_from={run.name}"
     if not run.learned_from(source.fingerprint):
-        raise UserError(f"{where}: that run learned from other data; give the same data settings and files.")
+        raise UserError(f"{where}: that run was trained on other data; use the same data settings and files.")
     first = CaptioningPreprocessing.load(run.settings(CaptioningSettings), run.preprocessing_folder)
     if first.text.vocabulary != preprocessing.text.vocabulary:
-        raise UserError(f"{where}: that run has other words; give the same text settings.")
+        raise UserError(f"{where}: that run has another vocabulary; use the same text settings.")

@@ -1,4 +1,4 @@
-"""The captioner: a convolutional encoder that sees, and a recurrent decoder that writes."""
+"""The captioner: a convolutional encoder and a recurrent decoder."""
 
 from typing import Any, Self
 
@@ -18,18 +18,18 @@ from tasks.captioning.self_critical import SelfCritical
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class Captioner(keras.Model):
-    """Picture to words.
+    """Image to logits of words.
 
-    m_1 ... m_n = relu(W_m f_i + b_m), with the features f_i of the regions of the picture; v = their mean
-    init_inject: h_t = cells(y_{t-1}, h_{t-1}), h_{-1} from v: the picture enters before the first word only
-    attend: h_t and what was attended to, see AttentionDecoder; its first state is from v, too
-    merge: h_t = cells(y_{t-1}, h_{t-1}), h_{-1} the same for all pictures; a_t = tanh(W [h_t; v] + b)
-    z_t = E (W a_t) + b, with the matrix E of the vectors of the words, if it is tied
+    m_1 ... m_n = relu(W_m f_i + b_m), with the features f_i of the regions of the image; v = their mean
+    init_inject: h_t = cells(y_{t-1}, h_{t-1}), h_{-1} from v: only the initial state depends on the image
+    attend: h_t and the context vector, see AttentionDecoder; its initial state is from v, too
+    merge: h_t = cells(y_{t-1}, h_{t-1}), h_{-1} the same for all images; a_t = tanh(W [h_t; v] + b)
+    z_t = E (W a_t) + b, where E is the embedding matrix of the words, if it is tied
 
-    `attend` in training adds the doubly stochastic term, attention_cover * sum_i (1 - sum_t a_ti)^2, mean
+    In training, `attend` adds the doubly stochastic term, attention_cover * sum_i (1 - sum_t a_ti)^2, mean
     over the captions.
 
-    Input: {"written": (batch, steps)} int32, padded with 0 at the end, what stands before each step; and
+    Input: {"written": (batch, steps)} int32, the previous word of each step, padded with 0 at the end; and
     {"pixels": (batch, size, size, 3)} or {"features": (batch, regions, features)}.
     Output: logits (batch, steps, vocabulary size) float32.
 
@@ -42,11 +42,11 @@ class Captioner(keras.Model):
     """
 
     def __init__(self, model: dict[str, Any], vocabulary_size: int, **kwargs: Any) -> None:
-        """Make all layers, with their weights.
+        """Create and build all layers.
 
         Args:
             model: values of ModelSettings.
-            vocabulary_size: different numbers of the captions.
+            vocabulary_size: of the captions, including padding, unknown and boundary.
             kwargs: of keras.Model.
         """
         super().__init__(**kwargs)
@@ -77,7 +77,7 @@ class Captioner(keras.Model):
             self.vocabulary_size,
             width,
             tie_weights=options.tied_embeddings,
-            # The logits of a tied matrix would be large with wider numbers.
+            # With a larger deviation the logits of a tied matrix would be too large.
             embeddings_initializer=keras.initializers.RandomNormal(stddev=width**-0.5),
             name="word_vectors",
         )
@@ -109,33 +109,33 @@ class Captioner(keras.Model):
             self.merging = keras.layers.Dense(options.decoder_units, activation="tanh", name="merging")
             self.merging.build((None, None, options.decoder_units + options.memory_units))
 
-    def encode(self, seen: dict[str, Any], training: bool = False) -> tuple[Any, Any]:
-        """Look at pictures.
+    def encode(self, images: dict[str, Any], training: bool = False) -> tuple[Any, Any]:
+        """Encode images.
 
         Args:
-            seen: {"pixels": (batch, size, size, 3)}, or {"features": (batch, regions, features)}.
-            training: whether there is dropout.
+            images: {"pixels": (batch, size, size, 3)}, or {"features": (batch, regions, features)}.
+            training: whether to apply dropout.
 
         Returns:
             Memory (batch, regions, memory units), and its mean (batch, memory units).
         """
-        features = seen.get("features")
+        features = images.get("features")
         if features is None:
-            features = self.encoder(seen["pixels"], training=training and not self.options.frozen)
+            features = self.encoder(images["pixels"], training=training and not self.options.frozen)
         memory = self.memory_projection(ops.cast(features, self.compute_dtype))
         memory = self.memory_dropout(memory, training=training)
         return memory, ops.mean(memory, axis=1)
 
     def begin(self, memory: Any, summary: Any) -> tuple[Any, dict[str, Any]]:
-        """The decoder's first states, and what every step needs of the picture; both begin with the batch."""
+        """Return the decoder's initial states, and the image's tensors for all steps; (batch, ...) each."""
         states = self.decoder.initial_states(self._first_input(summary))
         return states, self.decoder.prepare(memory) if self.attends else {"summary": summary}
 
     def step(self, words: Any, states: Any, picture: dict[str, Any]) -> tuple[Any, Any, Any]:
-        """One step of a search.
+        """Compute one step of a search.
 
         Args:
-            words: (rows,), written last.
+            words: (rows,), the previous words.
             states: of the decoder.
             picture: from `begin`.
 
@@ -144,27 +144,27 @@ class Captioner(keras.Model):
         """
         vectors = self.embedding(words)
         outputs, states, weights = self.decoder.step(vectors, states, picture if self.attends else None)
-        return self.logits(self._with_picture(outputs, picture.get("summary"))), states, weights
+        return self.logits(self._with_image(outputs, picture.get("summary"))), states, weights
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
-        """Logits of every step, given what is really written before it."""
+        """Compute the logits of every step, given the true previous words."""
         return self.write(*self.encode(inputs, training), inputs["written"], training)
 
     def write(self, memory: Any, summary: Any, written: Any, training: bool = False) -> Any:
-        """Logits of every step.
+        """Compute the logits of every step.
 
         Args:
             memory: (batch, regions, memory units), from `encode`.
             summary: (batch, memory units), its mean.
-            written: (batch, steps), what stands before each step.
-            training: whether there is dropout.
+            written: (batch, steps), the previous word of each step.
+            training: whether to apply dropout.
         """
         vectors = self.embedding_dropout(self.embedding(written), training=training)
         sampling = self.options.scheduled_sampling if training else 0.0
 
         def own_words(outputs: Any) -> Any:
-            """Outputs of one step (batch, decoder units) to the vectors of the likeliest words."""
-            logits = self.logits(self._with_picture(outputs, summary))
+            """Convert outputs of one step (batch, decoder units) to embeddings of the most likely words."""
+            logits = self.logits(self._with_image(outputs, summary))
             return self.embedding(ops.argmax(logits, axis=-1))
 
         outputs = self.decoder(
@@ -180,20 +180,20 @@ class Captioner(keras.Model):
             outputs, weights = outputs
             if training and self.options.attention_cover > 0:
                 self.add_loss(self.options.attention_cover * uncovered(weights, written))
-        outputs = self._with_picture(outputs, summary)
+        outputs = self._with_image(outputs, summary)
         return self.logits(self.output_dropout(outputs, training=training))
 
     def logits(self, outputs: Any) -> Any:
-        """Outputs of the decoder (..., decoder units) to logits (..., vocabulary size), in float32."""
+        """Convert outputs of the decoder (..., decoder units) to logits (..., vocabulary size) in float32."""
         logits = self.embedding(self.output_projection(outputs), reverse=True)
         return ops.cast(logits, "float32") + ops.cast(self.output_bias, "float32")
 
     def _first_input(self, summary: Any) -> Any:
-        """What the first states are made of: nothing of the picture, if it joins behind the decoder."""
+        """Return the vector for the initial states: zeros if the image is added after the decoder."""
         return ops.zeros_like(summary) if self.merges else summary
 
-    def _with_picture(self, outputs: Any, summary: Any) -> Any:
-        """Join outputs (batch, decoder units) or (batch, steps, decoder units) and the picture in `merge`."""
+    def _with_image(self, outputs: Any, summary: Any) -> Any:
+        """For `merge`, add the image to outputs (batch, decoder units) or (batch, steps, decoder units)."""
         if not self.merges:
             return outputs
         if len(outputs.shape) == 3:
@@ -201,13 +201,13 @@ class Captioner(keras.Model):
         return self.merging(ops.concatenate([outputs, summary], axis=-1))
 
     def train_step(self, data: tuple[dict[str, Any], Any]) -> dict[str, Any]:
-        """One step of training: of the likelihood, or of what `self_critical` says."""
+        """Train on one batch, with the likelihood or the loss of `self_critical`."""
         if self.self_critical is None:
             return super().train_step(data)
-        drawn = self.self_critical.draw(self, data[0])
+        samples = self.self_critical.draw(self, data[0])
         with tf.GradientTape() as tape:
-            loss = self.self_critical.loss(self, data[0], *drawn)
-            # In float16 small gradients would vanish.
+            loss = self.self_critical.loss(self, data[0], *samples)
+            # Without scaling, small gradients would vanish in float16.
             scaled = self.optimizer.scale_loss(loss)
         self._loss_tracker.update_state(loss)
         gradients = tape.gradient(scaled, [weight.value for weight in self.trainable_weights])
@@ -216,7 +216,7 @@ class Captioner(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make the model of a configuration, also of one of before 0.2, which names its layers' engines."""
+        """Create the model of a configuration; those before version 0.2 also have an engine."""
         config = {name: value for name, value in config.items() if name != "implementation"}
         return super().from_config(config)
 
@@ -229,11 +229,11 @@ class Captioner(keras.Model):
 
 
 def uncovered(weights: Any, written: Any) -> Any:
-    """The doubly stochastic term: mean over captions of sum_i (1 - sum_t a_ti)^2.
+    """Compute the doubly stochastic term: mean over captions of sum_i (1 - sum_t a_ti)^2.
 
     Args:
         weights: (batch, steps, regions), attention of each step.
-        written: (batch, steps), 0 at the steps that do not count.
+        written: (batch, steps), 0 at steps that are padding.
 
     Source: Xu et al., "Show, attend and tell", 2015, section 4.2.1.
     """
@@ -243,21 +243,21 @@ def uncovered(weights: Any, written: Any) -> Any:
 
 
 def build_model(settings: CaptioningSettings, vocabulary_size: int) -> Captioner:
-    """Build the captioner, with the weights that it starts with.
+    """Build the captioner, with its initial weights.
 
     Args:
-        settings: of the group `model`.
-        vocabulary_size: different numbers of the captions, padding, unknown and boundary included.
+        settings: of the run.
+        vocabulary_size: of the captions, including padding, unknown and boundary.
 
     Raises:
-        UserError: weights cannot be had, or those of another run do not fit.
+        UserError: pretrained weights cannot be fetched, or those of another run do not fit.
     """
     model = Captioner(settings.model.model_dump(), vocabulary_size, name="captioner")
     if settings.model.start_from:
         weights, others = load_model(first_run(settings), settings).get_weights(), model.get_weights()
         if [array.shape for array in weights] != [array.shape for array in others]:
             raise UserError(
-                f"model.start_from={settings.model.start_from}: that run's weights do not fit; give the same "
+                f"model.start_from={settings.model.start_from}: that run's weights do not fit; use the same "
                 "model settings."
             )
         model.set_weights(weights)
@@ -267,10 +267,10 @@ def build_model(settings: CaptioningSettings, vocabulary_size: int) -> Captioner
 
 
 def frozen_encoder(settings: CaptioningSettings) -> ImageEncoder:
-    """Make the encoder alone, as the model has it.
+    """Create the encoder of the model without the rest.
 
     Raises:
-        UserError: its weights cannot be had.
+        UserError: its weights cannot be fetched.
     """
     if settings.model.start_from:
         return load_model(first_run(settings), settings).encoder
@@ -278,10 +278,10 @@ def frozen_encoder(settings: CaptioningSettings) -> ImageEncoder:
 
 
 def pretrained_encoder(options: ModelSettings) -> ImageEncoder:
-    """Make a frozen encoder with the weights of ImageNet.
+    """Create a frozen encoder with ImageNet weights.
 
     Raises:
-        UserError: the weights cannot be had.
+        UserError: the weights cannot be fetched.
     """
     encoder = ImageEncoder(options.encoder, options.hypercolumns, trainable=False)
     encoder.load_pretrained()

@@ -1,4 +1,4 @@
-"""Figures of captioned pictures, and of what was attended to for each word."""
+"""Figures of captioned images, and of the attention for each word."""
 
 import textwrap
 from collections.abc import Sequence
@@ -12,36 +12,35 @@ from matplotlib.figure import Figure
 from common.kinds.writing.predictor import piece_labels
 from common.scores.plots import plain, text_fonts
 
-# Pictures of a contact sheet.
-PICTURES_SHOWN = 12
+# Images on a contact sheet.
+IMAGES_SHOWN = 12
 COLUMNS = 4
-# Inches of a picture on the sheet, and of a line of text.
+# Sizes in inches of an image on the sheet, and of a line of text.
 SIDE = 3.2
 LINE_HEIGHT = 0.18
-# Characters of a line below a picture.
+# Characters in a line below an image.
 LINE = 34
-# References that are written beside a caption.
+# References shown below an image.
 MOST_REFERENCES = 2
 
 
 @dataclass
 class CaptionedPixels:
-    """A picture (size, size, 3) with its caption, and the references if there are any."""
+    """An image (size, size, 3) with its caption and references, if any."""
 
     pixels: np.ndarray
     caption: str
     references: list[str] = field(default_factory=list)
 
 
-def contact_sheet(pictures: list[CaptionedPixels]) -> Figure:
-    """Draw pictures, each with its caption and its first references below."""
-    rows = -(-len(pictures) // COLUMNS)
-    captions = [_lines(picture.caption) for picture in pictures]
+def contact_sheet(images: list[CaptionedPixels]) -> Figure:
+    """Plot images, each with its caption above and its first references below."""
+    rows = -(-len(images) // COLUMNS)
+    captions = [_lines(image.caption) for image in images]
     references = [
-        "\n".join(_lines(f"- {text}") for text in picture.references[:MOST_REFERENCES])
-        for picture in pictures
+        "\n".join(_lines(f"- {text}") for text in image.references[:MOST_REFERENCES]) for image in images
     ]
-    # The layout leaves no room for text below a picture whose height is bound to its width.
+    # The layout reserves no space for text below an image with a fixed aspect ratio.
     height = SIDE + LINE_HEIGHT * max(
         above.count("\n") + below.count("\n") + 3 for above, below in zip(captions, references, strict=True)
     )
@@ -49,22 +48,22 @@ def contact_sheet(pictures: list[CaptionedPixels]) -> Figure:
         figure, panels = plt.subplots(
             rows, COLUMNS, figsize=(SIDE * COLUMNS, height * rows), squeeze=False, layout="constrained"
         )
-        for panel in panels.flat[len(pictures) :]:
+        for panel in panels.flat[len(images) :]:
             panel.axis("off")
-        for panel, picture, above, below in zip(panels.flat, pictures, captions, references, strict=False):
-            _show(panel, picture.pixels)
+        for panel, image, above, below in zip(panels.flat, images, captions, references, strict=False):
+            _show(panel, image.pixels)
             panel.set_title(above, fontsize=10)
             panel.set_xlabel(below, fontsize=7, color="dimgray")
     return figure
 
 
 def attention_maps(pixels: np.ndarray, pieces: Sequence[bytes], attention: np.ndarray) -> Figure:
-    """Draw a picture, and for each piece of its caption what the model attended to.
+    """Plot an image, and the attention for each piece of its caption.
 
     Args:
         pixels: (size, size, 3).
-        pieces: of the caption; empty ones behind the last.
-        attention: (pieces, rows, columns), each step's sum 1.
+        pieces: of the caption, padded with empty strings.
+        attention: (pieces, rows, columns), with sum 1 at each step.
     """
     words = piece_labels(pieces)
     rows = -(-(len(words) + 1) // COLUMNS)

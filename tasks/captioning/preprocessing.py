@@ -1,4 +1,4 @@
-"""How pictures and captions become model inputs: pixels, and numbers of pieces learned from training."""
+"""Preprocessing of images and captions: pixels, and pieces learned from the training split."""
 
 from pathlib import Path
 
@@ -9,38 +9,38 @@ from common.contract.preprocessing import Preprocessing
 from common.data.source import Source
 from common.errors import UserError
 from common.files import whole_file
-from common.inputs.images import PicturePreprocessor
+from common.inputs.images import ImagePreprocessor
 from common.inputs.subwords import SubwordText
 from common.kinds.writing.teacher_forcing import teacher_forced
 from tasks.captioning.config import CaptioningSettings, CaptionTextSettings
 
-# Pictures whose captions are cut at once: enough for the graph to be quick.
-PICTURES_AT_ONCE = 256
+# Batch size of the preprocessing of captions.
+IMAGES_AT_ONCE = 256
 
 PIECES_FILE = "pieces.tsv"
 CAPTIONS_FILE = "caption_fingerprints.npy"
 
 _PUNCTUATION = r"[^\p{L}\p{M}\p{N}\s'\x{2019}-]+"
-# Apostrophes and hyphens stay only inside a word.
+# Apostrophes and hyphens are only kept inside words.
 _LOOSE_PUNCTUATION = r"(^|\s)['\x{2019}-]+|['\x{2019}-]+(\s|$)"
-# Different captions are told apart by so many numbers.
+# Number of buckets of the hash of captions.
 _FINGERPRINTS = 2**62
 
 
 class CaptioningPreprocessing(Preprocessing):
-    """Pictures to pixels, captions to numbers.
+    """Converts images to pixels, and captions to indices of pieces.
 
     Attributes:
-        picture: from files to pixels.
+        picture: preprocessor of image files.
         text: pieces of the captions.
-        fingerprints: (captions,) int64 in rising order, one of each different training caption, by which a
-            caption that was learned by heart is known.
-        labels: none; a caption has no classes.
+        fingerprints: (captions,) int64, sorted hashes of the distinct training captions, to recognise
+            memorised captions.
+        labels: empty; captions have no classes.
     """
 
     def __init__(
         self,
-        picture: PicturePreprocessor,
+        picture: ImagePreprocessor,
         text: SubwordText,
         settings: CaptionTextSettings,
         fingerprints: np.ndarray,
@@ -58,40 +58,40 @@ class CaptioningPreprocessing(Preprocessing):
         captions = (
             source.dataset("train")
             .flat_map(lambda example: tf.data.Dataset.from_tensor_slices(example["captions"]))
-            .batch(PICTURES_AT_ONCE)
+            .batch(IMAGES_AT_ONCE)
         )
         text = SubwordText.learn(captions.map(lambda batch: cleaned(batch, settings.text)), settings.text)
-        learned = cls(PicturePreprocessor(settings.picture), text, settings.text, np.zeros([0], np.int64))
-        found = [
+        learned = cls(ImagePreprocessor(settings.picture), text, settings.text, np.zeros([0], np.int64))
+        fingerprints = [
             batch.numpy() for batch in captions.map(lambda batch: learned.fingerprint(learned.plain(batch)))
         ]
-        learned.fingerprints = np.unique(np.concatenate(found))
+        learned.fingerprints = np.unique(np.concatenate(fingerprints))
         return learned
 
     def plain(self, captions: tf.Tensor) -> tf.Tensor:
-        """Captions (batch,) as the model would write them, if it knew all words."""
+        """Normalise captions (batch,) like the model's output, keeping unknown words."""
         return self.text.texts(self.text.pieces(cleaned(captions, self.settings)).to_tensor(""))
 
     @staticmethod
     def fingerprint(captions: tf.Tensor) -> tf.Tensor:
-        """Plain captions of any shape to numbers, int64."""
+        """Hash plain captions of any shape to int64."""
         return tf.strings.to_hash_bucket_fast(captions, _FINGERPRINTS)
 
     def is_known(self, captions: tf.Tensor) -> tf.Tensor:
-        """Whether plain captions (batch,) stand among the training captions, (batch,)."""
-        numbers = self.fingerprint(captions)
+        """Return whether plain captions (batch,) occur among the training captions, (batch,)."""
+        fingerprints = self.fingerprint(captions)
         known = tf.constant(self.fingerprints)
-        positions = tf.minimum(tf.searchsorted(known, numbers), tf.size(known) - 1)
-        return tf.equal(tf.gather(known, positions), numbers)
+        positions = tf.minimum(tf.searchsorted(known, fingerprints), tf.size(known) - 1)
+        return tf.equal(tf.gather(known, positions), fingerprints)
 
     def examples(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        """Raw examples to ({"picture": (), "written": (steps,)}, (steps,)), one for each caption.
+        """Convert raw examples to ({"picture": (), "written": (steps,)}, (steps,)), one for each caption.
 
-        `picture` is the position of the picture in its split, int64. `written` is what stands before each
-        step, the targets are what the step is to write; both int32.
+        `picture` is the index of the image in its split, int64. `written` is the previous piece of each step,
+        the targets are the next pieces; both int32.
         """
 
-        def of_one_picture(position: tf.Tensor, example: dict[str, tf.Tensor]) -> tf.data.Dataset:
+        def of_one_image(position: tf.Tensor, example: dict[str, tf.Tensor]) -> tf.data.Dataset:
             captions = self.text(cleaned(example["captions"], self.settings))  # (captions, pieces)
             written, targets = teacher_forced(captions)
             inputs = {"picture": tf.repeat(position, captions.nrows()), "written": written}
@@ -100,21 +100,21 @@ class CaptioningPreprocessing(Preprocessing):
         def to_tensors(
             inputs: dict[str, tf.Tensor], targets: tf.Tensor
         ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-            # One row of a ragged tensor is a plain tensor, which the type does not say yet.
+            # A row of a ragged tensor is a dense tensor, which its type does not say yet.
             written = tf.ensure_shape(inputs["written"], [None])
             return inputs | {"written": written}, tf.ensure_shape(targets, [None])
 
-        return dataset.enumerate().flat_map(of_one_picture).map(to_tensors)
+        return dataset.enumerate().flat_map(of_one_image).map(to_tensors)
 
     def save(self, directory: Path) -> None:
-        """Write the pieces, and the fingerprints."""
+        """Save the pieces and the fingerprints."""
         self.text.save(directory / PIECES_FILE)
         with whole_file(directory / CAPTIONS_FILE) as path:
             np.save(path, self.fingerprints)
 
     @classmethod
     def load(cls, settings: CaptioningSettings, directory: Path) -> "CaptioningPreprocessing":
-        """Read what `save` wrote.
+        """Load what `save` wrote.
 
         Raises:
             UserError: if a file is missing or damaged.
@@ -125,11 +125,11 @@ class CaptioningPreprocessing(Preprocessing):
             fingerprints = np.load(path)
         except (OSError, ValueError, EOFError):
             raise UserError(f"{path} is damaged or missing; train the run again.") from None
-        return cls(PicturePreprocessor(settings.picture), text, settings.text, fingerprints)
+        return cls(ImagePreprocessor(settings.picture), text, settings.text, fingerprints)
 
 
 def cleaned(captions: tf.Tensor, settings: CaptionTextSettings) -> tf.Tensor:
-    """Captions (batch,) without punctuation, unless the settings keep it."""
+    """Remove punctuation from captions (batch,), unless the settings keep it."""
     if settings.keep_signs:
         return captions
     captions = tf.strings.unicode_transcode(captions, "UTF-8", "UTF-8", errors="replace")

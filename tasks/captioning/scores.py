@@ -1,4 +1,4 @@
-"""Scores of captions against references, by pycocoevalcap, and how varied they are."""
+"""Scores of captions: against references, by pycocoevalcap, and their diversity."""
 
 import re
 import unicodedata
@@ -11,16 +11,16 @@ from pycocoevalcap.rouge.rouge import Rouge
 
 from common.inputs.scripts import WORD
 
-# Vowel signs and accents of their own (M) are parts of words.
+# Combining marks (M), such as vowel signs and accents, are parts of words.
 _PUNCTUATION = regex.compile(r"[^\w\p{M}\s'-]|_")
 _LOOSE_PUNCTUATION = re.compile(r"(^|(?<=\s))['-]+|['-]+($|(?=\s))")
 _CONTRACTIONS = re.compile(r"(n't|'(?:s|re|ve|ll|d|m))\b")
 
 
 def caption_words(caption: str) -> list[str]:
-    """Words of a caption as they are scored: in lower case, without punctuation, contractions split.
+    """Split a caption into words for scoring: in lower case, without punctuation, contractions split.
 
-    As the tokenizer of the COCO captions' scores does, which is a Java program.
+    Follows the tokenizer of COCO's scores, which is a Java program.
 
     Source: Chen et al., "Microsoft COCO captions: data collection and evaluation server", 2015.
     """
@@ -30,22 +30,22 @@ def caption_words(caption: str) -> list[str]:
 
 
 def caption_metrics(captions: list[str], references: list[list[str]]) -> dict[str, float]:
-    """Scores of captions against all references of their pictures.
+    """Score captions against all references of their images.
 
     BLEU-1 to BLEU-4, ROUGE-L and CIDEr-D of pycocoevalcap, times 100; `distinct_1` and `distinct_2`, the
-    share of different words, and of different pairs of neighbours.
+    share of distinct words and bigrams.
 
     Source: Papineni et al., "BLEU", 2002; Lin, "ROUGE", 2004; Vedantam, Zitnick and Parikh, "CIDEr:
     consensus-based image description evaluation", 2015; Li et al., "A diversity-promoting objective function
     for neural conversation models", 2016 (distinct).
     """
-    found = {number: [_joined(caption)] for number, caption in enumerate(captions)}
+    hypotheses = {number: [_joined(caption)] for number, caption in enumerate(captions)}
     truth = {number: [_joined(text) for text in texts] for number, texts in enumerate(references)}
-    bleu, _ = Bleu(4).compute_score(truth, found, verbose=0)
-    # The library fails where there is no word at all.
+    bleu, _ = Bleu(4).compute_score(truth, hypotheses, verbose=0)
+    # pycocoevalcap fails if there are no words at all.
     has_words = any(text for texts in truth.values() for text in texts)
-    cider = Cider().compute_score(truth, found)[0] if has_words else 0.0
-    rouge, _ = Rouge().compute_score(truth, found)
+    cider = Cider().compute_score(truth, hypotheses)[0] if has_words else 0.0
+    rouge, _ = Rouge().compute_score(truth, hypotheses)
     scores = {
         "bleu_4": bleu[3],
         "cider_d": cider,
@@ -61,7 +61,7 @@ def _joined(caption: str) -> str:
 
 
 def distinct(captions: list[list[str]], n: int) -> float:
-    """Share of different n-grams of words among all of them; 0 if there is none."""
+    """Compute the share of distinct n-grams of words; 0 if there are none."""
     ngrams = Counter(
         tuple(words[start : start + n]) for words in captions for start in range(len(words) - n + 1)
     )

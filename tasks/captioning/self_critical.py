@@ -1,4 +1,4 @@
-"""A second stage that raises CIDEr-D itself: self-critical sequence training."""
+"""A second stage that optimizes CIDEr-D itself: self-critical sequence training."""
 
 from collections import Counter
 from typing import Any
@@ -12,7 +12,7 @@ from common.inputs.subwords import BOUNDARY, SubwordText
 from common.inputs.words import PADDING, UNKNOWN
 from tasks.captioning.scores import caption_words
 
-# Longest n-grams of words that CIDEr-D counts, and how much a length that is off is forgiven.
+# Longest n-grams of CIDEr-D, and the sigma of its penalty for wrong lengths.
 LONGEST, SPREAD = 4, 6.0
 
 Ngrams = Counter[tuple[str, ...]]
@@ -22,40 +22,39 @@ class CiderReward:
     """CIDEr-D of single captions, with the document frequencies of the training captions.
 
     CIDEr-D_n(c, S) = 10 / |S| sum_s exp(-(l(c) - l(s))^2 / 2 sigma^2) min(g(c), g(s)) . g(s) / |g(c)||g(s)|,
-    with the vectors g of the counts of n-grams of words, each times the logarithm of (number of pictures /
-    number of pictures that have it in a caption); the mean over n = 1 ... 4. Lengths are numbers of pairs, as
-    pycocoevalcap counts them.
+    where the vectors g are counts of n-grams of words, each times the logarithm of (number of images / number
+    of images with the n-gram in a caption); mean over n = 1 ... 4. Lengths are numbers of bigrams, as in
+    pycocoevalcap.
 
     Source: Vedantam, Zitnick and Parikh, "CIDEr: consensus-based image description evaluation", 2015.
     """
 
     def __init__(self, references: list[list[str]]) -> None:
-        """Count.
+        """Compute the document frequencies.
 
         Args:
-            references: captions of each training picture, in the order of the split.
+            references: captions of each training image, in the order of the split.
         """
         counted = [[ngrams(caption_words(caption)) for caption in captions] for captions in references]
         self.frequencies: Ngrams = Counter()
         for captions in counted:
             self.frequencies.update({ngram for counts in captions for ngram in counts})
-        self.log_pictures = np.log(float(len(references)))
+        self.log_images = np.log(float(len(references)))
         self.vectors = [[self._weighted(counts) for counts in captions] for captions in counted]
 
-    def __call__(self, positions: np.ndarray, captions: np.ndarray) -> np.ndarray:
-        """Score captions (batch,) bytes of the pictures at positions (batch,): (batch,) float32."""
+    def __call__(self, indices: np.ndarray, captions: np.ndarray) -> np.ndarray:
+        """Score captions (batch,) bytes for the images with these indices (batch,): (batch,) float32."""
         scores = [
-            self.score(position, caption.decode())
-            for position, caption in zip(positions, captions, strict=True)
+            self.score(index, caption.decode()) for index, caption in zip(indices, captions, strict=True)
         ]
         return np.array(scores, np.float32)
 
-    def score(self, position: int, caption: str) -> float:
-        """Score one caption of the picture at a position."""
+    def score(self, index: int, caption: str) -> float:
+        """Score one caption for the image with this index."""
         vectors, norms, length = self._weighted(ngrams(caption_words(caption)))
         total = 0.0
-        for others, other_norms, other_length in self.vectors[position]:
-            forgiven = np.exp(-((length - other_length) ** 2) / (2 * SPREAD**2))
+        for others, other_norms, other_length in self.vectors[index]:
+            penalty = np.exp(-((length - other_length) ** 2) / (2 * SPREAD**2))
             for vector, norm, other, other_norm in zip(vectors, norms, others, other_norms, strict=True):
                 if norm > 0 and other_norm > 0:
                     product = sum(
@@ -63,14 +62,14 @@ class CiderReward:
                         for ngram, weight in vector.items()
                         if ngram in other
                     )
-                    total += forgiven * product / (norm * other_norm)
-        return 10 * total / LONGEST / len(self.vectors[position])
+                    total += penalty * product / (norm * other_norm)
+        return 10 * total / LONGEST / len(self.vectors[index])
 
     def _weighted(self, counts: Ngrams) -> tuple[list[dict[Any, float]], list[float], int]:
-        """Vectors of the n-grams of 1 ... 4 words, their norms, and the number of pairs."""
+        """Return vectors of the n-grams of 1 ... 4 words, their norms, and the number of bigrams."""
         vectors: list[dict[Any, float]] = [{} for _ in range(LONGEST)]
         for ngram, count in counts.items():
-            rarity = self.log_pictures - np.log(max(1.0, self.frequencies[ngram]))
+            rarity = self.log_images - np.log(max(1.0, self.frequencies[ngram]))
             vectors[len(ngram) - 1][ngram] = count * rarity
         norms = [float(np.sqrt(sum(weight**2 for weight in vector.values()))) for vector in vectors]
         return vectors, norms, sum(count for ngram, count in counts.items() if len(ngram) == 2)
@@ -84,23 +83,24 @@ def ngrams(words: list[str]) -> Ngrams:
 
 
 class SelfCritical:
-    """One training step: captions that are better than the others drawn of their picture become likelier.
+    """Loss of a training step, which makes captions more likely that beat the image's other samples.
 
-    loss = - sum_i sum_t (r(y_i) - mean_{j != i} r(y_j)) log p(y_it), over the n captions drawn of a picture,
-    mean over all words.
+    loss = - sum_i sum_t (r(y_i) - mean_{j != i} r(y_j)) log p(y_it), over the n captions sampled for an
+    image, mean over all words.
 
-    Source: Rennie et al., "Self-critical sequence training for image captioning", 2017; the mean of the other
-    captions in place of the likeliest one: Luo, "A better variant of self-critical sequence training", 2020.
+    Source: Rennie et al., "Self-critical sequence training for image captioning", 2017; with the mean of the
+    other samples instead of the greedy caption: Luo, "A better variant of self-critical sequence training",
+    2020.
     """
 
     def __init__(self, text: SubwordText, reward: CiderReward, draws: int, maximum_length: int) -> None:
-        """Join the parts.
+        """Configure the loss.
 
         Args:
-            text: from numbers to captions.
-            reward: of captions of the training pictures.
-            draws: captions of each picture, at least 2.
-            maximum_length: pieces after which a caption ends.
+            text: vocabulary of the captions.
+            reward: of captions for the training images.
+            draws: captions sampled for each image, at least 2.
+            maximum_length: maximum number of pieces of a caption.
         """
         self.text = text
         self.reward = reward
@@ -108,11 +108,11 @@ class SelfCritical:
         self.maximum_length = maximum_length
 
     def draw(self, model: Any, inputs: dict[str, Any]) -> tuple[Any, Any, Any]:
-        """Draw captions of each picture and weigh them; those of a picture stand next to each other.
+        """Sample captions for each image and compute their advantages; captions of one image are adjacent.
 
         Returns:
-            Tokens (batch * draws, time); whether each counts (batch * draws, time), the end that was drawn
-            too; advantage (batch * draws,), r(y_i) - mean_{j != i} r(y_j).
+            Tokens (batch * draws, time); mask of tokens that count (batch * draws, time), including the
+            sampled end; advantage (batch * draws,), r(y_i) - mean_{j != i} r(y_j).
         """
         states, picture = model.begin(*self._each_for_its_draws(model.encode(inputs)))
 
@@ -120,36 +120,37 @@ class SelfCritical:
             logits, states, _ = model.step(tokens, states, picture)
             return StepResult(logits + self.excluded, states)
 
-        positions = tf.repeat(inputs["picture"], self.draws)
-        shape = tf.shape(positions)
+        indices = tf.repeat(inputs["picture"], self.draws)
+        shape = tf.shape(indices)
         start, lengths = tf.fill(shape, BOUNDARY), tf.fill(shape, self.maximum_length)
-        drawn = sample(step, states, start, BOUNDARY, lengths, model.sampling_seed.next())
-        tokens = drawn.tokens[:, 0]
-        counts = tf.range(tf.shape(tokens)[1]) <= drawn.lengths[:, :1]
-        rewards = tf.reshape(self._rewards(positions, tokens), [-1, self.draws])  # (batch, draws)
+        samples = sample(step, states, start, BOUNDARY, lengths, model.sampling_seed.next())
+        tokens = samples.tokens[:, 0]
+        counts = tf.range(tf.shape(tokens)[1]) <= samples.lengths[:, :1]
+        rewards = tf.reshape(self._rewards(indices, tokens), [-1, self.draws])  # (batch, draws)
         others = (tf.reduce_sum(rewards, axis=1, keepdims=True) - rewards) / (self.draws - 1)
         return tokens, counts, tf.reshape(rewards - others, [-1])
 
     def loss(self, model: Any, inputs: dict[str, Any], tokens: Any, counts: Any, advantage: Any) -> Any:
-        """Loss () of what `draw` gave, inside a gradient tape."""
+        """Compute the loss () of the result of `draw`, inside a gradient tape."""
         before = tf.concat([tf.fill([tf.shape(tokens)[0], 1], BOUNDARY), tokens[:, :-1]], axis=1)
         written = tf.where(counts, before, PADDING)
         logits = model.write(*self._each_for_its_draws(model.encode(inputs)), written) + self.excluded
-        gains = -tf.nn.sparse_softmax_cross_entropy_with_logits(tokens, logits)  # (batch * draws, time)
-        weights = tf.cast(counts, gains.dtype)
-        return -tf.reduce_sum(advantage[:, tf.newaxis] * gains * weights) / tf.reduce_sum(weights)
+        log_probabilities = -tf.nn.sparse_softmax_cross_entropy_with_logits(tokens, logits)
+        weights = tf.cast(counts, log_probabilities.dtype)  # (batch * draws, time)
+        gains = advantage[:, tf.newaxis] * log_probabilities * weights
+        return -tf.reduce_sum(gains) / tf.reduce_sum(weights)
 
-    def _each_for_its_draws(self, seen: tuple[Any, Any]) -> list[Any]:
-        """Memory and summary of pictures (batch, ...) to those of their captions (batch * draws, ...)."""
-        return [tf.repeat(part, self.draws, axis=0) for part in seen]
+    def _each_for_its_draws(self, encoded: tuple[Any, Any]) -> list[Any]:
+        """Repeat memory and summary of images (batch, ...) for their captions (batch * draws, ...)."""
+        return [tf.repeat(part, self.draws, axis=0) for part in encoded]
 
     @property
     def excluded(self) -> Any:
-        """What keeps padding and the unknown word from being drawn: (vocabulary size,)."""
+        """Mask that keeps padding and the unknown word from being sampled: (vocabulary size,)."""
         numbers = (PADDING, UNKNOWN)
         return sum(tf.one_hot(number, self.text.size, on_value=-1e9, off_value=0.0) for number in numbers)
 
-    def _rewards(self, positions: Any, tokens: Any) -> Any:
+    def _rewards(self, indices: Any, tokens: Any) -> Any:
         captions = self.text.texts(self.text.pieces_of(tokens))
-        rewards = tf.numpy_function(self.reward, [positions, captions], tf.float32)
+        rewards = tf.numpy_function(self.reward, [indices, captions], tf.float32)
         return tf.ensure_shape(rewards, [None])

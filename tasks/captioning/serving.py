@@ -1,4 +1,4 @@
-"""From picture files to captions: pixels, model, search and joining, in one graph."""
+"""Serving graph from image files to captions: pixels, model, search and detokenization."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tasks.captioning.preprocessing import CaptioningPreprocessing
 
 
 class CaptioningServing(WritingServing):
-    """Pictures to captions, by one model or by several that answer as one."""
+    """From images to captions, with one model or an ensemble."""
 
     input_name = "picture"
     output_name = "caption"
@@ -21,36 +21,36 @@ class CaptioningServing(WritingServing):
     def __init__(
         self, preprocessing: CaptioningPreprocessing, models: list[Captioner], search: SearchSettings
     ) -> None:
-        """Join the parts.
+        """Create the graph.
 
         Args:
-            preprocessing: of the models, which share it.
+            preprocessing: shared by the models.
             models: one, or an ensemble.
-            search: how captions are searched for.
+            search: settings of the search.
         """
         super().__init__(preprocessing, models, search)
-        # Attention is shown where all models attend, and to the same regions.
+        # Attention is available if all models attend to the same regions.
         grids = {model.encoder.grid(preprocessing.picture.settings.size) for model in models}
         self.attends = len(grids) == 1 and all(model.attends for model in models)
 
     @property
     def text(self) -> SubwordText:
-        """The pieces of the captions."""
+        """Vocabulary of the captions."""
         return self.preprocessing.text
 
     def serve(self, picture: tf.Tensor, beam: Any, n_best: Any) -> dict[str, tf.Tensor]:
-        """Picture files (batch,) to their captions.
+        """Caption image files.
 
         Args:
             picture: (batch,) strings, the bytes of each file.
-            beam: () unfinished captions kept at each step.
-            n_best: () captions of each picture, at most `beam`.
+            beam: () beam size.
+            n_best: () captions for each image, at most `beam`.
 
         Returns:
-            `caption` (batch,), the best; `captions` (batch, n_best), the best first; `scores`
-            (batch, n_best), minus infinity where the search found fewer; `in_training` (batch,), whether the
-            best one is among the captions that were learned from; `problem` (batch,), what is wrong with a
-            file that is no picture that can be read, whose captions are then empty.
+            `caption` (batch,), the best; `captions` (batch, n_best), best first; `scores` (batch, n_best),
+            minus infinity where the search found fewer; `in_training` (batch,), whether the best caption is
+            one of the training captions; `problem` (batch,), why a file cannot be read, in which case its
+            captions are empty.
         """
         pixels, problems = self.preprocessing.picture(picture)
         decoded = self.describe({"pixels": pixels}, tf.equal(problems, ""), beam, n_best)
@@ -58,19 +58,19 @@ class CaptioningServing(WritingServing):
         known = self.preprocessing.is_known(outputs["caption"])
         return {**outputs, "in_training": known, "problem": problems}
 
-    def greedy(self, seen: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Pixels or features, as `Captioner.encode`, to the captions (batch,) of greedy search."""
-        count = tf.shape(next(iter(seen.values())))[0]
-        decoded = self.describe(seen, tf.fill([count], True), beam=1)
+    def greedy(self, images: dict[str, tf.Tensor]) -> tf.Tensor:
+        """Caption pixels or features, see `Captioner.encode`, by greedy search: (batch,)."""
+        count = tf.shape(next(iter(images.values())))[0]
+        decoded = self.describe(images, tf.fill([count], True), beam=1)
         return self.text.texts(self.text.pieces_of(decoded.tokens[:, 0]))
 
     def attention(self, picture: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Picture files (batch,) to the best caption, its pieces, and what was attended to for each.
+        """Caption image files (batch,), and return the attention for each piece of the best caption.
 
         Returns:
-            `caption` (batch,); `pieces` (batch, steps), empty strings behind the last one; `attention`
-            (batch, steps, rows, columns), over the regions of the picture, each step's sum 1; `pixels`
-            (batch, size, size, 3), what the model saw. The step after the last piece wrote the end.
+            `caption` (batch,); `pieces` (batch, steps), padded with empty strings; `attention`
+            (batch, steps, rows, columns), over the regions of the image, with sum 1 at each step; `pixels`
+            (batch, size, size, 3), the model's input. The step after the last piece generated the end.
         """
         pixels, problems = self.preprocessing.picture(picture)
         decoded = self.describe({"pixels": pixels}, tf.equal(problems, ""))
@@ -85,15 +85,15 @@ class CaptioningServing(WritingServing):
         }
 
     def describe(
-        self, seen: dict[str, tf.Tensor], is_picture: tf.Tensor, beam: Any = None, n_best: Any = 1
+        self, images: dict[str, tf.Tensor], is_image: tf.Tensor, beam: Any = None, n_best: Any = 1
     ) -> Decoded:
         """Search for the best captions.
 
         Args:
-            seen: pixels or features, as `Captioner.encode`.
-            is_picture: (batch,), whether there is anything to describe.
-            beam: () unfinished captions kept at each step; None for the usual number.
-            n_best: () captions of each picture.
+            images: pixels or features, see `Captioner.encode`.
+            is_image: (batch,), whether the file could be read.
+            beam: () beam size; None for the default.
+            n_best: () captions for each image.
         """
-        begun = [model.begin(*model.encode(seen)) for model in self.models]
-        return self.search(begun, tf.where(is_picture, self.search_settings.maximum_length, 0), beam, n_best)
+        begun = [model.begin(*model.encode(images)) for model in self.models]
+        return self.search(begun, tf.where(is_image, self.search_settings.maximum_length, 0), beam, n_best)

@@ -1,4 +1,4 @@
-"""Captioning: look at a picture, write a sentence."""
+"""Captioning: describe an image in a sentence."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ from tasks.captioning.serving import CaptioningServing
 
 
 class CaptioningTask(WritingTask[CaptioningSettings, CaptioningPreprocessing]):
-    """Learns from pictures with captions."""
+    """Captioning of images."""
 
     name = "captioning"
     metric = "bleu_4"
@@ -34,7 +34,7 @@ class CaptioningTask(WritingTask[CaptioningSettings, CaptioningPreprocessing]):
     variant_beams: ClassVar[Mapping[str, int]] = {"greedy": 1, "beam_3": 3}
 
     def check_start(self, source: Source, preprocessing: CaptioningPreprocessing) -> None:
-        """See whether the encoder can be had and sees the pictures, and whether a first run fits."""
+        """Check that the encoder is available and fits the images, and that a first run fits."""
         if self.settings.model.start_from:
             check_first_run(self.settings, source, preprocessing)
         build_model(self.settings, preprocessing.text.size).encoder.grid(self.settings.picture.size)
@@ -42,23 +42,22 @@ class CaptioningTask(WritingTask[CaptioningSettings, CaptioningPreprocessing]):
     def batches(
         self, source: Source, preprocessing: CaptioningPreprocessing, split: str, cache: Path
     ) -> CaptionBatches:
-        """Numbers of the captions, each with the features or the pixels of its picture."""
+        """Batches of captions, each with the features or the pixels of its image."""
         settings, examples = self.settings, source.dataset(split)
         if settings.model.objective == "cider" and split == "train":
-            # The captions that are learned from are drawn: a picture comes once in an epoch.
+            # Training captions are sampled, so each image occurs once per epoch.
             examples = examples.map(lambda example: example | {"captions": example["captions"][:1]})
         captions = self.batches_of(preprocessing.examples(examples), cache)
         if not settings.model.frozen:
             table = keep_pixels(source, preprocessing, split, cache.with_name(f"{split}_pixels.npy"))
             return CaptionBatches(captions, table, augmentation=settings.augmentation)
-        seen = settings, source, preprocessing, split, frozen_encoder(settings)
+        arguments = settings, source, preprocessing, split, frozen_encoder(settings)
+        features = keep_features(*arguments)
         flips = settings.augmentation.flip and split == "train"
-        return CaptionBatches(
-            captions, keep_features(*seen), keep_features(*seen, mirrored=True) if flips else None
-        )
+        return CaptionBatches(captions, features, keep_features(*arguments, mirrored=True) if flips else None)
 
     def build_model(self, preprocessing: CaptioningPreprocessing) -> Captioner:
-        """Build the captioner; where CIDEr-D is raised, with the training captions that it is measured by."""
+        """Build the captioner; if it optimizes CIDEr-D, with the training captions as references."""
         settings = self.settings
         model = build_model(settings, preprocessing.text.size)
         if settings.model.objective == "cider":
@@ -80,19 +79,19 @@ class CaptioningTask(WritingTask[CaptioningSettings, CaptioningPreprocessing]):
         return validation_scores(serving, self.settings, source, preprocessing)
 
     def difference(self, one: CaptioningPreprocessing, other: CaptioningPreprocessing) -> str:
-        """Models that answer as one write the same pieces and see pictures of one size."""
+        """An ensemble needs the same vocabulary and the same size of images."""
         if one.text.vocabulary != other.text.vocabulary:
-            return "words"
+            return "vocabulary"
         return "" if one.picture.settings.size == other.picture.settings.size else "picture.size"
 
     def evaluate(self, labels: list[str], scored: Iterable[tuple[Example, Answer]]) -> Evaluation:
-        """BLEU, CIDEr-D, ROUGE-L, how varied the captions are, and a contact sheet."""
+        """Compute BLEU, CIDEr-D, ROUGE-L and the captions' diversity, and plot a contact sheet."""
         return evaluate_answers(self.settings, scored)
 
     def baselines(
         self, source: Source, preprocessing: CaptioningPreprocessing, examples: Iterable[Example]
     ) -> dict[str, dict[str, float]]:
-        """The most frequent caption, and that of the nearest training picture."""
+        """Score the most frequent caption, and that of the nearest training image."""
         return score_baselines(self.settings, source, preprocessing, examples)
 
 

@@ -1,4 +1,4 @@
-"""What a network has to beat: naive forecasts, classical models, one linear map."""
+"""The baselines: naive forecasts, statistical models, and a linear map."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -17,9 +17,9 @@ from tasks.forecasting.evaluation import ForecastScores, chosen_origins
 from tasks.forecasting.fitting import Forecaster
 from tasks.forecasting.windows import SeriesSource
 
-# Longer seasons are taken out first: AutoETS does not know them, AutoARIMA takes minutes.
+# Longer seasons are removed first: AutoETS does not support them, AutoARIMA takes minutes.
 LONGEST_SEASON_OF_ETS, LONGEST_SEASON_OF_ARIMA = 24, 12
-# Of Zeng et al., "Are transformers effective for time series forecasting?", 2023.
+# As in Zeng et al., "Are transformers effective for time series forecasting?", 2023.
 NLINEAR = {
     "model.kind": "nlinear",
     "model.loss": "mse",
@@ -40,26 +40,26 @@ Forecast = Callable[[list[Example]], dict[str, np.ndarray]]
 def score_baselines(
     settings: ForecastingSettings, source: SeriesSource, examples: Iterable[Example]
 ) -> dict[str, dict[str, float]]:
-    """Score every baseline on the test windows, the statistical ones on some of them.
+    """Score every baseline on the test windows, the statistical models on a subset of them.
 
-    With `evaluation.refits` the model itself is among them, trained again further on in the test part.
+    With `evaluation.refits` the model itself is included, retrained within the test split.
 
     Returns:
-        Name -> metrics; those of a baseline that is too slow for all windows hold `origins`, the number of
-        windows that it was scored on.
+        Name -> metrics; with `origins`, the number of windows, for a baseline that is too slow for all of
+        them.
     """
     naive = {"naive": 1} | {_season_name(season): season for season in source.seasons if season > 1}
     scores = {name: ForecastScores([]) for name in naive}
-    windows, given = iter(source.windows("test")), iter(examples)
+    windows, remaining = iter(source.windows("test")), iter(examples)
     nlinear = _nlinear(settings, source) if settings.evaluation.nlinear else None
     nlinear_scores = ForecastScores([])
-    while held := list(islice(given, WINDOWS_AT_ONCE)):
-        for example, (number, step) in zip(held, windows, strict=False):
+    while batch := list(islice(remaining, WINDOWS_AT_ONCE)):
+        for example, (number, step) in zip(batch, windows, strict=False):
             past = source.data.series[number].values[:step, : source.targets]
             for name, season in naive.items():
                 scores[name].add(example, _repeated(past, season, settings.data.horizon))
         if nlinear is not None:
-            _score(nlinear_scores, nlinear, held)
+            _score(nlinear_scores, nlinear, batch)
     metrics = {name: score.metrics() for name, score in scores.items()}
     if nlinear is not None:
         metrics["NLinear"] = nlinear_scores.metrics()
@@ -73,7 +73,7 @@ def _season_name(season: int) -> str:
 
 
 def _repeated(past: np.ndarray, season: int, horizon: int) -> np.ndarray:
-    """The last season (time, targets), repeated over the horizon; the last value if it is not there yet."""
+    """Repeat the last season (time, targets) over the horizon; the last value if the series is shorter."""
     season = season if len(past) >= season else 1
     return np.tile(past[-season:], (-(-horizon // season), 1))[:horizon]
 
@@ -86,15 +86,15 @@ def _score(scores: ForecastScores, forecast: Forecast, examples: list[Example]) 
 
 
 def _nlinear(settings: ForecastingSettings, source: SeriesSource) -> Forecast:
-    """Train NLinear on the windows that the model was trained on."""
+    """Train NLinear on the model's training windows."""
     windows = {"train.tokens_per_batch": NLINEAR_WINDOWS * settings.data.look_back}
     return Forecaster(override_settings(settings, NLINEAR | windows), source)
 
 
 def backtest(settings: ForecastingSettings, source: SeriesSource) -> dict[str, float]:
-    """Score the model with a rolling origin: trained again before each part of the test part, on all before.
+    """Score the model with a rolling origin: retrained before each part of the test split.
 
-    The parts before the origin keep their order: the last steps before it, as many as ever, are validation.
+    It is trained on all data before the origin, except the last steps, a validation split of the same length.
     """
     scores = ForecastScores(settings.model.levels)
     scale = source.statistics
@@ -102,18 +102,18 @@ def backtest(settings: ForecastingSettings, source: SeriesSource) -> dict[str, f
         borders = [moved_border(border, part, settings) for border in source.borders]
         moved = SeriesSource(replace(source.cut, borders=borders), settings, splits=("train", "test"))
         forecaster = Forecaster(settings, moved)
-        # Errors are measured by the same scales in every part.
+        # Errors are scaled in the same way in every part.
         moved.statistics = scale
         examples = moved.examples("test")
-        while held := list(islice(examples, WINDOWS_AT_ONCE)):
-            _score(scores, forecaster, held)
+        while batch := list(islice(examples, WINDOWS_AT_ONCE)):
+            _score(scores, forecaster, batch)
     return scores.metrics()
 
 
 def moved_border(border: Borders, part: int, settings: ForecastingSettings) -> Borders:
-    """Borders as they are before one part of the test windows, so that each of them is in one part.
+    """Move the borders to one part of the test windows, so that every window is in exactly one part.
 
-    The end is that of the part's last window, which may reach into the next part.
+    The end is that of the part's last window, which may extend into the next part.
     """
     evaluation, horizon = settings.evaluation, settings.data.horizon
     windows = len(border.test_steps(horizon, evaluation.stride))
@@ -128,7 +128,7 @@ def moved_border(border: Borders, part: int, settings: ForecastingSettings) -> B
 
 
 def _statistical(settings: ForecastingSettings, source: SeriesSource) -> dict[str, dict[str, float]]:
-    """Fit each model again at every origin, to the steps before it, and score its forecast from there."""
+    """Fit each model at every origin, to the steps before it, and score its forecast from there."""
     windows = source.windows("test")
     origins = chosen_origins(len(windows), settings.evaluation.origins)
     levels = settings.model.levels
@@ -148,27 +148,27 @@ def _statistical(settings: ForecastingSettings, source: SeriesSource) -> dict[st
 
 
 def _models(seasons: list[int]) -> Iterator[tuple[str, Any]]:
-    """The classical models; those that cannot take the seasons themselves get them taken out first."""
-    # Here and not above: they take seconds to import, which `predict` does not need.
+    """Yield the statistical models; seasons that a model does not support are removed first."""
+    # Imported late: it takes seconds, and `predict` does not need it.
     from statsforecast.models import MSTL, AutoARIMA, AutoETS, AutoTheta
 
     longest = seasons[-1]
-    known = [season for season in seasons if season > 1] or [1]
+    periods = [season for season in seasons if season > 1] or [1]
     if longest <= LONGEST_SEASON_OF_ETS:
         yield "AutoETS", AutoETS(season_length=longest)
     else:
-        yield "MSTL + AutoETS", MSTL(season_length=known, trend_forecaster=AutoETS(model="ZZN"))
+        yield "MSTL + AutoETS", MSTL(season_length=periods, trend_forecaster=AutoETS(model="ZZN"))
     if longest <= LONGEST_SEASON_OF_ARIMA:
         yield "AutoARIMA", AutoARIMA(season_length=longest)
     else:
-        yield "MSTL + AutoARIMA", MSTL(season_length=known, trend_forecaster=AutoARIMA())
+        yield "MSTL + AutoARIMA", MSTL(season_length=periods, trend_forecaster=AutoARIMA())
     yield "AutoTheta", AutoTheta(season_length=seasons[0])
 
 
 def _forecast(model: Any, past: np.ndarray, settings: ForecastingSettings) -> np.ndarray:
-    """Lower bound, mean and upper bound of each step: (horizon, 3)."""
+    """Forecast lower bound, mean and upper bound of each step: (horizon, 3)."""
     levels = settings.model.levels
     share = 100 * (levels[-1] - levels[0]) if len(levels) > 1 else 80
     level = round(share)
-    answer = model.forecast(past.astype(np.float64), settings.data.horizon, level=[level])
-    return np.stack([answer[f"lo-{level}"], answer["mean"], answer[f"hi-{level}"]], axis=1)
+    result = model.forecast(past.astype(np.float64), settings.data.horizon, level=[level])
+    return np.stack([result[f"lo-{level}"], result["mean"], result[f"hi-{level}"]], axis=1)

@@ -1,6 +1,6 @@
 """Series: the data sets to choose from, and the user's own tables.
 
-Nothing here needs TensorFlow.
+Nothing here imports TensorFlow.
 """
 
 import csv
@@ -31,18 +31,18 @@ LAGO_2021 = (
     "Lago et al., Forecasting day-ahead electricity prices: A review of state-of-the-art algorithms, best "
     "practices and an open-access benchmark, Applied Energy 2021"
 )
-# The competition gives no times of its own.
+# The competition's files have no times.
 M4_START = pd.Timestamp("2000-01-03")
 TSIBBLEDATA = "https://tsibbledata.tidyverts.org"
 FPPPY = "https://otexts.com/fpppy/"
 
 
 class PackagedTable(SeriesData):
-    """Base of the tables of a package.
+    """Base class for tables in a package.
 
     Attributes:
-        package: that holds the table.
-        file: of the table, in the package's folder of data.
+        package: that contains the table.
+        file: path of the table in the package's data folder.
     """
 
     package: ClassVar[PinnedPackage] = TSDATA
@@ -64,12 +64,12 @@ def _packaged(
 
 
 class VicElec(PackagedTable):
-    """Electricity demand, with what is known up to now and what is known ahead."""
+    """Electricity demand, with past and known covariates."""
 
     information = _packaged(
         "vic_elec",
-        "Electricity demand of Victoria, Australia, every half-hour of 2012 to 2014, with temperature (known "
-        "up to now) and public holidays (known ahead).",
+        "Electricity demand of Victoria, Australia, every half-hour from 2012 to 2014, with temperature "
+        "(only known up to now) and public holidays (known in advance).",
         TSIBBLEDATA,
     )
     file = "fpp3/vic_elec.csv"
@@ -77,7 +77,7 @@ class VicElec(PackagedTable):
 
 
 class AirPassengers(PackagedTable):
-    """One short series, whose season grows with its level."""
+    """One short series, with a seasonal amplitude that grows with the level."""
 
     information = _packaged("air_passengers", "Airline passengers by month, 1949 to 1960.", FPPPY)
     file = "fpppy/AirPassengers.csv"
@@ -85,7 +85,7 @@ class AirPassengers(PackagedTable):
 
 
 class CanadianGas(PackagedTable):
-    """One series, whose season changes its shape."""
+    """One series, with a seasonal pattern that changes over time."""
 
     information = _packaged("canadian_gas", "Gas production of Canada by month, 1960 to 2005.", FPPPY)
     file = "fpppy/canadian_gas.csv"
@@ -101,7 +101,7 @@ class HouseSales(PackagedTable):
 
 
 class AusRetail(PackagedTable):
-    """Many series of one kind, some longer than others."""
+    """Many similar series of different lengths."""
 
     information = _packaged(
         "aus_retail",
@@ -113,12 +113,12 @@ class AusRetail(PackagedTable):
 
 
 class ElectricityPrices(PackagedTable):
-    """Two series, with two columns known ahead."""
+    """Two series, with two known covariates."""
 
     information = _packaged(
         "electricity_prices",
-        "Day-ahead electricity prices of France and Belgium by hour, 2015 and 2016, with the forecasts of "
-        "generation and load (known ahead).",
+        "Day-ahead electricity prices of France and Belgium by hour, 2015 and 2016, with forecasts of "
+        "generation and load (known in advance).",
         "https://github.com/jeslago/epftoolbox",
         LAGO_2021,
     )
@@ -127,12 +127,12 @@ class ElectricityPrices(PackagedTable):
 
 
 class Transformers(OfficialFiles):
-    """Base of the ETT tables.
+    """Base class for the ETT tables.
 
     Attributes:
         file: name of the table.
         digest: of the table.
-        month: rows of 30 days.
+        month: number of rows in 30 days.
     """
 
     columns = Columns("date", ("HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT"))
@@ -142,7 +142,7 @@ class Transformers(OfficialFiles):
 
     @classmethod
     def read(cls, settings: ForecastingSettings) -> CutSeries:
-        """Read the table and cut it as the papers do: 12, 4 and 4 months of 30 days."""
+        """Read the table and split it as in the papers: 12, 4 and 4 months of 30 days."""
         path = cls.official_file(f"ett/{cls.file}.csv", cls.digest)
         series = read_series(path, cls.columns_for(settings.data), fill=settings.data.fill)
         start = round((1 - settings.data.training_share) * 12 * cls.month)
@@ -154,7 +154,7 @@ def _transformer(file: str, step: str) -> SourceInformation:
     return SourceInformation(
         name=file.lower(),
         description=f"Loads and oil temperature of an electricity transformer, every {step}; 12, 4 and 4 "
-        "months to train, validate and test, as in the papers; from a file that you place.",
+        "months for training, validation and test, as in the papers; you place the file yourself.",
         licence="CC BY-ND 4.0",
         citation=ZHOU_2021,
         homepage="https://github.com/zhouhaoyi/ETDataset",
@@ -163,7 +163,7 @@ def _transformer(file: str, step: str) -> SourceInformation:
 
 
 class EttH1(Transformers):
-    """The first transformer, by the hour."""
+    """The first transformer, hourly."""
 
     file = "ETTh1"
     digest = "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066"
@@ -172,7 +172,7 @@ class EttH1(Transformers):
 
 
 class EttH2(Transformers):
-    """The second transformer, by the hour."""
+    """The second transformer, hourly."""
 
     file = "ETTh2"
     digest = "a3dc2c597b9218c7ce1cd55eb77b283fd459a1d09d753063f944967dd6b9218b"
@@ -181,7 +181,7 @@ class EttH2(Transformers):
 
 
 class EttM1(Transformers):
-    """The first transformer, by the quarter of an hour."""
+    """The first transformer, every quarter of an hour."""
 
     file = "ETTm1"
     digest = "6ce1759b1a18e3328421d5d75fadcb316c449fcd7cec32820c8dafda71986c9e"
@@ -190,7 +190,7 @@ class EttM1(Transformers):
 
 
 class EttM2(Transformers):
-    """The second transformer, by the quarter of an hour."""
+    """The second transformer, every quarter of an hour."""
 
     file = "ETTm2"
     digest = "db973ca252c6410a30d0469b13d696cf919648d0f3fd588c60f03fdbdbadd1fd"
@@ -199,17 +199,17 @@ class EttM2(Transformers):
 
 
 class Competition(OfficialFiles):
-    """Base of the frequencies of the M4 competition.
+    """Base class for the frequencies of the M4 competition.
 
     Attributes:
-        file: how the files' names begin.
+        file: prefix of the files' names.
         horizon: steps to forecast.
-        season: steps of a season; 1 for none.
+        season: length of the season in steps; 1 for none.
         frequency: pandas' name of the time step.
         digests: of the files, by split.
     """
 
-    # What a table of further steps looks like: the competition's own files have one row a series.
+    # Of a user's table of further steps; the competition's own files have one row per series.
     columns = Columns("time", ("value",), identifier="id")
     measures_owa = True
     file: ClassVar[str]
@@ -220,11 +220,11 @@ class Competition(OfficialFiles):
 
     @classmethod
     def read(cls, settings: ForecastingSettings) -> CutSeries:
-        """Read the series; the last steps of each before the official test part are validation."""
+        """Read the series; the last steps of each before the official test split are validation."""
         if settings.data.horizon != cls.horizon:
             raise UserError(
-                f"{cls.information.name} asks for {cls.horizon} steps, not data.horizon="
-                f"{settings.data.horizon}: leave it as its preset has it."
+                f"{cls.information.name} needs data.horizon={cls.horizon}, not {settings.data.horizon}: "
+                "leave out HORIZON."
             )
         rows = {
             split: _values_by_name(cls.official_file(f"m4/{cls.file}-{split}.csv", digest))
@@ -244,7 +244,7 @@ class Competition(OfficialFiles):
     def _cut(
         cls, name: str, before: np.ndarray, test: np.ndarray, settings: ForecastingSettings
     ) -> tuple[Series, Borders]:
-        """One series, padded with its first value if it is shorter than what is read."""
+        """Create one series, padded with its first value if it is shorter than the look-back."""
         data = settings.data
         values = np.concatenate([before, test])
         padding = max(0, data.look_back + 2 * cls.horizon - len(before))
@@ -259,7 +259,7 @@ class Competition(OfficialFiles):
 
 
 def _values_by_name(path: Path) -> dict[str, np.ndarray]:
-    """Read a file of the competition: a header, then a name and its values in each row."""
+    """Read a file of the competition: a header, then rows of a name and its values."""
     opened = gzip.open if path.suffix == ".gz" else open
     with opened(path, "rt", encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
@@ -270,8 +270,8 @@ def _values_by_name(path: Path) -> dict[str, np.ndarray]:
 def _frequency_of_m4(file: str, series: int, horizon: int) -> SourceInformation:
     return SourceInformation(
         name=f"m4_{file.lower()}",
-        description=f"The {series} {file.lower()} series of the M4 competition, the next {horizon} steps of "
-        "each to forecast; from files that you place. Validation is cut from train.",
+        description=f"The {series} {file.lower()} series of the M4 competition, with the next {horizon} "
+        "steps of each to forecast; you place the files yourself. Validation is cut from train.",
         licence="none stated (open competition data)",
         citation=M4_2020,
         homepage="https://github.com/Mcompetitions/M4-methods",
@@ -280,7 +280,7 @@ def _frequency_of_m4(file: str, series: int, horizon: int) -> SourceInformation:
 
 
 class M4Hourly(Competition):
-    """Hourly series, with a season of a day."""
+    """Hourly series, with a daily season."""
 
     file = "Hourly"
     horizon = 48
@@ -314,13 +314,13 @@ class OwnTable(SeriesData):
 
     @classmethod
     def read(cls, settings: ForecastingSettings) -> CutSeries:
-        """Read the table, the last steps of which are test, those before validation."""
+        """Read the table; the last steps are test, those before them validation."""
         data = settings.data
         for name in ("validation_file", "test_file"):
             if getattr(data, name) is not None:
                 raise UserError(
-                    f"data.{name} is set, but a series is one file that is cut by time: put all of it into "
-                    "data.file; data.validation_fraction and data.test_fraction say how it is cut."
+                    f"data.{name} is set, but a series is one file that is split by time: put all of it into "
+                    "data.file, and set data.validation_fraction and data.test_fraction."
                 )
         path = check_table(data.file)
         return cls.cut_table(path, settings, own_information(path), {"file": file_digest(path)})
@@ -344,7 +344,7 @@ DATA_SETS = DataSets(
 
 
 def columns_of(data: ForecastingDataSettings) -> Columns:
-    """The columns of the data set or of the user's file that the settings name.
+    """Return the columns of the data set or user's file in the settings.
 
     Raises:
         UserError: a column is named twice.
@@ -353,15 +353,15 @@ def columns_of(data: ForecastingDataSettings) -> Columns:
 
 
 def read_cut_series(settings: ForecastingSettings) -> CutSeries:
-    """Read the data set or the file that the settings name.
+    """Read the data set or user's file in the settings.
 
     Raises:
-        UserError: there is no such data set, or the data cannot be had or is wrong.
+        UserError: there is no such data set, or the data cannot be fetched or is invalid.
     """
-    chosen = DATA_SETS.choose(settings.data)
-    if settings.evaluation.metric == "owa" and not chosen.measures_owa:
-        names = ", ".join(one.information.name for one in DATA_SETS if one.measures_owa)
+    data_set = DATA_SETS.choose(settings.data)
+    if settings.evaluation.metric == "owa" and not data_set.measures_owa:
+        names = ", ".join(other.information.name for other in DATA_SETS if other.measures_owa)
         raise UserError(
-            f"evaluation.metric=owa is for the M4 series ({names}), whose Naive2 it measures by: choose mase."
+            f"evaluation.metric=owa is only for the M4 series ({names}), which have Naive2: choose mase."
         )
-    return chosen.read(settings)
+    return data_set.read(settings)

@@ -1,4 +1,4 @@
-"""How forecasts are judged: errors on scaled and on plain values, intervals, error by step."""
+"""Evaluation of forecasts: errors of scaled and unscaled values, intervals, errors by step."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,40 +12,39 @@ from tasks.forecasting.config import ForecastingSettings
 from tasks.forecasting.metrics import pinball_loss, symmetric_percentage_error
 from tasks.forecasting.plots import draw_errors_by_step, draw_forecasts
 
-# Windows drawn, and steps of their past.
+# Number of windows plotted, and steps of their past.
 WINDOWS_DRAWN, STEPS_DRAWN = 4, 200
-# Rows of the table by step.
+# Rows in the table of errors by step.
 STEPS_LISTED = 8
 
 
 class ForecastScores:
-    """Errors window by window; of the windows themselves nothing is kept.
+    """Errors by window, without storing the windows.
 
     Metrics, each the mean over windows, steps and target columns:
-        mse, mae: of values scaled by the mean and deviation of the training part, as papers on long horizons
-            do.
-        mase: absolute error over that of the seasonal naive forecast before the test part.
+        mse, mae: of values standardised by the training split, as in papers on long horizons.
+        mase: absolute error relative to that of the seasonal naive forecast before the test split.
         smape: in per cent.
-        owa: mean of smape and mase, each over that of Naive2 (M4); where Naive2 is given.
-        pinball: mean over the levels, scaled as mse and mae.
+        owa: mean of smape and mase, each relative to Naive2 (M4), if available.
+        pinball: mean over the levels, scaled like mse and mae.
         coverage: share of the true values between the outer quantiles.
     """
 
     def __init__(self, levels: list[float]) -> None:
         self.levels = levels
-        # One row a window.
+        # One row per window.
         self.rows: list[dict[str, float]] = []
         # (horizon,) sums over windows, means over targets.
         self.squared_by_step: Any = 0.0
         self.absolute_by_step: Any = 0.0
 
     def add(self, example: Example, forecast: Any, quantiles: Any = None) -> None:
-        """Take one window.
+        """Add one window.
 
         Args:
             example: with future (horizon, targets) and scale (3, targets).
             forecast: (horizon, targets).
-            quantiles: (horizon, targets, levels), if there are any.
+            quantiles: (horizon, targets, levels), if any.
         """
         truth = np.asarray(example["future"], np.float64)
         _, deviation, naive_error = np.asarray(example["scale"], np.float64)
@@ -61,9 +60,9 @@ class ForecastScores:
             "smape": symmetric_percentage_error(truth, forecast).mean(),
         }
         if "naive2" in example:
-            yardstick = np.asarray(example["naive2"], np.float64)
-            row["naive2_mase"] = (np.abs(truth - yardstick) / naive_error).mean()
-            row["naive2_smape"] = symmetric_percentage_error(truth, yardstick).mean()
+            naive2 = np.asarray(example["naive2"], np.float64)
+            row["naive2_mase"] = (np.abs(truth - naive2) / naive_error).mean()
+            row["naive2_smape"] = symmetric_percentage_error(truth, naive2).mean()
         if quantiles is not None and self.levels:
             quantiles = np.asarray(quantiles, np.float64)
             losses = pinball_loss(truth, quantiles, self.levels) / deviation[:, np.newaxis]
@@ -72,16 +71,16 @@ class ForecastScores:
         self.rows.append(row)
 
     def metrics(self, windows: list[int] | None = None) -> dict[str, float]:
-        """Name -> mean over the windows, or over those of these numbers."""
+        """Return name -> mean over all windows, or over those with the given indices."""
         table = pd.DataFrame(self.rows)
         means = {name: float(value) for name, value in table.iloc[windows or slice(None)].mean().items()}
-        yardsticks = {name: means.pop(f"naive2_{name}", None) for name in ("mase", "smape")}
-        if yardsticks["mase"] is not None:
-            means["owa"] = (means["mase"] / yardsticks["mase"] + means["smape"] / yardsticks["smape"]) / 2
+        naive2 = {name: means.pop(f"naive2_{name}", None) for name in ("mase", "smape")}
+        if naive2["mase"] is not None:
+            means["owa"] = (means["mase"] / naive2["mase"] + means["smape"] / naive2["smape"]) / 2
         return means
 
     def by_step(self) -> pd.DataFrame:
-        """Columns step, mse and mae; one row a step of the horizon."""
+        """Return columns step, mse and mae, with one row per step of the horizon."""
         return pd.DataFrame(
             {
                 "step": np.arange(1, len(self.squared_by_step) + 1),
@@ -92,7 +91,7 @@ class ForecastScores:
 
 
 def chosen_origins(windows: int, origins: int) -> list[int]:
-    """Numbers of the windows on which slow baselines are fitted: spread evenly over all of them."""
+    """Choose the indices of the windows for slow baselines, evenly spread over all windows."""
     return [int(number) for number in np.unique(np.linspace(0, windows - 1, origins).round())]
 
 
@@ -101,20 +100,20 @@ def evaluate_answers(
 ) -> Evaluation:
     """Compare forecasts with the truth.
 
-    `predictions` holds windows that do not overlap, so that each step of the test part is there once.
+    `predictions` has non-overlapping windows, so that each step of the test split occurs once.
     """
     levels = settings.model.levels
     scores = ForecastScores(levels)
     predictions: list[dict[str, Any]] = []
-    drawn: list[tuple[Example, Answer]] = []
+    disjoint: list[tuple[Example, Answer]] = []
     next_step: dict[str, int] = {}
     for example, answer in scored:
         scores.add(example, answer["forecast"], answer.get("quantiles"))
         if example["step"] >= next_step.get(example["series"], 0):
             next_step[example["series"]] = example["step"] + len(example["future"])
             predictions += _rows(example, answer, targets, levels)
-            drawn.append((example, answer))
-    chosen = [drawn[number] for number in chosen_origins(len(drawn), WINDOWS_DRAWN)]
+            disjoint.append((example, answer))
+    plotted = [disjoint[number] for number in chosen_origins(len(disjoint), WINDOWS_DRAWN)]
     by_step = scores.by_step()
     listed = chosen_origins(len(by_step), STEPS_LISTED)
     tables = {"Errors by step of the horizon": by_step.iloc[listed].to_dict("records")}
@@ -126,7 +125,7 @@ def evaluate_answers(
         metrics=scores.metrics(),
         tables=tables,
         figures={
-            "forecasts.png": draw_forecasts(chosen, targets, levels, STEPS_DRAWN),
+            "forecasts.png": draw_forecasts(plotted, targets, levels, STEPS_DRAWN),
             "errors_by_step.png": draw_errors_by_step(by_step),
         },
         predictions=predictions,

@@ -1,4 +1,4 @@
-"""A model trained in memory, without a run: a baseline, or the model again further on in the test part."""
+"""Training of a model in memory, without a run: a baseline, or the model for a rolling origin."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ LOSSES = {
 
 
 def loss_of(settings: ForecastingSettings) -> keras.losses.Loss:
-    """The loss that the settings name, on scaled values."""
+    """Create the loss of the settings, on scaled values."""
     if settings.model.loss == "quantile":
         return PinballLoss(settings.model.quantiles)
     return LOSSES[settings.model.loss]()
@@ -35,7 +35,7 @@ class Forecaster:
     """A trained model that answers raw examples."""
 
     def __init__(self, settings: ForecastingSettings, source: SeriesSource) -> None:
-        """Train on a source's training part; the epoch is chosen by its validation part.
+        """Train on a source's training split; the validation split chooses the epoch.
 
         Args:
             settings: `model` and `train` are used.
@@ -60,7 +60,7 @@ class Forecaster:
             ),
         ]
         if settings.train.weight_average is not None:
-            # Before early stopping, which then keeps the mean weights that the score was measured with.
+            # Before early stopping, which then restores the averaged weights of the best score.
             callbacks.insert(0, keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
         model.fit(
             batches["train"].training_batches(buckets["train"], epoch, settings.seed, 1),
@@ -73,6 +73,6 @@ class Forecaster:
         self.serving = ForecastingServing(preprocessing, model)
 
     def __call__(self, examples: list[Example]) -> dict[str, np.ndarray]:
-        """Answer examples: forecast, and quantiles if there are any."""
+        """Answer examples: forecast, and quantiles if any."""
         answers: dict[str, Any] = self.serving.serve(**raw_windows(examples))
         return {name: value.numpy() for name, value in answers.items()}

@@ -1,17 +1,17 @@
-"""Errors of forecasts, as the M4 competition and the papers on long horizons define them."""
+"""Errors of forecasts, as defined by the M4 competition and papers on long horizons."""
 
 import numpy as np
 
-# Two-sided 90 % of the normal distribution, as in the competition's test for a season.
+# Two-sided 90 % quantile of the normal distribution, as in the competition's test for a season.
 SEASONALITY_QUANTILE = 1.645
 
 
 def seasonal_naive_error(values: np.ndarray, season: int) -> np.ndarray:
-    """Mean absolute difference between a step and the one a season before: the unit of MASE.
+    """Compute the mean absolute difference between a step and the one a season before: the scale of MASE.
 
     Args:
         values: (time, series), longer than a season.
-        season: steps after which a series repeats itself; 1 for none.
+        season: length of the season in steps; 1 for none.
 
     Returns:
         (series,)
@@ -23,7 +23,7 @@ def seasonal_naive_error(values: np.ndarray, season: int) -> np.ndarray:
 
 
 def symmetric_percentage_error(truth: np.ndarray, forecast: np.ndarray) -> np.ndarray:
-    """200 |y - f| / (|y| + |f|) in per cent, of each number; 0 where both are 0.
+    """Compute 200 |y - f| / (|y| + |f|) in per cent, elementwise; 0 where both are 0.
 
     Source: Makridakis et al., "The M4 competition", 2020.
     """
@@ -32,7 +32,7 @@ def symmetric_percentage_error(truth: np.ndarray, forecast: np.ndarray) -> np.nd
 
 
 def pinball_loss(truth: np.ndarray, quantiles: np.ndarray, levels: list[float]) -> np.ndarray:
-    """max(q (y - f), (q - 1) (y - f)) of each forecast quantile f with level q.
+    """Compute max(q (y - f), (q - 1) (y - f)) for each forecast quantile f with level q.
 
     Args:
         truth: (..., time, series).
@@ -49,14 +49,14 @@ def pinball_loss(truth: np.ndarray, quantiles: np.ndarray, levels: list[float]) 
 
 
 def naive2(history: np.ndarray, season: int, horizon: int) -> np.ndarray:
-    """Forecast the last value, of the series without its season if it has one: M4's yardstick.
+    """Forecast the last value, after seasonal adjustment if there is a season: the reference of M4's OWA.
 
-    A series has a season if its autocorrelation at that lag passes a test at 90 %; the season is then taken
-    out by classical multiplicative decomposition.
+    A series has a season if its autocorrelation at that lag is significant at 90 %; the season is then
+    removed by classical multiplicative decomposition.
 
     Args:
         history: (time,).
-        season: steps after which the series may repeat itself; 1 for none.
+        season: length of the possible season in steps; 1 for none.
         horizon: steps to forecast.
 
     Returns:
@@ -66,7 +66,7 @@ def naive2(history: np.ndarray, season: int, horizon: int) -> np.ndarray:
     """
     if not has_season(history, season):
         return np.full(horizon, history[-1])
-    # Here and not above: it takes a second to import, which only this function needs.
+    # Imported late: it takes a second, and only this function needs it.
     from statsmodels.tsa.seasonal import seasonal_decompose
 
     factors = seasonal_decompose(history, model="multiplicative", period=season).seasonal
@@ -75,7 +75,7 @@ def naive2(history: np.ndarray, season: int, horizon: int) -> np.ndarray:
 
 
 def has_season(history: np.ndarray, season: int) -> bool:
-    """Test whether the autocorrelation at the lag of a season is more than chance."""
+    """Test whether the autocorrelation at the lag of a season is significant."""
     if season == 1 or len(history) < 3 * season:
         return False
     centred = history - history.mean()

@@ -1,4 +1,4 @@
-"""The forecaster: a window is normalised, a network forecasts each step, the normalisation is undone."""
+"""The forecaster: normalises a window, forecasts each step by a network, and undoes the normalisation."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def build_model(settings: ForecastingSettings, shape: WindowShape) -> keras.Mode
 
     Args:
         settings: `model` and `data` are used.
-        shape: sizes of what is read and written.
+        shape: sizes of inputs and outputs.
 
     Returns:
         A model from {"history": (batch, look-back, targets and past columns), "known": (batch, look-back +
@@ -45,14 +45,14 @@ def build_model(settings: ForecastingSettings, shape: WindowShape) -> keras.Mode
         outputs = _stepwise(settings, shape, values, past, known)
     else:
         outputs = _by_channel(settings, shape, values)
-    # (batch, horizon, targets, outputs), float32 even in mixed precision: the loss needs the digits.
+    # (batch, horizon, targets, outputs), float32 even with mixed precision, for the accuracy of the loss.
     outputs = keras.layers.Activation("linear", dtype="float32", name="normalized")(outputs)
     outputs = outputs * ops.expand_dims(scale, -1) + ops.expand_dims(offset, -1)
     return keras.Model(inputs, outputs, name="forecasting")
 
 
 def _normalization(kind: str, values: Any) -> tuple[Any, Any]:
-    """What is taken off a window, and what it is divided by.
+    """Compute what is subtracted from a window, and what it is divided by.
 
     Source: reversible: Kim et al., "Reversible instance normalization", 2022; last: Zeng et al., "Are
     transformers effective for time series forecasting?", 2023.
@@ -65,10 +65,10 @@ def _normalization(kind: str, values: Any) -> tuple[Any, Any]:
 
 
 def _stepwise(settings: ForecastingSettings, shape: WindowShape, values: Any, past: Any, known: Any) -> Any:
-    """Networks that read step by step what is known of each."""
+    """Build a network whose inputs are the features of each step."""
     independent = settings.model.channels == "independent" and shape.targets > 1
     if independent:
-        # Each column becomes a row of its own: (batch * targets, look-back, 1).
+        # Each column becomes a separate row: (batch * targets, look-back, 1).
         values = ops.reshape(ops.transpose(values, (0, 2, 1)), (-1, shape.look_back, 1))
         past = None if past is None else ops.repeat(past, shape.targets, axis=0)
         known = None if known is None else ops.repeat(known, shape.targets, axis=0)
@@ -83,7 +83,7 @@ def _stepwise(settings: ForecastingSettings, shape: WindowShape, values: Any, pa
 
 
 def _by_channel(settings: ForecastingSettings, shape: WindowShape, values: Any) -> Any:
-    """Networks that read each column on its own, and nothing beside it."""
+    """Build a network that forecasts each column from its own values only."""
     model = settings.model
     channels = ops.transpose(values, (0, 2, 1))  # (batch, targets, look-back)
     if model.kind == "segrnn":
@@ -97,8 +97,9 @@ def _by_channel(settings: ForecastingSettings, shape: WindowShape, values: Any) 
             name="segments",
         )(channels)
     else:
-        # Zeng et al., 2023: with the last value taken off, one linear map is NLinear. It starts from the last
-        # value repeated: on ETTh1's validation part 0.679 instead of 0.697 (MSE, horizon 96).
+        # Zeng et al., 2023: NLinear is one linear map after subtracting the last value. Initialized with
+        # zeros, it starts by repeating the last value: MSE 0.679 instead of 0.697 (ETTh1, validation, horizon
+        # 96).
         outputs = keras.layers.Dense(
             shape.horizon * shape.outputs, kernel_initializer="zeros", name="linear"
         )(channels)

@@ -1,4 +1,4 @@
-"""Pictures of forecasts."""
+"""Figures of forecasts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,22 +13,22 @@ from common.data.examples import Answer, Example
 from common.scores.plots import plain, text_fonts
 from tasks.forecasting.series import SeriesSet
 
-# Columns drawn of one window.
+# Maximum number of columns plotted per window.
 MOST_COLUMNS = 3
-# Series and columns that the picture of a table's forecasts shows, and look-backs of their past.
+# Maximum number of panels in the figure of a table's forecasts, and look-backs of past values in each.
 MOST_PANELS, PAST_DRAWN = 6, 2
 
 
 def draw_forecasts(
     windows: list[tuple[Example, Answer]], targets: list[str], levels: list[float], steps: int
 ) -> Figure:
-    """Draw windows below one another, over the number of the step: past, truth, forecast and interval.
+    """Plot windows below each other: past, truth, forecast and interval over the index of the step.
 
     Args:
-        windows: example and answer of each.
+        windows: example and answer of each window.
         targets: names of the columns.
         levels: of the answers' quantiles; the outer ones are the interval.
-        steps: of the past at most.
+        steps: maximum number of past steps.
     """
     columns = targets[:MOST_COLUMNS]
     width = 9 if len(columns) == 1 else 5 * len(columns)
@@ -55,23 +55,23 @@ def draw_ahead(
     levels: list[float],
     look_back: int,
 ) -> Figure:
-    """Draw the first few series and columns of a table, over time: past, forecast and interval.
+    """Plot the first few series and columns of a table over time: past, forecast and interval.
 
     Args:
         table: the series.
-        ahead: times of the forecast steps of each.
-        answers: to each.
+        ahead: times of the forecast steps of each series.
+        answers: of each series.
         levels: of the answers' quantiles.
-        look_back: steps that the model reads.
+        look_back: number of past steps that the model reads.
     """
-    shown = [
+    plotted = [
         (series, times, answer, number)
         for series, times, answer in zip(table.series, ahead, answers, strict=True)
         for number in range(len(table.columns.targets))
     ][:MOST_PANELS]
-    names = [*table.columns.targets, *(series.name for series, *_ in shown)]
-    figure, panels = draw_panels(len(shown), 1, (9, 3 * len(shown)), names)
-    for panel, (series, times, answer, number) in zip(panels[:, 0], shown, strict=True):
+    names = [*table.columns.targets, *(series.name for series, *_ in plotted)]
+    figure, panels = draw_panels(len(plotted), 1, (9, 3 * len(plotted)), names)
+    for panel, (series, times, answer, number) in zip(panels[:, 0], plotted, strict=True):
         first = max(0, len(series) - PAST_DRAWN * look_back)
         past, values = series.times[first : len(series)], series.values[first:, number]
         draw_forecast(panel, past, values, times, answer, number, levels)
@@ -82,18 +82,18 @@ def draw_ahead(
 
 
 def draw_panels(rows: int, columns: int, size: tuple[float, float], names: list[str]) -> tuple[Figure, Any]:
-    """A figure, and its empty panels (rows, columns), whose titles can show these names."""
+    """Create a figure and its empty panels (rows, columns), with fonts for these names in the titles."""
     with plt.rc_context({"font.family": text_fonts(names)}):
         return plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
 
 
 def name_of(series: str, target: str) -> str:
-    """What stands above a panel: the series, if there are several, and its column."""
+    """Return the title of a panel: the series, if there are several, and its column."""
     return plain(f"{series}: {target}" if series else target)
 
 
 def name_lines(figure: Figure, panel: Axes) -> None:
-    """Name the lines of all panels by those of one, above them, where the names hide nothing."""
+    """Add one legend for all panels, above them."""
     figure.legend(*panel.get_legend_handles_labels(), loc="outside upper center", ncols=4, fontsize="small")
 
 
@@ -106,15 +106,15 @@ def draw_forecast(
     column: int,
     levels: list[float],
 ) -> None:
-    """Draw one column: its past values, its forecast, its interval.
+    """Plot one column: its past values, its forecast and its interval.
 
     Args:
-        panel: to draw into.
-        past: numbers of the steps, or times, of the values.
+        panel: to plot in.
+        past: indices of the steps, or times, of the values.
         values: (past,)
-        ahead: numbers of the steps, or times, of the forecast.
+        ahead: indices of the steps, or times, of the forecast.
         answer: of the model.
-        column: number of the target column.
+        column: index of the target column.
         levels: of the answer's quantiles.
     """
     panel.plot(past, values, color="tab:gray", linewidth=1, label="past")
@@ -130,7 +130,7 @@ def draw_forecast(
 
 
 def draw_errors_by_step(errors: pd.DataFrame) -> Figure:
-    """Draw the scaled errors over the steps of the horizon."""
+    """Plot the scaled errors over the steps of the horizon."""
     figure, panel = plt.subplots(figsize=(6, 3.5), layout="constrained")
     for name, style in (("mae", "-"), ("mse", "--")):
         panel.plot(errors["step"], errors[name], style, label=name)

@@ -1,4 +1,4 @@
-"""How a trained forecasting model is asked: windows, or a table whose next steps are forecast."""
+"""Predictor of forecasts for windows, or for the next steps of a table."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,64 +22,63 @@ from tasks.forecasting.preprocessing import raw_windows
 from tasks.forecasting.series import Series, SeriesSet, check_ratios, read_series
 from tasks.forecasting.windows import known_ahead
 
-# Windows are answered this many at once, whatever their look-back.
+# Batch size in windows, for any look-back.
 WINDOWS_AT_ONCE = 256
 
 
 class ForecastingPredictor(Predictor[ForecastingSettings]):
-    """Windows in, forecasts and quantiles out."""
+    """A predictor of forecasts and quantiles for windows."""
 
     task = "forecasting"
     predict_example = "INPUT=recent.csv OUTPUT=forecast.csv PLOT=forecast.png"
 
     def request(self, examples: list[Example]) -> dict[str, tf.Tensor]:
-        """Windows as tensors."""
+        """Convert windows to tensors."""
         return raw_windows(examples)
 
     def answers(self, outputs: dict[str, np.ndarray]) -> list[Answer]:
-        """Forecast (horizon, targets), and quantiles (horizon, targets, levels) if the model has them."""
+        """Convert outputs to forecast (horizon, targets), and quantiles (horizon, targets, levels) if any."""
         names = list(outputs)
         return [dict(zip(names, values, strict=True)) for values in zip(*outputs.values(), strict=True)]
 
     def cost(self, example: Example) -> int:
-        """All windows are alike: the same for each."""
+        """Return the same cost for all windows, which have the same length."""
         return STEPS_PER_BATCH // WINDOWS_AT_ONCE
 
     def signature_notes(self) -> list[str]:
-        """Say what the columns, the levels and the time are."""
+        """Describe the columns, the levels and the time."""
         data, model = self.settings.data, self.settings.model
         columns = columns_of(data)
         sentences = [
-            f"`history` holds the last {data.look_back} steps of `{data.frequency}`, with the columns "
-            f"{_listed(columns.targets + columns.past)}, in this order and in your units; `forecast` holds "
-            f"{_listed(columns.targets)} of the next {data.horizon} steps."
+            f"`history` is the last {data.look_back} steps of `{data.frequency}`, with the columns "
+            f"{_listed(columns.targets + columns.past)}, in this order and in your units; `forecast` is "
+            f"{_listed(columns.targets)} for the next {data.horizon} steps."
         ]
         if model.reads_steps and columns.known:
-            sentences.append(f"`known` holds {_listed(columns.known)} of both, in this order.")
+            sentences.append(f"`known` is {_listed(columns.known)} for both, in this order.")
         if model.reads_steps and model.calendar:
             sentences.append(
-                "`time`, where it is an input, is that of the last step of `history`: seconds since 1970 on "
-                "the clock of your table."
+                "`time`, if it is an input, is that of the last step of `history`: seconds since 1970, in "
+                "the local time of your table."
             )
         if columns.identifier:
             sentences.append(
-                "`series` names the series; one that was not trained on is scaled by its window."
+                "`series` is the name of the series; one that was not trained on is scaled by its window."
             )
         if model.levels:
-            sentences.append(f"`quantiles` are those of the levels {_listed(model.levels)}, in this order.")
+            sentences.append(f"`quantiles` have the levels {_listed(model.levels)}, in this order.")
         return sentences
 
     def answer_file(
         self, path: Path, output: Path, settings: ForecastingSettings, plot: Path | None = None
     ) -> str:
-        """Forecast every series of a table and write a table of the steps ahead.
+        """Forecast every series of a table and write a table of the future steps.
 
         Args:
-            path: a table with the columns that the model reads; columns known ahead go on for a horizon below
-                the last value.
+            path: a table with the model's columns; known columns continue for a horizon after the last value.
             output: .csv, .tsv or .jsonl.
-            settings: of the run, with the columns that the user named.
-            plot: a picture of the first forecasts; None for none.
+            settings: of the run, with the user's column names.
+            plot: image file for a plot of the first forecasts; None for no plot.
 
         Raises:
             UserError: a table cannot be read or written, or is too short.
@@ -89,8 +88,8 @@ class ForecastingPredictor(Predictor[ForecastingSettings]):
         table = read_series(
             path, columns_of(data), data.frequency, data.fill, data.skip_bad_rows, with_future=True
         )
-        for what, count in table.report.items():
-            notes.print(f"{what.replace('_', ' ')}: {count:,}")
+        for name, count in table.report.items():
+            notes.print(f"{name.replace('_', ' ')}: {count:,}")
         examples = [last_window(series, table, settings, path) for series in table.series]
         if settings.model.kind == "es_rnn":
             check_ratios(str(path), table, data.look_back)
@@ -110,16 +109,16 @@ class ForecastingPredictor(Predictor[ForecastingSettings]):
 
 
 def last_window(series: Series, table: SeriesSet, settings: ForecastingSettings, path: Path) -> Example:
-    """Cut the last window of a series; of what lies ahead, the known columns alone are given.
+    """Create the last window of a series; of the future steps it has only the known columns.
 
     Raises:
-        UserError: the series is shorter than what is read, or lacks known columns ahead.
+        UserError: the series is shorter than the look-back, or known columns of the future are missing.
     """
     data, steps = settings.data, len(series)
     if steps < data.look_back:
         raise UserError(
-            f"{path}: {series.title} has {steps:,} steps with values; the model reads {data.look_back:,}: "
-            f"give the last {data.look_back:,} at least."
+            f"{path}: {series.title} has {steps:,} steps with values; the model needs {data.look_back:,}: "
+            f"give at least the last {data.look_back:,}."
         )
     example: Example = {
         "series": series.name,
@@ -130,32 +129,32 @@ def last_window(series: Series, table: SeriesSet, settings: ForecastingSettings,
     missing = data.look_back + data.horizon - len(example.get("known", ()))
     if "known" in example and missing:
         raise UserError(
-            f"{path}: {series.title} lacks {missing:,} of the {data.horizon:,} rows ahead: the model needs "
-            f"{', '.join(table.columns.known)} there; add rows with {table.columns.time} and these columns, "
-            "and leave the other cells empty."
+            f"{path}: {series.title} lacks {missing:,} of the {data.horizon:,} future rows: the model needs "
+            f"{', '.join(table.columns.known)} for them; add rows with {table.columns.time} and these "
+            "columns, and leave the other cells empty."
         )
     return example
 
 
 def times_ahead(series: Series, table: SeriesSet, horizon: int) -> pd.DatetimeIndex:
-    """Times of the steps after the last value."""
+    """Return the times of the steps after the last value."""
     return pd.date_range(series.times[len(series) - 1], periods=horizon + 1, freq=table.frequency)[1:]
 
 
 def forecast_rows(
     series: Series, ahead: pd.DatetimeIndex, table: SeriesSet, answer: Answer, levels: list[float]
 ) -> Iterator[dict[str, Any]]:
-    """Rows of the steps ahead of a series: its name, the time, each target's forecast and quantiles.
+    """Yield rows for the future steps of a series: its name, the time, each target's forecast and quantiles.
 
-    Times are written as dates alone where those of the table are, numbers with the digits of a float32.
+    Times are written as dates if the table's times are, numbers with the digits of a float32.
     """
     columns = table.columns
-    days = not series.zone and all(
+    are_dates = not series.zone and all(
         (times == times.normalize()).all() for times in (series.times[: len(series)], ahead)
     )
     for step, time in enumerate(ahead):
         row: dict[str, Any] = {columns.identifier: series.name} if columns.identifier else {}
-        row[columns.time] = f"{time.date() if days else time}{series.zone}"
+        row[columns.time] = f"{time.date() if are_dates else time}{series.zone}"
         for number, target in enumerate(columns.targets):
             row[target] = _shortest(answer["forecast"][step][number])
             for position, level in enumerate(levels):
@@ -165,7 +164,7 @@ def forecast_rows(
 
 
 def _shortest(number: Any) -> float:
-    """The shortest decimal number that is this float32."""
+    """Round to the shortest decimal number for this float32."""
     return float(str(np.float32(number)))
 
 

@@ -1,4 +1,4 @@
-"""How windows become model inputs, and answers the user's units: scales learned from the training part."""
+"""Scaling of windows and of forecasts back to the user's units, learned from the training split."""
 
 import math
 from dataclasses import MISSING, asdict, dataclass, fields
@@ -19,23 +19,23 @@ from tasks.forecasting.times import DAY, calendar_cycles
 from tasks.forecasting.windows import SeriesSource
 
 FILE = "series.json"
-# A window that hardly moves is not blown up by more than this.
+# Lower limit, relative to the mean, so that an almost constant window is not scaled up too much.
 SMALLEST_DEVIATION = 1e-6
 
 
 @dataclass(frozen=True)
 class WindowShape:
-    """Sizes of what a model reads and writes.
+    """Sizes of a model's inputs and outputs.
 
     Attributes:
-        look_back: steps that are read.
-        horizon: steps that are forecast.
-        targets: columns that are forecast; they come first in the history.
-        past: columns after them, known up to now only.
-        known: columns known ahead, those of the calendar among them.
-        outputs: numbers for each step of each column: one a quantile, or one.
-        seasons: steps after which a series repeats itself, of those that fit into the look-back.
-        series: number of series that were trained on.
+        look_back: number of past steps that are read.
+        horizon: number of steps to forecast.
+        targets: number of columns to forecast; they come first in the history.
+        past: number of past covariates, which follow the targets.
+        known: number of known covariates, including those of the calendar.
+        outputs: for each step and column: one per quantile, or one.
+        seasons: lengths in steps of the seasons that fit into the look-back.
+        series: number of training series.
     """
 
     look_back: int
@@ -50,19 +50,19 @@ class WindowShape:
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesRecord:
-    """What was learned of the series, as it is written; numbers by series have one row each.
+    """What is learned from the series, in the format of the saved file.
 
     Attributes:
-        names: of the series; one empty name if there is one series.
-        targets: columns that are forecast.
-        past: columns known up to now only.
-        known: columns known ahead.
+        names: of the series; one empty name if there is only one series.
+        targets: columns to forecast.
+        past: covariates that are only known up to now.
+        known: covariates known in advance.
         frequency: pandas' name of the time step.
         step_seconds: mean length of a step.
-        seasons: steps after which a series repeats itself, shortest first.
-        mean: (series, targets and past columns), taken off.
-        deviation: (series, targets and past columns), divided out.
-        weights: (series,) in a loss that counts series as M4 does.
+        seasons: lengths in steps, shortest first.
+        mean: (series, targets and past columns), to subtract.
+        deviation: (series, targets and past columns), to divide by.
+        weights: (series,), of the loss weighted as in M4.
         known_mean: (known columns,)
         known_deviation: (known columns,)
     """
@@ -76,33 +76,33 @@ class SeriesRecord:
     seasons: list[int]
     mean: list[list[float]]
     deviation: list[list[float]]
-    # Runs from before there were weights have none.
+    # Older runs have no weights.
     weights: list[float] | None = None
     known_mean: list[float]
     known_deviation: list[float]
 
 
 class ForecastingPreprocessing(Preprocessing):
-    """Windows in the user's units to scaled ones and back, by the mean and deviation of the training part.
+    """Scales windows, and forecasts back to the user's units, by mean and deviation of the training split.
 
     A series that was not trained on is scaled by its own window.
 
     Attributes:
         settings: `data` and `model` are used.
-        record: all that was learned.
+        record: everything learned.
         labels: names of the target columns.
-        several: whether there are several series, which have names.
-        mean: (series + 1, columns) float32; the last row is of a series that is not known.
-        deviation: the same.
+        several: whether there are several, named series.
+        mean: (series + 1, columns) float32; the last row is for unknown series.
+        deviation: likewise.
         known_mean: (known columns,) float32.
-        known_deviation: the same.
-        table: name of a series -> its number.
+        known_deviation: likewise.
+        table: name of a series -> its index.
     """
 
     def __init__(self, settings: ForecastingSettings, record: SeriesRecord) -> None:
         super().__init__(name="forecasting_preprocessing")
         self.settings = settings
-        # A dataclass and no dictionary: a module would wrap that, and JSON would not write it.
+        # A dataclass, because a tf.Module would wrap a dictionary, which JSON could not write.
         self.record = record
         self.labels = record.targets
         self.several = record.names != [""]
@@ -118,12 +118,12 @@ class ForecastingPreprocessing(Preprocessing):
 
     @classmethod
     def learn(cls, settings: ForecastingSettings, source: SeriesSource) -> "ForecastingPreprocessing":
-        """Take over what the source measured on the training parts."""
+        """Use the source's statistics of the training split."""
         statistics, columns = source.statistics, source.data.columns
         mean, deviation = statistics.mean, statistics.deviation
         if settings.model.kind == "es_rnn":
             check_ratios(source.name, source.data)
-            # Ratios are what is smoothed: sizes are divided out, and nothing is taken off.
+            # Smoothing works with ratios: divide by the mean, and subtract nothing.
             mean, deviation = np.zeros_like(mean), mean
         record = SeriesRecord(
             names=statistics.names,
@@ -142,13 +142,13 @@ class ForecastingPreprocessing(Preprocessing):
         return cls(settings, record)
 
     def complete(self, settings: ForecastingSettings) -> ForecastingSettings:
-        """Name the time step, so that a table with another one is not answered; and the seasons."""
+        """Set the time step, so that tables with another one are rejected, and the seasons."""
         learned = {"data.frequency": self.record.frequency, "data.seasons": self.record.seasons}
         return override_settings(settings, learned)
 
     @property
     def shape(self) -> WindowShape:
-        """Sizes of what the model reads and writes."""
+        """Sizes of the model's inputs and outputs."""
         data = self.settings.data
         return WindowShape(
             look_back=data.look_back,
@@ -167,35 +167,35 @@ class ForecastingPreprocessing(Preprocessing):
 
     @property
     def _periods(self) -> list[float]:
-        """Lengths in seconds of the cycles of the calendar that are read."""
+        """Lengths in seconds of the calendar's cycles that are used as inputs."""
         return calendar_cycles(self.record.step_seconds) if self._reads_calendar else []
 
     @property
     def uses_known(self) -> bool:
-        """Whether there are known columns that the user has to give."""
+        """Whether the user has to provide known columns."""
         return self.settings.model.reads_steps and bool(self.record.known)
 
     @property
     def uses_time(self) -> bool:
-        """Whether the calendar is read."""
+        """Whether the calendar is an input."""
         return bool(self._periods)
 
     @property
     def by_series(self) -> bool:
-        """Whether the model has parameters of each series."""
+        """Whether the model has parameters per series."""
         return self.settings.model.kind == "es_rnn"
 
     def inputs(self, raw: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Raw windows to what the model reads, float32.
+        """Convert raw windows to the model's inputs, float32.
 
         Args:
-            raw: history (batch, look-back, columns); where they are used, known (batch, look-back + horizon,
-                known columns), time (batch,) int64, seconds since 1970 of the last step that is read, and
+            raw: history (batch, look-back, columns); if they are used, known (batch, look-back + horizon,
+                known columns), time (batch,) int64, seconds since 1970 of the last step of the history, and
                 series (batch,) names.
 
         Returns:
-            history, scaled; known (batch, look-back + horizon, known and calendar columns), if there are any;
-            series (batch,) numbers, for a model with parameters of each series.
+            history, scaled; known (batch, look-back + horizon, known and calendar columns), if any; series
+            (batch,) indices, for a model with parameters per series.
         """
         mean, deviation = self._scale(raw)
         inputs = {"history": (raw["history"] - mean) / deviation}
@@ -211,7 +211,7 @@ class ForecastingPreprocessing(Preprocessing):
         return inputs
 
     def example(self, raw: dict[str, tf.Tensor]) -> tuple[Any, ...]:
-        """Raw windows to inputs and targets of the model, and weights if the series have them.
+        """Convert raw windows to inputs and targets of the model, and weights if the loss is weighted.
 
         Targets are scaled, (batch, horizon, targets, 1); weights (batch, 1, 1).
         """
@@ -225,13 +225,13 @@ class ForecastingPreprocessing(Preprocessing):
         return (*example, weight[:, tf.newaxis, tf.newaxis])
 
     def unscaled(self, raw: dict[str, tf.Tensor], outputs: tf.Tensor) -> tf.Tensor:
-        """Outputs of the model (batch, horizon, targets, outputs) in the user's units."""
+        """Convert outputs of the model (batch, horizon, targets, outputs) to the user's units."""
         mean, deviation = self._scale(raw)
         targets = len(self.labels)
         return outputs * deviation[..., :targets, tf.newaxis] + mean[..., :targets, tf.newaxis]
 
     def _scale(self, raw: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        """Mean and deviation, each (batch or 1, 1, columns)."""
+        """Return mean and deviation, each (batch or 1, 1, columns)."""
         if not self.several:
             return self.mean[tf.newaxis, :1], self.deviation[tf.newaxis, :1]
         number = self._number(raw)
@@ -239,36 +239,36 @@ class ForecastingPreprocessing(Preprocessing):
         own = tf.maximum(tf.sqrt(variance), SMALLEST_DEVIATION * (1 + tf.abs(mean)))
         if self.by_series:
             mean, own = tf.zeros_like(mean), mean
-        trained_on = (number < len(self.record.names))[:, tf.newaxis, tf.newaxis]
+        is_known = (number < len(self.record.names))[:, tf.newaxis, tf.newaxis]
         return (
-            tf.where(trained_on, tf.gather(self.mean, number)[:, tf.newaxis], mean),
-            tf.where(trained_on, tf.gather(self.deviation, number)[:, tf.newaxis], own),
+            tf.where(is_known, tf.gather(self.mean, number)[:, tf.newaxis], mean),
+            tf.where(is_known, tf.gather(self.deviation, number)[:, tf.newaxis], own),
         )
 
     def _number(self, raw: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Number of each window's series, (batch,) int32; one after the last if it is not known."""
+        """Return the index of each window's series, (batch,) int32; one more than the last if unknown."""
         if not self.several:
             return tf.zeros_like(raw["history"][:, 0, 0], tf.int32)
         return self.table.lookup(raw["series"])
 
     def _calendar(self, time: tf.Tensor) -> tf.Tensor:
-        """Position in each cycle, sine and cosine: (batch,) to (batch, look-back + horizon, 2 * cycles)."""
+        """Encode times (batch,) as sine and cosine of cycles: (batch, look-back + horizon, 2 * cycles)."""
         data = self.settings.data
         steps = tf.range(1 - data.look_back, data.horizon + 1, dtype=tf.float64)
         seconds = tf.cast(time, tf.float64)[:, tf.newaxis] + steps * self.record.step_seconds
-        # 1970 began on a Thursday: weeks are counted from the Monday before.
+        # 1970 started on a Thursday; weeks are counted from the Monday before.
         seconds = seconds[..., tf.newaxis] + 3 * DAY
         phases = tf.math.floormod(seconds / tf.constant(self._periods, tf.float64), 1.0)
         angles = tf.cast(2 * math.pi * phases, tf.float32)  # (batch, time, cycles)
         return tf.concat([tf.sin(angles), tf.cos(angles)], axis=-1)
 
     def save(self, directory: Path) -> None:
-        """Write what was learned."""
+        """Save what was learned."""
         write_json(directory / FILE, asdict(self.record))
 
     @classmethod
     def load(cls, settings: ForecastingSettings, directory: Path) -> "ForecastingPreprocessing":
-        """Read what `save` wrote.
+        """Load what `save` wrote.
 
         Raises:
             UserError: if the file is missing or damaged.
@@ -283,22 +283,22 @@ class ForecastingPreprocessing(Preprocessing):
 
 
 def _weights(deviation: np.ndarray, naive_error: np.ndarray) -> list[float]:
-    """Weights of the series in M4's OWA, with mean 1, of errors that are divided by these deviations.
+    """Compute the series' weights in M4's OWA, with mean 1, for errors scaled by these deviations.
 
-    MASE divides an error by the naive error of its series, sMAPE by its size.
+    MASE divides errors by the naive error of their series, sMAPE by the size of the values.
     """
     by_naive_error = (deviation / naive_error).mean(axis=1)
     return ((1 + by_naive_error / by_naive_error.mean()) / 2).tolist()
 
 
 def _table(rows: list[list[float]], unknown: float) -> tf.Tensor:
-    """(series + 1, columns) float32."""
+    """Append a row for unknown series: (series + 1, columns) float32."""
     numbers = np.array(rows, np.float32)
     return tf.constant(np.concatenate([numbers, np.full((1, numbers.shape[1]), unknown, np.float32)]))
 
 
 def raw_windows(examples: list[Example]) -> dict[str, tf.Tensor]:
-    """Raw examples as the named tensors that `ForecastingPreprocessing.inputs` takes."""
+    """Convert raw examples to the named tensors for `ForecastingPreprocessing.inputs`."""
     first = examples[0]
     raw = {"history": _stacked(examples, "history")}
     if "known" in first:

@@ -1,7 +1,6 @@
-"""Tables with a time column, read into series on a regular grid of times.
+"""Tables with a time column, read as series on a regular grid of times.
 
-What is wrong with a table is said in one line with file and line. Missing steps and cells are filled only
-where that was asked for.
+Errors are one line with file and line. Missing steps and cells are only filled on request.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,20 +16,20 @@ from common.errors import UserError
 from tasks.forecasting.times import checked_frequency, parse_times
 
 WORDS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
-# Empty, or how pandas and R write that nothing is there.
+# Empty cells, and the missing values of pandas and R.
 MISSING = {"", "na", "n/a", "#n/a", "nan", "null", "none"}
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns of a table are what.
+    """Names of the columns of a table, by role.
 
     Attributes:
-        time: holds the time.
-        targets: are forecast.
-        past: help, and are known up to now.
-        known: help, and are known ahead.
-        identifier: names the series of a row; None if the table holds one series.
+        time: of each row.
+        targets: columns to forecast.
+        past: covariates that are only known up to now.
+        known: covariates known in advance.
+        identifier: column with the name of a row's series; None if the table is one series.
     """
 
     time: str
@@ -41,7 +40,7 @@ class Columns:
 
     @property
     def all(self) -> list[str]:
-        """Every column, once."""
+        """All columns, without duplicates."""
         names = [self.identifier] if self.identifier else []
         return list(dict.fromkeys([*names, self.time, *self.targets, *self.past, *self.known]))
 
@@ -51,11 +50,11 @@ class Series:
     """One series on a regular grid.
 
     Attributes:
-        name: of the series; empty if there is but one.
-        times: (time,) the clock that its file shows.
+        name: of the series; empty if there is only one.
+        times: (time,), local times as in the file.
         values: (time, targets and past columns) float64.
-        known: (time, known columns) float64; longer than `values` where the future is given.
-        zone: as its file writes it after each time, or nothing.
+        known: (time, known columns) float64; longer than `values` if the future is given.
+        zone: time zone as written in the file after each time, or empty.
     """
 
     name: str
@@ -69,7 +68,7 @@ class Series:
 
     @property
     def title(self) -> str:
-        """How a message calls it."""
+        """Name of the series in messages."""
         return f"the series {self.name!r}" if self.name else "the series"
 
 
@@ -81,7 +80,7 @@ class SeriesSet:
         series: in the order of the file.
         columns: of the table that they were read from.
         frequency: pandas' name of the time step.
-        report: what was filled or left out, by what it was.
+        report: counts of what was filled or left out, by name.
     """
 
     series: list[Series]
@@ -91,39 +90,39 @@ class SeriesSet:
 
 
 def check_same_columns(trained: Columns, given: Columns) -> None:
-    """Check that a table has as many columns of each role as the one that a model was trained on.
+    """Check that a table has as many columns of each role as the training data.
 
     Raises:
-        UserError: it has not.
+        UserError: it does not.
     """
     for name, variable in (("targets", "DATA_TARGET"), ("past", "DATA_PAST"), ("known", "DATA_KNOWN")):
         before, now = getattr(trained, name), getattr(given, name)
         if len(before) != len(now):
             raise UserError(
                 f"{variable} names {len(now)} columns, but the model was trained on {len(before)} "
-                f"({', '.join(before) or 'none'}): name as many, in the same order."
+                f"({', '.join(before) or 'none'}): name equally many, in the same order."
             )
     if trained.identifier and not given.identifier:
         raise UserError(
-            "The model was trained on several series: name the column that tells them apart as DATA_ID."
+            "The model was trained on several series: name the column with their names as DATA_ID."
         )
     if given.identifier and not trained.identifier:
         raise UserError(
-            f"DATA_ID={given.identifier} tells several series apart, but the model was trained on one: give "
-            "a table of one series."
+            f"DATA_ID={given.identifier} is for several series, but the model was trained on one: give a "
+            "table of one series."
         )
 
 
 def check_ratios(name: str, data: SeriesSet, steps: int | None = None) -> None:
-    """Check that es_rnn can smooth series: they have one column, which is above zero.
+    """Check that series are valid for es_rnn: they have one column, with positive values.
 
     Args:
         name: of the data set or the file.
         data: the series.
-        steps: how many are read, at the end of each series; None for all.
+        steps: number of steps to check, at the end of each series; None for all.
 
     Raises:
-        UserError: it cannot.
+        UserError: they are not.
     """
     if len(data.columns.targets) > 1:
         raise UserError(
@@ -136,7 +135,7 @@ def check_ratios(name: str, data: SeriesSet, steps: int | None = None) -> None:
         if len(low):
             raise UserError(
                 f"{name}: {series.title} is not positive at {series.times[first + low[0]]}: "
-                "model.kind=es_rnn takes logarithms; leave the series out, or train another kind."
+                "model.kind=es_rnn needs positive values; remove the series, or use another kind."
             )
 
 
@@ -148,24 +147,25 @@ def read_series(
     skip_bad_rows: bool = False,
     with_future: bool = False,
 ) -> SeriesSet:
-    """Read a table, wide or, with an identifier, long.
+    """Read a table in wide format or, with an identifier, in long format.
 
     Args:
         path: CSV, TSV or JSON Lines.
         columns: of the table.
-        frequency: pandas' name of the time step; None finds it in the times.
-        fill: what becomes of missing steps and cells, and of times that are there twice: none, previous,
-            interpolate or zero.
-        skip_bad_rows: count rows of the wrong shape instead of stopping at the first.
-        with_future: whether rows at the end may lack targets and past columns, since they are not known yet.
+        frequency: pandas' name of the time step; None to infer it.
+        fill: how to fill missing steps and cells: none, previous, interpolate or zero; if not none, the last
+            of several rows with the same time is used.
+        skip_bad_rows: whether to skip and count rows of the wrong shape instead of stopping at the first.
+        with_future: whether targets and past columns may be missing at the end, because they are in the
+            future.
 
     Raises:
-        UserError: the table cannot be read, or is no regular series; the message names file and line.
+        UserError: the table cannot be read, or a series is not regular; the message names file and line.
     """
     skipped: list[BadRow] = []
     rows = list(read_rows(path, columns.all, skipped.append if skip_bad_rows else None))
     if not rows:
-        raise UserError(f"{path} holds no row that can be read: give at least a look-back and a horizon.")
+        raise UserError(f"{path} has no valid rows: give at least a look-back and a horizon.")
     origins = [row.origin for row in rows]
     table = pd.DataFrame({name: [row.values[name] for row in rows] for name in columns.all})
     times, zone = parse_times(table[columns.time], origins)
@@ -178,33 +178,34 @@ def read_series(
     report = {"rows_skipped": len(skipped), "steps_filled": 0, "doubles_dropped": 0}
     groups = frame.groupby(names, sort=False)
     grids = {name: _on_grid(part, frequency, fill, report) for name, part in groups}
-    found = {grid.frequency for grid in grids.values()}
-    if len(found) > 1:
+    frequencies = {grid.frequency for grid in grids.values()}
+    if len(frequencies) > 1:
         raise UserError(
-            f"{path}: the series have different time steps ({', '.join(sorted(found))}): give them apart, or "
-            "name the step as data.frequency."
+            f"{path}: the series have different time steps ({', '.join(sorted(frequencies))}): give them in "
+            "separate files, or set data.frequency."
         )
     series = [
         _series(str(name), grid, columns, zone, fill, report, with_future) for name, grid in grids.items()
     ]
-    return SeriesSet(series, columns, found.pop(), {name: count for name, count in report.items() if count})
+    report = {name: count for name, count in report.items() if count}
+    return SeriesSet(series, columns, frequencies.pop(), report)
 
 
 def parse_numbers(texts: pd.Series, name: str, origins: Sequence[str]) -> np.ndarray:
-    """Read the numbers of a column; TRUE is 1, FALSE 0, an empty cell NaN.
+    """Parse the numbers of a column; TRUE is 1, FALSE is 0, an empty cell is NaN.
 
     Raises:
-        UserError: a cell is no number, or infinite.
+        UserError: a cell is not a number, or is infinite.
     """
     lowered = texts.str.strip().str.lower()
     numbers = pd.to_numeric(lowered.replace(WORDS), errors="coerce").to_numpy(np.float64)
     infinite = np.isinf(numbers)
-    wrong = np.flatnonzero((np.isnan(numbers) & ~lowered.isin(MISSING).to_numpy()) | infinite)
-    if len(wrong):
-        what = "is infinite" if infinite[wrong[0]] else "is no number"
+    invalid = np.flatnonzero((np.isnan(numbers) & ~lowered.isin(MISSING).to_numpy()) | infinite)
+    if len(invalid):
+        what = "is infinite" if infinite[invalid[0]] else "is not a number"
         raise UserError(
-            f"{origins[wrong[0]]}: {texts.iloc[wrong[0]]!r} in the column {name!r} {what}: correct it, or "
-            "leave the cell empty and set data.fill."
+            f"{origins[invalid[0]]}: {texts.iloc[invalid[0]]!r} in the column {name!r} {what}: correct it, "
+            "or leave the cell empty and set data.fill."
         )
     return numbers
 
@@ -217,7 +218,7 @@ class _Grid:
 
 
 def _on_grid(part: pd.DataFrame, frequency: str | None, fill: str, report: dict[str, int]) -> _Grid:
-    """Put the rows of one series on its grid; empty rows stand where steps are missing."""
+    """Put the rows of one series on its grid, with empty rows for missing steps."""
     times = pd.DatetimeIndex(part["\0time"])
     origins = part["\0origin"].to_list()
     steps = np.diff(times.asi8)
@@ -225,26 +226,27 @@ def _on_grid(part: pd.DataFrame, frequency: str | None, fill: str, report: dict[
     if len(back):
         raise UserError(
             f"{origins[back[0] + 1]}: the time {times[back[0] + 1]} comes after {times[back[0]]}: times are "
-            "out of order; sort the rows by time, or name the column that tells series apart as DATA_ID."
+            "out of order; sort the rows by time, or name the column with the series' names as DATA_ID."
         )
     double = np.flatnonzero(steps == 0)
     if len(double):
         if fill == "none":
             raise UserError(
-                f"{origins[double[0] + 1]}: the time {times[double[0]]} is there twice"
-                f"{_and_more(len(double))}: remove one of them, name the column that tells series apart as "
-                "DATA_ID, or set data.fill to keep the last."
+                f"{origins[double[0] + 1]}: the time {times[double[0]]} occurs twice"
+                f"{_and_more(len(double))}: remove one of the rows, name the column with the series' names "
+                "as DATA_ID, or set data.fill to keep the last."
             )
         report["doubles_dropped"] += len(double)
-        kept = ~times.duplicated(keep="last")
-        part, times, origins = part[kept], times[kept], [o for o, k in zip(origins, kept, strict=True) if k]
+        last = ~times.duplicated(keep="last")
+        part, times = part[last], times[last]
+        origins = [origin for origin, is_last in zip(origins, last, strict=True) if is_last]
     frequency = checked_frequency(times, frequency, origins)
     grid = pd.date_range(times[0], times[-1], freq=frequency, unit="s")
     outside = np.flatnonzero(~times.isin(grid))
     if len(outside):
         raise UserError(
-            f"{origins[outside[0]]}: the time {times[outside[0]]} does not fit a step of {frequency}: "
-            "correct it, or name the step as data.frequency."
+            f"{origins[outside[0]]}: the time {times[outside[0]]} does not fit a time step of {frequency}: "
+            "correct it, or set data.frequency."
         )
     missing = grid.difference(times)
     if len(missing):
@@ -271,13 +273,13 @@ def _series(
     report: dict[str, int],
     with_future: bool,
 ) -> Series:
-    """Take the columns of one series apart, and fill their empty cells."""
+    """Separate the columns of one series, and fill their empty cells."""
     valued = [*columns.targets, *columns.past]
     values = grid.frame[valued].to_numpy(np.float64)
     end = len(values)
     if with_future:
-        there = np.flatnonzero(~np.isnan(values[:, : len(columns.targets)]).all(axis=1))
-        end = int(there[-1]) + 1 if len(there) else 0
+        filled_rows = np.flatnonzero(~np.isnan(values[:, : len(columns.targets)]).all(axis=1))
+        end = int(filled_rows[-1]) + 1 if len(filled_rows) else 0
     known = grid.frame[list(columns.known)].to_numpy(np.float64)
     where = _Where(grid, [*valued, *columns.known])
     filled = _filled(values[:end], fill, report, where, 0)
@@ -287,7 +289,7 @@ def _series(
 
 @dataclass(frozen=True)
 class _Where:
-    """Finds the line of a cell for a message."""
+    """Function from a cell to its line and column, for messages."""
 
     grid: _Grid
     names: list[str]
@@ -310,8 +312,8 @@ def _filled(
     if fill == "none":
         origin, name = where(int(rows[0]), int(cells[0]) + offset)
         raise UserError(
-            f"{origin}: the cell of the column {name!r} is empty{_and_more(len(rows))}: fill it in, or set "
-            "data.fill to previous, interpolate or zero."
+            f"{origin}: the column {name!r} is empty{_and_more(len(rows))}: fill it in, or set data.fill to "
+            "previous, interpolate or zero."
         )
     report["cells_filled"] = report.get("cells_filled", 0) + len(rows)
     frame = pd.DataFrame(values)
@@ -322,7 +324,7 @@ def _filled(
         row, cell = (int(index[0]) for index in np.nonzero(frame.isna().to_numpy()))
         origin, name = where(row, cell + offset)
         raise UserError(
-            f"{origin}: nothing comes before the first cells of the column {name!r}, which are empty: fill "
-            "them in, or set data.fill=zero."
+            f"{origin}: the first cells of the column {name!r} are empty, so there is no previous value: "
+            "fill them in, or set data.fill=zero."
         )
     return frame.to_numpy()

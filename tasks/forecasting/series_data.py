@@ -1,6 +1,6 @@
-"""What data sets of series have in common: columns that settings may rename, tables, official files.
+"""Base classes of data sets of series: columns, tables, official files.
 
-Nothing here needs TensorFlow.
+Nothing here imports TensorFlow.
 """
 
 import abc
@@ -20,15 +20,15 @@ from tasks.forecasting.series import Columns, SeriesSet, check_ratios, read_seri
 
 
 class SeriesData(abc.ABC):
-    """One source of series. Subclasses set the class attributes and write `read`.
+    """One source of series. Subclasses set the class attributes and implement `read`.
 
-    Not a `common.data.data_set.DataSet`: TFDS would prepare a series as one example, which it could not cut
-    by time, and a file of series is read in a second. So files are read as they are.
+    Not a `common.data.data_set.DataSet`: TFDS would prepare a series as one example, which cannot be split by
+    time. Files of series are read directly, which takes a second.
 
     Attributes:
         information: name, licence, citation and so on.
-        columns: of its table, or of a table of further steps that is forecast.
-        measures_owa: whether Naive2's forecasts are known, by which OWA measures.
+        columns: of its table, or of a user's table of further steps.
+        measures_owa: whether Naive2's forecasts are available, which OWA needs.
     """
 
     information: ClassVar[SourceInformation]
@@ -37,12 +37,12 @@ class SeriesData(abc.ABC):
 
     @classmethod
     def answers_to(cls, name: str) -> bool:
-        """Whether this class reads the data set of this name."""
+        """Return whether this class reads the data set of this name."""
         return name == cls.information.name
 
     @classmethod
     def columns_for(cls, data: ForecastingDataSettings) -> Columns:
-        """Give the columns; what the settings name takes their place.
+        """Return the columns, with those named in the settings replaced.
 
         Raises:
             UserError: a column is named twice.
@@ -59,23 +59,23 @@ class SeriesData(abc.ABC):
         for name in named:
             if named.count(name) > 1:
                 raise UserError(
-                    f"The column {name!r} is named twice among data.time_column, target_columns, "
-                    "past_columns, known_columns and id_column: it can be one of them."
+                    f"The column {name!r} occurs twice in data.time_column, target_columns, past_columns, "
+                    "known_columns and id_column: use it for one of them."
                 )
         return columns
 
     @classmethod
     @abc.abstractmethod
     def read(cls, settings: ForecastingSettings) -> CutSeries:
-        """Read the series and cut them by time.
+        """Read the series and split them by time.
 
         Raises:
-            UserError: the data cannot be had or is wrong.
+            UserError: the data cannot be fetched or is invalid.
         """
 
     @classmethod
     def read_to_score(cls, path: Path, settings: ForecastingSettings) -> CutSeries:
-        """Read a table of the user's, in which all steps are the test part.
+        """Read a user's table, of which all steps are the test split.
 
         Raises:
             UserError: the table cannot be read, or a series is too short.
@@ -86,8 +86,8 @@ class SeriesData(abc.ABC):
         for one in series.series:
             if len(one) < needed:
                 raise UserError(
-                    f"{path}: {one.title} has {len(one):,} steps; to read {data.look_back:,} and score "
-                    f"{data.horizon:,}, {needed:,} are needed: give more, or leave it out."
+                    f"{path}: {one.title} has {len(one):,} steps, but a look-back of {data.look_back:,} and "
+                    f"a horizon of {data.horizon:,} need {needed:,}: give more, or remove the series."
                 )
         if settings.model.kind == "es_rnn":
             check_ratios(str(path), series)
@@ -102,7 +102,7 @@ class SeriesData(abc.ABC):
         information: SourceInformation,
         digests: Mapping[str, str],
     ) -> CutSeries:
-        """Read a table without official parts, and cut it by the shares of the settings."""
+        """Read a table without official splits, and split it by the fractions in the settings."""
         series = cls._read_table(path, settings.data)
         borders = [cut_by_shares(one, settings) for one in series.series]
         return CutSeries(information, series, borders, digests)
@@ -113,18 +113,18 @@ class SeriesData(abc.ABC):
 
 
 class OfficialFiles(SeriesData):
-    """Base of the benchmarks, whose files the user places, compressed or not."""
+    """Base class for benchmarks whose files the user places, compressed or not."""
 
     @classmethod
     def official_file(cls, relative: str, digest: str) -> Path:
-        """Find a file whose content is the official one.
+        """Find a file, and verify that its content is the official one.
 
         Args:
-            relative: path of the file below the manual directory, if it is not compressed.
+            relative: path of the uncompressed file below the manual directory.
             digest: SHA-256 of the content.
 
         Raises:
-            UserError: it is not there, or another one.
+            UserError: the file does not exist, or has other content.
         """
         try:
             path = manual_file(cls.information, f"{relative}.gz")
@@ -138,5 +138,5 @@ class OfficialFiles(SeriesData):
         except (OSError, EOFError) as error:
             raise UserError(f"{path} is damaged ({error}): {again}") from None
         if hashlib.sha256(content).hexdigest() != digest:
-            raise UserError(f"{path} is not the official file: its content has another digest; {again}")
+            raise UserError(f"{path} is not the official file: its digest differs; {again}")
         return path

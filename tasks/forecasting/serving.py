@@ -1,4 +1,4 @@
-"""From windows to forecasts in one graph: scaling, model and quantiles."""
+"""Serving graph from windows to forecasts: scaling, model and quantiles."""
 
 import inspect
 
@@ -10,7 +10,7 @@ from tasks.forecasting.preprocessing import ForecastingPreprocessing
 
 
 class ForecastingServing(ServingModule):
-    """Windows in the user's units to forecasts in the user's units."""
+    """From windows to forecasts, both in the user's units."""
 
     def __init__(self, preprocessing: ForecastingPreprocessing, model: keras.Model) -> None:
         super().__init__(name="forecasting")
@@ -19,9 +19,9 @@ class ForecastingServing(ServingModule):
         self.levels = preprocessing.settings.model.levels
 
     def serve(self, **raw: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Windows as in `ForecastingPreprocessing.inputs` to forecast (batch, horizon, targets).
+        """Forecast windows, see `ForecastingPreprocessing.inputs`: forecast (batch, horizon, targets).
 
-        With a quantile loss also to quantiles (batch, horizon, targets, levels), which rise.
+        With the quantile loss also quantiles (batch, horizon, targets, levels), in ascending order.
         """
         outputs = self.model(self.preprocessing.inputs(raw), training=False)
         outputs = self.preprocessing.unscaled(raw, outputs)  # (batch, horizon, targets, outputs)
@@ -31,7 +31,7 @@ class ForecastingServing(ServingModule):
         return {"forecast": quantiles[..., self.levels.index(0.5)], "quantiles": quantiles}
 
     def endpoints(self) -> dict[str, Endpoint]:
-        """`serve`, which takes only what the model uses."""
+        """Return `serve`, with only the inputs that the model uses."""
         preprocessing, shape = self.preprocessing, self.preprocessing.shape
         specs = {"history": tf.TensorSpec([None, shape.look_back, shape.targets + shape.past], tf.float32)}
         if preprocessing.uses_known:
@@ -47,7 +47,7 @@ class ForecastingServing(ServingModule):
         def serve(*given: tf.Tensor) -> dict[str, tf.Tensor]:
             return self.serve(**dict(zip(names, given, strict=True)))
 
-        # Which inputs there are depends on the run: TensorFlow reads their names here.
+        # The inputs depend on the run; TensorFlow reads their names from the signature.
         serve.__signature__ = inspect.Signature(
             [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
         )

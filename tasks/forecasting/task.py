@@ -1,4 +1,4 @@
-"""Forecasting: what comes next in a series? The next values, with an interval."""
+"""Forecasting: the next values of a series, with an interval."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,7 +26,7 @@ from tasks.forecasting.windows import SeriesSource, WindowBatches
 
 
 class ForecastingTask(Task[ForecastingSettings, ForecastingPreprocessing]):
-    """Learns from the windows of series."""
+    """Forecasting of time series."""
 
     name = "forecasting"
     metric = "mase"
@@ -42,30 +42,30 @@ class ForecastingTask(Task[ForecastingSettings, ForecastingPreprocessing]):
     }
     preprocessing_class = ForecastingPreprocessing
     predictor_class = ForecastingPredictor
-    # What counts is in other units for each data set.
+    # The main metric depends on the data set.
     monitor = "loss"
 
     @property
     def judged_by(self) -> str:
-        """Papers on long horizons count the squared error, the M4 competition OWA."""
+        """The metric in the settings: papers on long horizons use MSE, the M4 competition OWA."""
         return self.settings.evaluation.metric
 
     def open_source(self) -> SeriesSource:
-        """Read the series; nothing is prepared."""
+        """Read the series, without preparing them by TFDS."""
         source = SeriesSource(read_cut_series(self.settings), self.settings)
         source.check_refits()
         return source
 
     def open_labelled(self, path: Path, labels: list[str]) -> LabelledFile:
-        """Read a table of which every window is scored; scales are those of the table itself."""
-        chosen = self.data_sets.choose(self.settings.data)
-        source = SeriesSource(chosen.read_to_score(path, self.settings), self.settings, splits=("test",))
+        """Read a table to score every window of it, with scales from the table itself."""
+        data_set = self.data_sets.choose(self.settings.data)
+        source = SeriesSource(data_set.read_to_score(path, self.settings), self.settings, splits=("test",))
         return LabelledFile(source.counts["test"], source.report, lambda: source.examples("test"))
 
     def batches(
         self, source: SeriesSource, preprocessing: ForecastingPreprocessing, split: str, cache: Path
     ) -> WindowBatches:
-        """Scaled windows of one split; they are cut as they are needed, so nothing is kept in the cache."""
+        """Scaled windows of one split, created on the fly, without the cache."""
         return WindowBatches(source, split, preprocessing.example)
 
     def build_model(self, preprocessing: ForecastingPreprocessing) -> keras.Model:
@@ -81,24 +81,24 @@ class ForecastingTask(Task[ForecastingSettings, ForecastingPreprocessing]):
         return ForecastingServing(preprocessing, *models)
 
     def evaluate(self, labels: list[str], scored: Iterable[tuple[Example, Answer]]) -> Evaluation:
-        """Errors, coverage and pictures."""
+        """Compute errors and coverage, and plot forecasts."""
         return evaluate_answers(self.settings, labels, scored)
 
     def baselines(
         self, source: SeriesSource, preprocessing: ForecastingPreprocessing, examples: Iterable[Example]
     ) -> dict[str, dict[str, float]]:
-        """Naive forecasts, classical models, NLinear."""
+        """Score naive forecasts, statistical models and NLinear."""
         return score_baselines(self.settings, source, examples)
 
     @classmethod
     def check_reading(cls, trained: ForecastingSettings, settings: ForecastingSettings) -> None:
-        """The table of a model has the columns and the steps that it learned from."""
+        """Check that a table has the columns and the time step of the training data."""
         super().check_reading(trained, settings)
         for name in ("look_back", "horizon", "frequency"):
             before, now = getattr(trained.data, name), getattr(settings.data, name)
             if before != now:
                 raise UserError(
-                    f"The model was trained with data.{name}={before}, not {now}: leave that as it is."
+                    f"The model was trained with data.{name}={before}, not {now}: leave it out of SET."
                 )
         check_same_columns(columns_of(trained.data), columns_of(settings.data))
 

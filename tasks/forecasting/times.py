@@ -1,4 +1,4 @@
-"""Times as tables write them, and the regular steps they stand on."""
+"""Parsing of times in tables, and inference of their time step."""
 
 import re
 import warnings
@@ -9,34 +9,34 @@ import pandas as pd
 
 from common.errors import UserError
 
-# Behind a time of day alone: 15-01-2024 is a day.
+# Only after a time of day: in 15-01-2024, "-2024" is not a zone.
 ZONE = re.compile(r"(:\d\d(?:\.\d+)?|T\d\d)\s*(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)$")
 YEAR_FIRST = r"\d{4}"
-# Grids that are no fixed number of seconds, the widest first.
+# Steps without a fixed number of seconds, the longest first.
 CALENDAR_FREQUENCIES = ("YS", "YE", "QS", "QE", "MS", "ME", "B")
 SEASONS = {"YS": [1], "YE": [1], "QS": [4], "QE": [4], "MS": [12], "ME": [12], "B": [5]}
 DAY, WEEK = 86_400, 7 * 86_400
-# Times that show a step.
+# Minimum number of times to infer a step.
 FEWEST_TIMES = 3
-# Mean length of a step in seconds, of the grids that are no fixed number of them.
+# Mean length in seconds of steps without a fixed number of seconds.
 YEAR = 365.2425 * DAY
 STEP_SECONDS = {"Y": YEAR, "Q": YEAR / 4, "M": YEAR / 12, "B": DAY}
 
 
 def parse_times(texts: pd.Series, origins: Sequence[str]) -> tuple[pd.DatetimeIndex, str]:
-    """Read times written all in one way; returns the clock they show, and the zone written after them.
+    """Parse times in one format; returns local times, and the zone written after them.
 
     Raises:
-        UserError: one cannot be read, or they are of several zones.
+        UserError: a time cannot be parsed, or there are several zones.
     """
     texts = texts.str.strip()
     zones = texts.str.extract(ZONE)[1].fillna("")
     zone = zones.iloc[0]
-    other = np.flatnonzero(zones != zone)
-    if len(other):
-        first, second = zone or "no zone", zones.iloc[other[0]] or "no zone"
+    others = np.flatnonzero(zones != zone)
+    if len(others):
+        first, second = zone or "no zone", zones.iloc[others[0]] or "no zone"
         raise UserError(
-            f"{origins[other[0]]}: mixed time zones: this time has {second}, the first one {first}: write "
+            f"{origins[others[0]]}: mixed time zones: this time has {second}, the first one {first}: write "
             "all times in one zone, e.g. UTC."
         )
     times = _clock_times(texts.str.replace(ZONE, r"\1", regex=True))
@@ -50,7 +50,7 @@ def parse_times(texts: pd.Series, origins: Sequence[str]) -> tuple[pd.DatetimeIn
 
 
 def _clock_times(texts: pd.Series) -> pd.Series:
-    """Times; 01/02 is the second of January, unless the rows make sense only with days before months."""
+    """Parse times; 01/02 is the second of January, unless only days before months make sense."""
     months_first = _times(texts, days_first=False)
     if texts.str.match(YEAR_FIRST).any():
         return months_first
@@ -60,13 +60,13 @@ def _clock_times(texts: pd.Series) -> pd.Series:
 
 def _times(texts: pd.Series, days_first: bool) -> pd.Series:
     with warnings.catch_warnings():
-        # That there is no common form: what cannot be read is said in one line.
+        # Silence the warning that there is no common format: invalid times are reported as errors.
         warnings.simplefilter("ignore")
         return pd.to_datetime(texts, errors="coerce", dayfirst=days_first)
 
 
 def _steps_missing(times: pd.Series) -> float:
-    """Steps that a regular series from the first to the last time has more; infinite if there is none."""
+    """Count the steps missing for a regular series; infinite if the times are not regular."""
     index = pd.DatetimeIndex(times.dropna().sort_values().unique()).as_unit("s")
     frequency = infer_frequency(index)
     if frequency is None:
@@ -75,10 +75,10 @@ def _steps_missing(times: pd.Series) -> float:
 
 
 def checked_frequency(times: pd.DatetimeIndex, frequency: str | None, origins: Sequence[str]) -> str:
-    """The named time step as pandas writes it, or the one found in rising times.
+    """Return the given time step in pandas' notation, or infer it from ascending times.
 
     Raises:
-        UserError: pandas does not know it, or there is none.
+        UserError: pandas does not know the step, or the times are not regular.
     """
     if frequency is not None:
         try:
@@ -87,31 +87,31 @@ def checked_frequency(times: pd.DatetimeIndex, frequency: str | None, origins: S
             offset = None
         if offset is None or offset.n < 1 or step_seconds(offset.freqstr) < 1:
             raise UserError(
-                f"Setting data.frequency={frequency!r} is no time step, of a second or more, that pandas "
-                "knows: write h, 15min, D, W, MS, QS or YS."
+                f"Setting data.frequency={frequency!r} is not a pandas time step of a second or more: write "
+                "h, 15min, D, W, MS, QS or YS."
             )
         return offset.freqstr
     if len(times) < FEWEST_TIMES:
         raise UserError(
-            f"{origins[0]}: the series that begins here is too short, with {len(times)} of at least "
-            f"{FEWEST_TIMES} rows, to find its time step: give more, or name it as data.frequency."
+            f"{origins[0]}: the series that starts here has {len(times)} rows, too few to infer its time "
+            f"step from (at least {FEWEST_TIMES}): give more, or set data.frequency."
         )
-    found = infer_frequency(times)
-    if found is None:
+    inferred = infer_frequency(times)
+    if inferred is None:
         raise UserError(
-            f"{origins[0]}: the times from here on have no regular step: put them on one, or name it as "
-            "data.frequency and set data.fill."
+            f"{origins[0]}: the times from here on have no regular step: correct them, or set data.frequency "
+            "and data.fill."
         )
-    return found
+    return inferred
 
 
 def infer_frequency(times: pd.DatetimeIndex) -> str | None:
-    """Name the time step of rising times of which some may be missing; None if they are on no grid."""
+    """Infer the time step of ascending times, some of which may be missing; None if they are not regular."""
     if len(times) < FEWEST_TIMES:
         return None
-    found = pd.infer_freq(times)
-    if found is not None:
-        return pd.tseries.frequencies.to_offset(found).freqstr
+    inferred = pd.infer_freq(times)
+    if inferred is not None:
+        return pd.tseries.frequencies.to_offset(inferred).freqstr
     step = pd.Series(np.diff(times.asi8)).mode().iloc[0]  # seconds
     if step >= 27 * DAY or (step == DAY and (times.dayofweek < 5).all()):
         for candidate in CALENDAR_FREQUENCIES:
@@ -123,7 +123,7 @@ def infer_frequency(times: pd.DatetimeIndex) -> str | None:
 
 
 def step_seconds(frequency: str) -> float:
-    """Mean length of a time step."""
+    """Return the mean length of a time step in seconds."""
     offset = pd.tseries.frequencies.to_offset(frequency)
     letters = offset.freqstr.lstrip("0123456789").partition("-")[0]
     if letters[:1] in STEP_SECONDS and letters in ("YS", "YE", "QS", "QE", "MS", "ME", "B"):
@@ -134,7 +134,7 @@ def step_seconds(frequency: str) -> float:
 
 
 def seasons_of(frequency: str) -> list[int]:
-    """Steps after which a series of this time step usually repeats itself, shortest first."""
+    """Return the usual seasons for a time step, in steps, shortest first."""
     letters = frequency.partition("-")[0]
     if letters in SEASONS:
         return SEASONS[letters]
@@ -146,6 +146,6 @@ def seasons_of(frequency: str) -> list[int]:
 
 
 def calendar_cycles(step: float) -> list[float]:
-    """Lengths in seconds of day, week and year, and of their halves, that are longer than two steps."""
+    """Return the lengths in seconds of day, week, year and their halves that are longer than two steps."""
     cycles = (DAY / 2, DAY, WEEK / 2, WEEK, YEAR / 2, YEAR)
     return [cycle for cycle in cycles if cycle > 2 * step]

@@ -1,4 +1,4 @@
-"""Windows of series: a look-back that is read, a horizon that is forecast."""
+"""Windows of series: a look-back, which is the input, and a horizon, which is forecast."""
 
 import hashlib
 import json
@@ -20,11 +20,17 @@ from tasks.forecasting.times import calendar_cycles, seasons_of, step_seconds
 
 
 def known_ahead(settings: ForecastingSettings, series: Series, step: int, frequency: str) -> dict[str, Any]:
-    """What a model that reads the steps ahead is given of the window whose first target step is this one.
+    """Return the inputs of a window that are known in advance.
+
+    Args:
+        settings: of the run.
+        series: of the window.
+        step: first target step of the window.
+        frequency: pandas' name of the time step.
 
     Returns:
-        known: (look-back + horizon, known columns), fewer where the series ends before; clock: seconds since
-        1970 of the last step that is read; each only where it is used.
+        known: (look-back + horizon, known columns), fewer if the series ends earlier; clock: seconds since
+        1970 of the last step of the look-back; each only if it is used.
     """
     data, features = settings.data, {}
     if settings.model.reads_steps and series.known.shape[1]:
@@ -36,7 +42,7 @@ def known_ahead(settings: ForecastingSettings, series: Series, step: int, freque
 
 @dataclass(frozen=True)
 class Statistics:
-    """What the training part says of the numbers; one row a series.
+    """Statistics of the training split, with one row per series.
 
     Attributes:
         names: of the series.
@@ -44,8 +50,8 @@ class Statistics:
         deviation: (series, columns), standard deviation.
         known_mean: (known columns,) over all series.
         known_deviation: (known columns,).
-        naive_error: (series, targets), mean absolute error of the seasonal naive forecast of one season
-            ahead, on all steps before the test part: the unit of MASE.
+        naive_error: (series, targets), mean absolute error of the seasonal naive forecast one season ahead,
+            on all steps before the test split: the scale of MASE.
     """
 
     names: list[str]
@@ -60,23 +66,23 @@ class SeriesSource(ExampleSource):
     """Series whose windows are the examples.
 
     Attributes:
-        cut: the series, and where they are cut.
+        cut: the series and their splits.
         data: the series.
         borders: of each series.
         settings: of the run.
-        seasons: steps after which a series repeats itself, shortest first.
-        statistics: of the training parts.
+        seasons: lengths in steps, shortest first.
+        statistics: of the training split.
     """
 
     def __init__(
         self, cut: CutSeries, settings: ForecastingSettings, splits: tuple[str, ...] = SPLITS
     ) -> None:
-        """Take series that are cut by time.
+        """Create the source.
 
         Args:
-            cut: the series, and where they are cut.
+            cut: the series and their splits.
             settings: look-back, horizon and strides.
-            splits: those that there are.
+            splits: to create.
 
         Raises:
             UserError: a split has no window, or a series is constant.
@@ -94,8 +100,8 @@ class SeriesSource(ExampleSource):
         for split, count in self.counts.items():
             if not count:
                 raise UserError(
-                    f"{self.name}: no window of {settings.data.look_back:,} steps to read and "
-                    f"{settings.data.horizon:,} to forecast fits into the {split} part: set a smaller "
+                    f"{self.name}: no window with a look-back of {settings.data.look_back:,} and a horizon "
+                    f"of {settings.data.horizon:,} steps fits into the {split} split: set a smaller "
                     "data.look_back or data.horizon."
                 )
         options = settings.data.model_dump(mode="json") | {"evaluation_stride": settings.evaluation.stride}
@@ -109,21 +115,21 @@ class SeriesSource(ExampleSource):
 
     @property
     def step_seconds(self) -> float:
-        """Mean length of a time step."""
+        """Mean length of a time step, in seconds."""
         return step_seconds(self.data.frequency)
 
     def check_refits(self) -> None:
-        """Raise a UserError if there are fewer test windows than times to train the model again."""
+        """Raise a UserError if there are fewer test windows than refits."""
         evaluation, horizon = self.settings.evaluation, self.settings.data.horizon
-        most = max(len(border.test_steps(horizon, evaluation.stride)) for border in self.borders)
-        if evaluation.refits > most:
+        limit = max(len(border.test_steps(horizon, evaluation.stride)) for border in self.borders)
+        if evaluation.refits > limit:
             raise UserError(
-                f"{self.name}: evaluation.refits={evaluation.refits}, but no series has more than {most:,} "
+                f"{self.name}: evaluation.refits={evaluation.refits}, but no series has more than {limit:,} "
                 "test windows: set fewer, or a smaller evaluation.stride or data.horizon."
             )
 
     def windows(self, split: str) -> np.ndarray:
-        """Series number and first target step of each window of a split: (windows, 2)."""
+        """Return series index and first target step of each window of a split: (windows, 2)."""
         stride = self.settings.evaluation.stride if split == "test" else self.settings.data.stride
         look_back, horizon = self.settings.data.look_back, self.settings.data.horizon
         windows = []
@@ -135,20 +141,20 @@ class SeriesSource(ExampleSource):
         return np.concatenate(windows)
 
     def examples(self, split: str) -> Iterator[dict[str, Any]]:
-        """Give the windows of a split.
+        """Yield the windows of a split.
 
         Yields:
-            series: name; step: number of the first one that is forecast; time: of the last one that is read;
+            series: name; step: index of the first target step; time: of the last step of the look-back;
             history: (look-back, targets and past columns); future: (horizon, targets), the truth; scale: (3,
-            targets), mean, deviation and naive error of the part before; what `known_ahead` gives; in the
-            test part naive2: (horizon, targets), where it is known.
+            targets), mean, deviation and naive error; those of `known_ahead`; in the test split naive2:
+            (horizon, targets), if available.
         """
         self.check_split(split)
         for number, step in self.windows(split):
             yield self.example(int(number), int(step), split == "test")
 
     def example(self, number: int, step: int, is_test: bool = False) -> dict[str, Any]:
-        """One window by the number of its series and its first target step."""
+        """Create the window with this index of the series and first target step."""
         look_back, horizon = self.settings.data.look_back, self.settings.data.horizon
         series, statistics, targets = self.data.series[number], self.statistics, self.targets
         scale = [statistics.mean[number, :targets], statistics.deviation[number, :targets]]
@@ -175,32 +181,32 @@ class SeriesSource(ExampleSource):
             known.append(series.known[border.train_start : border.train_end])
             before = series.values[border.first : border.validation_end or len(series), : self.targets]
             error = seasonal_naive_error(before, self.seasons[0])
-            # A season without any noise has no unit of its own.
+            # A perfectly periodic series has no seasonal naive error; use the error of one step instead.
             errors.append(np.where(error > 0, error, seasonal_naive_error(before, 1)))
             for number in np.flatnonzero(
                 deviations[-1][: self.targets] <= 1e-9 * np.abs(means[-1][: self.targets])
             ):
                 raise UserError(
                     f"{self.name}: the column {columns[number]!r} of {series.title} is constant{where} "
-                    f"({means[-1][number]:g}): there is nothing to forecast; leave it out."
+                    f"({means[-1][number]:g}), so there is nothing to forecast; leave it out."
                 )
         deviation = np.stack(deviations)
-        together = np.concatenate(known)
+        all_known = np.concatenate(known)
         return Statistics(
             names=[series.name for series in self.data.series],
             mean=np.stack(means),
             deviation=np.where(deviation > 0, deviation, 1.0),
-            known_mean=together.mean(axis=0),
-            known_deviation=np.where(together.std(axis=0) > 0, together.std(axis=0), 1.0),
+            known_mean=all_known.mean(axis=0),
+            known_deviation=np.where(all_known.std(axis=0) > 0, all_known.std(axis=0), 1.0),
             naive_error=np.stack(errors),
         )
 
 
 class WindowBatches:
-    """Batches of windows of one split, cut from the series as they are needed.
+    """Batches of windows of one split, created from the series on the fly.
 
     Attributes:
-        lengths: (windows,) the look-back, for each.
+        lengths: (windows,), all equal to the look-back.
     """
 
     def __init__(
@@ -209,19 +215,19 @@ class WindowBatches:
         split: str,
         prepare: Callable[[dict[str, tf.Tensor]], tuple[Any, ...]],
     ) -> None:
-        """Take the windows of a split.
+        """Prepare the windows of a split.
 
         Args:
             source: of the series.
             split: name of the split.
-            prepare: from a batch of raw windows (series, time, history, known, future) to inputs, targets
-                and maybe weights.
+            prepare: function from a batch of raw windows (series, time, history, known, future) to inputs,
+                targets and optionally weights.
         """
         data = source.settings.data
         self.prepare = prepare
         self.look_back, self.horizon, self.targets = data.look_back, data.horizon, source.targets
         series = source.data.series
-        # One table of all series, so that a batch is one gathering of rows.
+        # All series in one table, so that a batch is one tf.gather of rows.
         self.starts = np.concatenate([[0], np.cumsum([len(one) for one in series])])[:-1]
         self.values = tf.constant(np.concatenate([one.values for one in series]), tf.float32)
         known = [one.known[: len(one)] for one in series]
@@ -234,7 +240,7 @@ class WindowBatches:
     def training_batches(
         self, buckets: LengthBuckets, epoch: tf.Variable, seed: int, shuffle_buffer: int
     ) -> tf.data.Dataset:
-        """Batches in a new order each epoch, drawn from `seed` and `epoch` and from nothing else."""
+        """Batches in a new order each epoch, which depends only on `seed` and `epoch`."""
 
         def one_epoch(_: tf.Tensor) -> tf.data.Dataset:
             order = tf.random.experimental.stateless_shuffle(
@@ -252,7 +258,7 @@ class WindowBatches:
         return windows.batch(buckets.batch_sizes[0]).map(self._cut, num_parallel_calls=2)
 
     def _cut(self, windows: tf.Tensor) -> tuple[Any, ...]:
-        """Windows (batch, 2) to what `prepare` makes of them."""
+        """Create windows from their indices (batch, 2), and apply `prepare`."""
         first = tf.gather(tf.constant(self.starts), windows[:, 0]) + windows[:, 1]  # (batch,)
         rows = first[:, tf.newaxis] + tf.range(-self.look_back, self.horizon, dtype=tf.int64)
         values = tf.gather(self.values, rows)  # (batch, look-back + horizon, columns)

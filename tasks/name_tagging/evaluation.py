@@ -69,7 +69,9 @@ class ValidationF1:
     ) -> None:
         self.names = serving.names.numpy().astype(str)
         self.best_tags = tf.function(
-            serving.best_tags, input_signature=[tf.TensorSpec([None, None, None], tf.int32)]
+            serving.best_tags,
+            input_signature=[tf.TensorSpec([None, None, None], tf.int32)],
+            autograph=False,
         )
         examples = list(preprocessing.examples(validation).as_numpy_iterator())
         # Sentences of like length go together: padding costs time.

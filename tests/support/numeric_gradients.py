@@ -17,16 +17,16 @@ def check_gradients(layer, loss, tolerance=1e-6, entries=4):
     # Away from the initial zeros of biases, where an error could be hidden by signs.
     for weight in layer.trainable_weights:
         weight.assign(generator.normal(size=weight.shape) * 0.4)
-    value = tf.function(loss)
 
-    @tf.function
-    def gradients_of_weights():
+    # One graph for both: tracing takes longer than the numbers do.
+    @tf.function(autograph=False)
+    def value_and_gradients():
         with tf.GradientTape() as tape:
-            result = loss()
-        return tape.gradient(result, [weight.value for weight in layer.trainable_weights])
+            value = loss()
+        return value, tape.gradient(value, [weight.value for weight in layer.trainable_weights])
 
-    assert value().dtype == tf.float64
-    gradients = gradients_of_weights()
+    value, gradients = value_and_gradients()
+    assert value.dtype == tf.float64
     for weight, gradient in zip(layer.trainable_weights, gradients, strict=True):
         gradient = np.asarray(tf.convert_to_tensor(gradient))
         start = weight.numpy().copy()
@@ -37,7 +37,7 @@ def check_gradients(layer, loss, tolerance=1e-6, entries=4):
                 moved = start.copy()
                 moved[index] += sign * 1e-5
                 weight.assign(moved)
-                values.append(float(value()))
+                values.append(float(value_and_gradients()[0]))
             weight.assign(start)
             difference = (values[0] - values[1]) / 2e-5
             assert abs(gradient[index] - difference) <= tolerance * max(1.0, abs(difference)), weight.path

@@ -1,1 +1,1 @@
-"""Streaming readers for the tables that users bring: CSV, TSV and JSON Lines, plain or compressed."""
+"""Streaming readers for users' tables: CSV, TSV and JSON Lines, plain or compressed."""

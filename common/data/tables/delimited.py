@@ -11,16 +11,16 @@ from common.errors import UserError
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
-# The csv module stops at 131,072 characters by default; a novel has some millions. A field beyond this limit
-# is a quote that was never closed.
+# The csv module's default limit is 131,072 characters; a novel has millions. A longer field is assumed to be
+# an unclosed quote.
 LONGEST_FIELD = 100_000_000
 
 
 def read_header(lines: Lines, reader: Iterator[list[str]]) -> list[str]:
-    """Read the column names; none of an empty file.
+    """Read the column names; an empty file has none.
 
     Raises:
-        UserError: they cannot be read, or one occurs twice.
+        UserError: the header cannot be read, or a name occurs twice.
     """
     try:
         names = [name.strip() for name in next((fields for fields in reader if fields), [])]
@@ -31,39 +31,39 @@ def read_header(lines: Lines, reader: Iterator[list[str]]) -> list[str]:
         raise UserError(str(problem))
     repeated = sorted({name for name in names if name and names.count(name) > 1})
     if repeated:
-        raise UserError(f"{lines.path}:1: the column {repeated[0]!r} is there twice: rename one of them.")
+        raise UserError(f"{lines.path}:1: duplicate column {repeated[0]!r}: rename one of the two.")
     return names
 
 
 def require_columns(path: Path, required: list[str], names: Iterable[str]) -> None:
-    """Raise a UserError that names the nearest column if a required one is missing."""
+    """Raise a UserError that suggests the most similar column if a required one is missing."""
     names = list(names)
     for column in required:
         if column not in names:
-            there = ", ".join(repr(name) for name in names)
+            available = ", ".join(repr(name) for name in names)
             raise UserError(
-                f"{path}:1: there is no column {column!r}.{nearest_name(column, names)} Columns there: "
-                f"{there}; name yours as the task's README shows (DATA_...=)."
+                f"{path}:1: column {column!r} is missing.{nearest_name(column, names)} Available columns: "
+                f"{available}; name yours with DATA_...=, as the task's README shows."
             )
 
 
 def delimited_records(
     lines: Lines, delimiter: str, quoted: bool, required: list[str]
 ) -> Iterator[Row | BadRow]:
-    """Give the rows of a table, or the error of a row that is wrong.
+    """Yield the rows of a table, or the error of an invalid row.
 
     Args:
         lines: of the file.
         delimiter: between two fields.
-        quoted: whether a field may stand in double quotes.
-        required: columns that must be there.
+        quoted: whether fields may be enclosed in double quotes.
+        required: columns that must exist.
 
     Raises:
         UserError: a required column is missing, or a quote is never closed.
     """
     csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD))
     quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    # Strict: a stray quote is an error to be named, not a character silently lost.
+    # Strict, so that a stray quote is reported and not silently dropped.
     reader = csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True)
     names = read_header(lines, reader)
     if not names:
@@ -88,19 +88,19 @@ def delimited_records(
             yield lines.bad_row(start, _wrong_number(len(names), len(fields), delimiter))
 
 
-def _wrong_number(expected: int, found: int, delimiter: str) -> str:
-    what = "too few columns" if found < expected else "too many columns"
+def _wrong_number(expected: int, actual: int, delimiter: str) -> str:
+    what = "too few columns" if actual < expected else "too many columns"
     name = {",": "comma", "\t": "tab"}[delimiter]
-    hint = f"put a text that holds a {name} or a line break in double quotes"
-    return f"{what}: expected {expected}, found {found}; {hint}."
+    hint = f"put fields that contain a {name} or a line break in double quotes"
+    return f"{what}: expected {expected}, found {actual}; {hint}."
 
 
 def _broken_quotes(lines: Lines, start: int, error: csv.Error) -> BadRow:
     if "unexpected end of data" in str(error) or "field larger" in str(error):
-        # The rest of the file was swallowed: to skip it as one bad row would hide the loss.
+        # The field swallowed the rest of the file: skipping it as one bad row would hide the loss.
         raise UserError(
             f"{lines.path}:{start}: a double quote is opened here and never closed: close it, or double it "
-            "where it is part of the text."
+            "if it is part of the text."
         ) from error
     return lines.bad_row(
         start, f"misplaced double quote ({error}): quote the whole field and double the quotes inside it."

@@ -1,4 +1,4 @@
-"""Records of JSON Lines files: one object a line."""
+"""Records of JSON Lines files: one object per line."""
 
 import json
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from common.errors import UserError
 
 
 def json_records(lines: Lines, required: list[str]) -> Iterator[Row | BadRow]:
-    """Give the objects of a file, or the error of a line that is wrong.
+    """Yield the objects of a file, or the error of an invalid line.
 
     Args:
         lines: of the file.
-        required: keys that must be there.
+        required: keys that must exist.
 
     Raises:
         UserError: the first object lacks a required key, or the file is a JSON list.
@@ -31,8 +31,8 @@ def json_records(lines: Lines, required: list[str]) -> Iterator[Row | BadRow]:
             continue
         if first and line.lstrip().startswith("["):
             raise UserError(
-                f"{lines.path}:{lines.number}: this is a JSON list: write one object a line, without "
-                "brackets and commas around them."
+                f"{lines.path}:{lines.number}: this is a JSON list: write one object per line, without "
+                "brackets around them and commas between them."
             )
         record = _json_record(lines, line, [] if first else required)
         if first and isinstance(record, Row):
@@ -45,9 +45,9 @@ def _json_record(lines: Lines, line: str, required: list[str]) -> Row | BadRow:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
-        return lines.bad_row(lines.number, f"not a JSON object ({error}): write one object a line.")
+        return lines.bad_row(lines.number, f"not a JSON object ({error}): write one object per line.")
     if not isinstance(record, dict):
-        return lines.bad_row(lines.number, 'not a JSON object: write one a line, such as {"text": "..."}.')
+        return lines.bad_row(lines.number, 'not a JSON object: write one per line, e.g. {"text": "..."}.')
     values = {name: _json_text(value) for name, value in record.items()}
     for name in required:
         if name not in values:
@@ -55,7 +55,7 @@ def _json_record(lines: Lines, line: str, required: list[str]) -> Row | BadRow:
             return lines.bad_row(lines.number, f"the object has no {name!r}: add it.{hint}")
     joined = "".join(values.values())
     if "\0" in joined or any("\ud800" <= character <= "\udfff" for character in joined):
-        return lines.bad_row(lines.number, "holds a NUL or half a surrogate pair: correct the text.")
+        return lines.bad_row(lines.number, "contains NUL or half a surrogate pair: correct the text.")
     return Row(f"{lines.path}:{lines.number}", values, record)
 
 

@@ -21,19 +21,20 @@ def labelled_rows(
 
     Args:
         path: CSV, TSV or JSON Lines.
-        column: name of the column with the string, which is given as it is.
-        label_column: name of the column with the label, which is given without white space around it.
-        bad_rows: what becomes of rows that are wrong.
-        labels: the labels that may occur; None for any.
-        feature: what the string is called.
-        problem_of: says what is wrong with a string, in words that go on after its name; empty if nothing is.
+        column: name of the column with the string, which is not changed.
+        label_column: name of the column with the label, which is stripped of surrounding whitespace.
+        bad_rows: handler of bad rows.
+        labels: the allowed labels; None for any.
+        feature: name of the string in the examples and messages.
+        problem_of: function that returns what is wrong with a string, to be appended to its name; empty if
+            it is valid.
 
     Yields:
         {feature, "label", "origin"} for each row; the origin is its file and line.
 
     Raises:
         UserError: the file cannot be read or lacks a column.
-        BadRow: a row has the wrong shape, no string or a bad one, no label, or one that is not in `labels`.
+        BadRow: a row has the wrong shape, its string or label is missing or invalid.
     """
     for row in read_rows(path, dict.fromkeys((column, label_column)), bad_rows):
         value, label = row.values[column], row.values[label_column].strip()
@@ -46,7 +47,7 @@ def labelled_rows(
         elif labels is not None and label not in labels:
             known = ", ".join(repr(name) for name in labels)
             bad_rows(
-                BadRow(f"{row.origin}: the label {label!r} was not seen in training: use one of {known}.")
+                BadRow(f"{row.origin}: the label {label!r} is not in the training data: use one of {known}.")
             )
         else:
             yield {feature: value, "label": label, "origin": row.origin}

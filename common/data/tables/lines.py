@@ -1,4 +1,4 @@
-"""The lines of a text file, plain or compressed, one in memory at a time; what is wrong with one is named."""
+"""Streaming of the lines of a text file, plain or compressed, with errors that name the line."""
 
 import bz2
 import difflib
@@ -16,14 +16,14 @@ COMPRESSIONS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.ope
 
 
 class Lines:
-    """Lines of a text file for a parser that asks for one at a time; remembers what was wrong with them."""
+    """Iterator over the lines of a text file, for a parser; it records what is wrong with them."""
 
     def __init__(self, path: Path, binary: BinaryIO, encoding: str, newline: str) -> None:
         self.path = path
         self.number = 0
         self.encoding = encoding
-        # Bytes that are not of the encoding are carried on as surrogates, so that one bad line can be named,
-        # and left out, without losing one's place in the file.
+        # Invalid bytes are decoded as surrogates, so that a bad line can be reported or skipped and reading
+        # can continue after it.
         python_encoding = "utf-8-sig" if encoding == "utf-8" else encoding
         self._text = io.TextIOWrapper(
             binary, encoding=python_encoding, errors="surrogateescape", newline=newline
@@ -38,7 +38,7 @@ class Lines:
             line = next(self._text)
         except (EOFError, OSError, zlib.error) as error:
             raise UserError(
-                f"{self.path}:{self.number + 1}: the file breaks off or is damaged ({error}): fetch or "
+                f"{self.path}:{self.number + 1}: the file is truncated or damaged ({error}): fetch or "
                 "compress it again."
             ) from error
         self.number += 1
@@ -49,7 +49,7 @@ class Lines:
     def _check(self, line: str) -> BadRow | None:
         if "\0" in line:
             return self.bad_row(
-                self.number, "holds a NUL byte: save the file as UTF-8 text without NUL bytes."
+                self.number, "contains a NUL byte: save the file as UTF-8 text without NUL bytes."
             )
         try:
             line.encode("utf-8")
@@ -60,20 +60,20 @@ class Lines:
         return None
 
     def bad_row(self, number: int, message: str) -> BadRow:
-        """Build the error for a line."""
+        """Create the error for a line."""
         return BadRow(f"{self.path}:{number}: {message}")
 
     def take_problem(self) -> BadRow | None:
-        """Return what was wrong with the lines since the last call."""
+        """Return the first problem of the lines read since the last call, if any."""
         problem, self._problem = self._problem, None
         return problem
 
 
 def check_file(path: Path | str) -> Path:
-    """Check that a file is there and can be opened.
+    """Check that a file exists and can be opened.
 
     Raises:
-        UserError: it is not.
+        UserError: it does not exist or cannot be opened.
     """
     path = Path(path).expanduser()
     open_binary(path).close()
@@ -84,7 +84,7 @@ def open_binary(path: Path) -> BinaryIO:
     """Open a file, plain or compressed, for reading bytes.
 
     Raises:
-        UserError: it is not there, or may not be read.
+        UserError: it does not exist, or cannot be opened.
     """
     if path.is_dir():
         raise UserError(f"{path} is a folder: name a file inside it.")
@@ -99,6 +99,6 @@ def open_binary(path: Path) -> BinaryIO:
 
 
 def nearest_name(name: str, names: Iterable[str]) -> str:
-    """Say which of the names was probably meant, as a sentence with a space before it, or nothing."""
+    """Suggest the most similar name, as a sentence with a leading space; empty if none is similar."""
     nearest = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
     return f" Did you mean {nearest[0]!r}?" if nearest else ""

@@ -10,8 +10,8 @@ class Row:
 
     Attributes:
         origin: where the record starts, e.g. "reviews.csv:12".
-        values: text by column name; numbers of JSON files are given as they would be written.
-        record: the object of a JSON file, with its numbers and lists; None of other files.
+        values: text by column name; numbers in JSON files are converted to text.
+        record: the object of a JSON file, with its numbers and lists; None for other files.
     """
 
     origin: str

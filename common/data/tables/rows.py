@@ -1,7 +1,6 @@
-"""Tables by the endings of their names, read row by row.
+"""Tables in formats given by their suffixes, read row by row.
 
-One row is in memory at a time. Whatever is wrong with a file is said in one line that names the file, the
-line and what to do.
+Only one row is in memory at a time. Errors are one line that names the file, the line and what to do.
 """
 
 import csv
@@ -16,7 +15,7 @@ from common.data.tables.row import Row
 from common.errors import UserError
 
 JSON_LINES = (".jsonl", ".json")
-VALID_EXTENSIONS = ".csv, .tsv, .jsonl, .json (one object a line), each also with .gz or .bz2"
+VALID_EXTENSIONS = ".csv, .tsv, .jsonl, .json (one object per line), each also with .gz or .bz2"
 
 
 def read_rows(
@@ -30,19 +29,19 @@ def read_rows(
     """Read a table row by row.
 
     Args:
-        path: a file whose name ends in .csv, .tsv, .jsonl or .json, maybe followed by .gz or .bz2.
-        required_columns: columns that must be there.
-        on_bad_row: called with each row that is wrong, which is then left out; None raises the first.
-        quoted: whether a field may stand in double quotes (CSV and TSV). Without, a quote is a character like
-            any other and a record is a line.
-        encoding: of the text; a byte order mark at the start of UTF-8 is left out.
+        path: a file with the suffix .csv, .tsv, .jsonl or .json, optionally followed by .gz or .bz2.
+        required_columns: columns that must exist.
+        on_bad_row: called with the error of each bad row, which is then skipped; None raises the first one.
+        quoted: whether fields may be enclosed in double quotes (CSV and TSV). If not, quotes are ordinary
+            characters and every line is a record.
+        encoding: of the text; a byte order mark at the start of UTF-8 is skipped.
 
     Yields:
-        The rows in the order of the file; blank lines are no rows.
+        The rows in the order of the file; blank lines are skipped.
 
     Raises:
-        UserError: the file is missing, empty, not of a known kind, damaged, or lacks a column.
-        BadRow: a row is not of the right shape or text, and `on_bad_row` is None.
+        UserError: the file is missing, empty, of an unknown format or damaged, or lacks a column.
+        BadRow: a row has the wrong shape or invalid text, and `on_bad_row` is None.
     """
     path = Path(path).expanduser()
     required = list(required_columns)
@@ -64,7 +63,7 @@ def read_rows(
                 on_bad_row(record)
     if empty:
         what = "has a header but no rows" if lines.number else "is empty"
-        raise UserError(f"{path} {what}: give a file with at least one row below its column names.")
+        raise UserError(f"{path} {what}: give a file with at least one row.")
 
 
 def table_columns(path: Path | str) -> list[str]:
@@ -84,7 +83,7 @@ def table_columns(path: Path | str) -> list[str]:
 
 
 def is_table(path: Path | str) -> bool:
-    """Whether a file's name is that of a table that can be read."""
+    """Return whether a file's suffix is that of a supported table format."""
     try:
         return bool(table_kind(Path(path)))
     except UserError:
@@ -92,10 +91,10 @@ def is_table(path: Path | str) -> bool:
 
 
 def check_table(path: Path | str) -> Path:
-    """Check that a file is there and of a kind that can be read, without reading it.
+    """Check that a file exists and has a supported format, without reading it.
 
     Raises:
-        UserError: it is not.
+        UserError: it does not exist, or has another format.
     """
     path = Path(path).expanduser()
     table_kind(path)
@@ -103,10 +102,10 @@ def check_table(path: Path | str) -> Path:
 
 
 def table_kind(path: Path) -> str:
-    """The ending of a table's name, in small letters and without that of its compression.
+    """Return the lower-case suffix of a table, without that of its compression.
 
     Raises:
-        UserError: if it is none of a table.
+        UserError: if it is not the suffix of a table.
     """
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in COMPRESSIONS:
@@ -114,6 +113,6 @@ def table_kind(path: Path) -> str:
     kind = suffixes[-1] if suffixes else ""
     if kind not in DELIMITERS and kind not in JSON_LINES:
         raise UserError(
-            f"{path}: a table's name cannot end in {kind or path.name!r}. Valid: {VALID_EXTENSIONS}."
+            f"{path}: {kind or path.name!r} is not the suffix of a table. Valid: {VALID_EXTENSIONS}."
         )
     return kind

@@ -1,1 +1,1 @@
-"""Tasks that write a sequence, piece by piece: its search, its scores, and what is asked and answered."""
+"""Tasks that generate a sequence token by token: search, serving graph, predictor and scores."""

@@ -1,4 +1,4 @@
-"""How written sequences are judged: after each epoch, and by their length."""
+"""Scores of generated sequences: after each epoch, and by length."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-# Enough to tell epochs apart; a large validation split would take longer than the epoch.
+# Enough to compare epochs; decoding a large validation split would take longer than an epoch.
 EXAMPLES_VALIDATED = 2_000
 
 
 class GreedyScores:
-    """Scores of greedy sequences of the validation split, by the model as it is when this is called."""
+    """Callable that scores greedy outputs for the validation split, with the model in its current state."""
 
     def __init__(
         self,
@@ -20,21 +20,21 @@ class GreedyScores:
         references: list[Any],
         score: Callable[[list[str], list[Any]], dict[str, float]],
     ) -> None:
-        """Join the parts.
+        """Configure the scores.
 
         Args:
-            write: a batch of inputs to sequences (batch,), by greedy search.
-            batches: the inputs, in the order of the references; those beyond the last reference do not count.
-            references: what the sequences are compared with.
-            score: of sequences and references.
+            write: function from a batch of inputs to sequences (batch,), by greedy search.
+            batches: the inputs, in the order of the references; any beyond the last reference are ignored.
+            references: for each sequence.
+            score: function from sequences and references to scores.
         """
-        self.write = tf.function(write, input_signature=[batches.element_spec])
+        self.write = tf.function(write, input_signature=[batches.element_spec], autograph=False)
         self.batches = batches
         self.references = references
         self.score = score
 
     def __call__(self) -> dict[str, float]:
-        """Write, and score."""
+        """Generate the sequences and score them."""
         texts = [text.decode() for batch in self.batches for text in self.write(batch).numpy()]
         return self.score(texts[: len(self.references)], self.references)
 
@@ -45,13 +45,13 @@ def scores_by_length(
     score: Callable[[np.ndarray], dict[str, float]],
     counted: str,
 ) -> list[dict[str, Any]]:
-    """Score examples of like length together, a row for each group that is not empty.
+    """Score examples in groups of similar lengths; one row for each group that is not empty.
 
     Args:
-        words: of each example.
-        limits: words up to which examples are in one group, rising; longer ones are in a last one.
-        score: of the examples at given positions (examples,).
-        counted: what the column with the number of examples is called.
+        words: number of words of each example.
+        limits: largest number of words in each group, ascending; a last group has the longer examples.
+        score: function from indices of examples (examples,) to their scores.
+        counted: name of the column with the number of examples.
     """
     lengths = np.array(words)
     rows = []

@@ -1,4 +1,4 @@
-"""The graph of a task that writes: models that agree at each step, their search, and the endpoints."""
+"""Serving graph of a task that generates a sequence: ensembles, search and endpoints."""
 
 import abc
 import functools
@@ -17,37 +17,38 @@ from common.kinds.writing.settings import SearchSettings
 
 
 class WritingModel(Protocol):
-    """What the search asks of a model."""
+    """What the search needs of a model."""
 
     def step(self, pieces: Any, states: Any, memory: Any) -> tuple[Any, Any, Any]:
-        """One step of a search.
+        """Compute one step of a search.
 
         Args:
-            pieces: (rows,), written last.
+            pieces: (rows,), the previous pieces.
             states: of the decoder, nested tensors (rows, ...).
-            memory: what every step needs besides, the same at all of them: nested tensors (rows, ...).
+            memory: constant over the steps, nested tensors (rows, ...).
 
         Returns:
-            Logits (rows, vocabulary), states, and attention weights (rows, attended), if there are any.
+            Logits (rows, vocabulary), states, and attention weights (rows, memory steps), if any.
         """
 
 
-# The first states of a model's decoder and its memory, nested tensors (batch, ...).
+# Initial states of a model's decoder, and its memory; nested tensors (batch, ...).
 Begun = tuple[Any, Any]
 
 
 class WritingServing(ServingModule):
-    """Inputs to written sequences, by one model or by several that answer as one.
+    """From inputs to generated sequences, with one model or an ensemble.
 
-    Several models agree at each step on the mean of their probabilities; their attention is the mean too.
+    An ensemble averages the models' probabilities, and their attention weights, at each step.
 
-    Subclasses name input and output, and write `text`, `serve` and, where the models attend, `attention`.
+    Subclasses set the names of input and output, and implement `text`, `serve` and, if the models attend,
+    `attention`.
 
     Attributes:
-        input_name: of the strings (batch,) that are answered; as the argument of `serve` and `attention`.
-        output_name: of the best sequence (batch,); with an s behind it, of the n best (batch, n_best).
-        never_written: numbers of the pieces that a sequence may not have.
-        attends: whether there is attention to be shown.
+        input_name: of the input strings (batch,); also the argument of `serve` and `attention`.
+        output_name: of the best sequence (batch,); with an s appended, of the n best (batch, n_best).
+        never_written: indices of pieces that are never generated.
+        attends: whether the models have attention weights.
     """
 
     input_name: ClassVar[str]
@@ -56,12 +57,12 @@ class WritingServing(ServingModule):
     attends: bool = True
 
     def __init__(self, preprocessing: Any, models: Sequence[WritingModel], search: SearchSettings) -> None:
-        """Join the parts.
+        """Create the graph.
 
         Args:
-            preprocessing: of the models, which share it.
+            preprocessing: shared by the models.
             models: one, or an ensemble.
-            search: how sequences are searched for.
+            search: settings of the search.
         """
         super().__init__()
         self.preprocessing = preprocessing
@@ -71,35 +72,35 @@ class WritingServing(ServingModule):
     @property
     @abc.abstractmethod
     def text(self) -> SubwordText:
-        """The pieces that are written."""
+        """Vocabulary of the generated pieces."""
 
     @abc.abstractmethod
     def serve(self, given: tf.Tensor, beam: Any, n_best: Any) -> dict[str, tf.Tensor]:
         """Answer a batch.
 
         Args:
-            given: (batch,) strings; a subclass calls it what `input_name` says.
-            beam: () unfinished sequences kept at each step.
-            n_best: () sequences for each input, at most `beam`.
+            given: (batch,) strings; subclasses name it as in `input_name`.
+            beam: () beam size.
+            n_best: () number of sequences for each input, at most `beam`.
 
         Returns:
-            Those of `outputs`, and others.
+            Those of `outputs`, and optionally others.
         """
 
     def attention(self, given: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Answer a batch with the usual beam, and say what was attended to at each step."""
+        """Answer a batch with the default beam, and return the attention weights of each step."""
         raise NotImplementedError
 
     def outputs(self, texts: tf.Tensor, decoded: Decoded) -> dict[str, tf.Tensor]:
-        """Name the outputs of `serve`.
+        """Return the outputs of `serve` by name.
 
         Args:
-            texts: (batch, n_best), the best first.
-            decoded: what they are made of.
+            texts: (batch, n_best), best first.
+            decoded: the result of the search.
 
         Returns:
-            The best (batch,); all of them; `scores` (batch, n_best), minus infinity where the search found
-            fewer.
+            The best text (batch,); all texts; `scores` (batch, n_best), minus infinity where the search found
+            fewer than n_best.
         """
         return {self.output_name: texts[:, 0], f"{self.output_name}s": texts, "scores": decoded.scores}
 
@@ -109,20 +110,20 @@ class WritingServing(ServingModule):
         """Search for the best sequences.
 
         Args:
-            begun: of each model.
-            maximum_lengths: (batch,) int32, pieces of a sequence at most; where it is 0, nothing is written.
-            beam: () unfinished sequences kept at each step; None for the usual number.
-            n_best: () sequences for each input, at most `beam`.
-            options: further ones of `beam_search`.
+            begun: initial states and memory of each model.
+            maximum_lengths: (batch,) int32, maximum number of pieces; 0 for an empty sequence.
+            beam: () beam size; None for the default.
+            n_best: () number of sequences for each input, at most `beam`.
+            options: further arguments of `beam_search`.
         """
         settings = self.search_settings
         beam = tf.maximum(settings.beam if beam is None else beam, 1)
         n_best = tf.clip_by_value(n_best, 1, beam)
-        # The rows of an input stand together and stay there: its memory is laid out once.
+        # The rows of one input are adjacent throughout the search, so its memory is only repeated once.
         memories = [
             tf.nest.map_structure(lambda part: tf.repeat(part, beam, axis=0), memory) for _, memory in begun
         ]
-        never = sum(
+        mask = sum(
             tf.one_hot(number, self.text.size, on_value=float("-inf"), off_value=0.0)
             for number in self.never_written
         )
@@ -135,9 +136,9 @@ class WritingServing(ServingModule):
             logits, states, weights = zip(*results, strict=True)
             record: Any = ()
             if self.attends:
-                # The models of an ensemble may compute in different precision.
-                record = sum(tf.cast(one, tf.float32) for one in weights) / len(weights)
-            return StepResult(agreed_logits(logits) + never, list(states), record)
+                # The models of an ensemble may differ in precision.
+                record = sum(tf.cast(model_weights, tf.float32) for model_weights in weights) / len(weights)
+            return StepResult(agreed_logits(logits) + mask, list(states), record)
 
         return beam_search(
             step,
@@ -153,7 +154,7 @@ class WritingServing(ServingModule):
         )
 
     def endpoints(self) -> dict[str, Endpoint]:
-        """`serve` for sequences and, of models that attend, `attention` for what they attended to."""
+        """Return `serve` for sequences and, if the models attend, `attention` for their attention weights."""
         serve = with_defaults(self.serve, beam=tf.constant(self.search_settings.beam), n_best=tf.constant(1))
         given = tf.TensorSpec([None], tf.string, name=self.input_name)
         options = [tf.TensorSpec([], tf.int32, name=name) for name in ("beam", "n_best")]
@@ -164,9 +165,9 @@ class WritingServing(ServingModule):
 
 
 def with_defaults(function: Callable[..., Any], **defaults: tf.Tensor) -> Callable[..., Any]:
-    """Give arguments of a function default values that are known only now.
+    """Set default values of a function's arguments that are only known at run time.
 
-    The function's signature says them: an export carries them, and the card beside it names them.
+    They become part of the function's signature, and so of an export and its model card.
     """
     signature = inspect.signature(function)
     parameters = [

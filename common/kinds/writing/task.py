@@ -1,4 +1,4 @@
-"""Tasks whose answer is a sequence that a decoder writes piece by piece."""
+"""Tasks whose answer is a sequence that a decoder generates token by token."""
 
 import abc
 from collections.abc import Mapping
@@ -18,38 +18,38 @@ from common.modelling.losses import SequenceCrossEntropy
 
 
 class WritingTask(Task[SettingsType, PreprocessingType]):
-    """A task whose model gives logits (batch, steps, vocabulary), and whose settings have a group `search`.
+    """A task whose model outputs logits (batch, steps, vocabulary), and whose settings have a group `search`.
 
     Attributes:
         serving_class: joins preprocessing, models and search.
-        variant_beams: other beams that `evaluate` scores too, by the name of the variant.
+        variant_beams: other beam sizes that `evaluate` scores too, by name of the variant.
     """
 
     serving_class: ClassVar[type[WritingServing]]
     variant_beams: ClassVar[Mapping[str, int]] = {"greedy": 1}
 
     def loss_and_metrics(self) -> dict[str, Any]:
-        """Cross-entropy of each step; the scores are those of `validation_scores`."""
+        """Cross-entropy of each step; the metrics are those of `validation_scores`."""
         return {"loss": SequenceCrossEntropy(self.settings.train.label_smoothing)}
 
     def batches(self, source: Any, preprocessing: PreprocessingType, split: str, cache: Path) -> Batches:
-        """Numbers of one split, batched by the length of what is written."""
+        """Preprocess one split, and batch it by the length of the targets."""
         return self.batches_of(preprocessing.examples(source.dataset(split)), cache)
 
     def batches_of(self, examples: tf.data.Dataset, cache: Path) -> SequenceBatches:
-        """Batch by the length of what is written.
+        """Batch examples by the length of the targets.
 
         Args:
             examples: ({name: (time,) or ()}, targets (steps,)).
-            cache: path that may be used.
+            cache: prefix of cache files.
         """
-        # XLA compiles each shape anew: all sequences are padded to the length of their bucket, where the
-        # longest must fit.
+        # XLA compiles each shape separately, so all sequences are padded to the length of their bucket, which
+        # must fit the longest.
         xla = self.settings.train.xla
 
         def length(inputs: dict[str, tf.Tensor], targets: tf.Tensor) -> tf.Tensor:
-            read = [one for one in inputs.values() if one.shape.rank == 1] if xla else []
-            return tf.reduce_max([tf.shape(sequence)[0] for sequence in (targets, *read)])
+            sequences = [feature for feature in inputs.values() if feature.shape.rank == 1] if xla else []
+            return tf.reduce_max([tf.shape(sequence)[0] for sequence in (targets, *sequences)])
 
         return SequenceBatches(examples, cache, length=length, pad_to_boundary=xla)
 
@@ -58,21 +58,21 @@ class WritingTask(Task[SettingsType, PreprocessingType]):
         return self.serving_class(preprocessing, models, self.settings.search)
 
     def check_ensemble(self, preprocessings: list[PreprocessingType]) -> None:
-        """See whether the models read and write alike."""
+        """Check that the models have the same inputs and vocabularies."""
         first, *others = preprocessings
         for other in others:
-            different = self.difference(first, other)
-            if different:
+            difference = self.difference(first, other)
+            if difference:
                 raise UserError(
-                    f"The runs were not trained with the same {different}, so they cannot answer as one; "
-                    "train them on the same data, read with the same settings."
+                    f"The runs were not trained with the same {difference}, so they cannot form an ensemble; "
+                    "train them on the same data with the same preprocessing settings."
                 )
 
     @abc.abstractmethod
     def difference(self, one: PreprocessingType, other: PreprocessingType) -> str:
-        """Name what keeps models with these preprocessings from answering as one; empty if nothing does."""
+        """Return what prevents an ensemble of models with these preprocessings; empty if nothing does."""
 
     def variants(self) -> dict[str, dict[str, Any]]:
-        """Narrower beams beside the usual one."""
-        usual = self.settings.search.beam
-        return {name: {"beam": beam} for name, beam in self.variant_beams.items() if beam < usual}
+        """Smaller beam sizes than the default."""
+        default = self.settings.search.beam
+        return {name: {"beam": beam} for name, beam in self.variant_beams.items() if beam < default}

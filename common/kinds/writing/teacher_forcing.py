@@ -1,4 +1,4 @@
-"""What a decoder is given and what it is to write, in training."""
+"""Teacher forcing: inputs and targets of a decoder in training."""
 
 import tensorflow as tf
 
@@ -6,14 +6,14 @@ from common.inputs.subwords import BOUNDARY
 
 
 def teacher_forced(sequences: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
-    """Make inputs and targets of a decoder that is given the true piece before each step.
+    """Convert sequences to inputs and targets of a decoder whose inputs are the true previous pieces.
 
     Args:
-        sequences: (batch, pieces) int32, numbers of the pieces that are to be written.
+        sequences: (batch, pieces) int32, indices of the target pieces.
 
     Returns:
-        What stands before each step (batch, pieces + 1), the boundary first; and what each step is to write
-        (batch, pieces + 1), the boundary last.
+        Inputs (batch, pieces + 1), starting with the boundary; and targets (batch, pieces + 1), ending with
+        the boundary.
 
     Source: Williams and Zipser, "A learning algorithm for continually running fully recurrent neural
     networks", 1989.

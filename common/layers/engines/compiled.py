@@ -7,21 +7,15 @@ training. XLA cannot compile them; second derivatives are those of a loop.
 """
 
 import functools
-import hashlib
 import logging
 import os
 import subprocess
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from common.layers.engines.gradients import gradients_of, gru_loop, lstm_loop, with_gradient_of
-
-KERNELS = Path(__file__).parent / "kernels"
-FLAGS = ["-std=gnu11", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math"]
-COMPILE_SECONDS = 120
+from common.layers.engines.library import compiled_library
 
 
 @functools.cache
@@ -30,53 +24,21 @@ def operations() -> Any:
     if tf.config.list_physical_devices("GPU"):
         return None
     try:
-        return tf.load_op_library(str(_library()))
+        return _loaded()
     except (OSError, RuntimeError, subprocess.SubprocessError, tf.errors.OpError) as error:
         reason = getattr(error, "stderr", None) or str(error)
         logging.getLogger(__name__).warning(
-            "Recurrent layers train more slowly: their C code could not be compiled (%s).",
+            "Recurrent layers train more slowly: their C code is not used (%s).",
             reason.strip().partition("\n")[0],
         )
         return None
 
 
-def _library() -> Path:
-    """The compiled library in the user's cache, named after everything that it depends on."""
-    compiler = os.environ.get("CC", "cc")
-    links = [*tf.sysconfig.get_link_flags(), f"-Wl,-rpath,{tf.sysconfig.get_lib()}"]
-    command = [
-        compiler,
-        *FLAGS,
-        "-shared",
-        "-fPIC",
-        "-pthread",
-        f"-I{tf.sysconfig.get_include()}",
-        *map(str, sorted(KERNELS.glob("*.c"))),
-    ]
-    sources = [path.read_text() for path in sorted(KERNELS.iterdir())]
-    dependencies = "\n".join([*sources, tf.__version__, _processor(), *command, *links])
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rnn-task-suite"
-    library = cache / f"recurrent-{hashlib.sha256(dependencies.encode()).hexdigest()[:16]}.so"
-    if not library.is_file():
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as folder:
-            # Renamed only when complete: another process may compile it at the same time.
-            part = Path(folder) / library.name
-            subprocess.run(
-                [*command, *links, "-o", str(part)],
-                check=True, capture_output=True, text=True, timeout=COMPILE_SECONDS,
-            )  # fmt: skip
-            part.replace(library)
-    return library
-
-
-def _processor() -> str:
-    """Instruction sets of the processor: different machines may share a home folder."""
+def _loaded() -> Any:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return ""
-    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
+        return tf.load_op_library(str(compiled_library()))
+    except (RuntimeError, tf.errors.OpError):  # A library that does not fit this machine after all.
+        return tf.load_op_library(str(compiled_library(anew=True)))
 
 
 def _threads() -> int:

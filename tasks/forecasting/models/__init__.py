@@ -1,1 +1,1 @@
-"""The networks between scaled windows and scaled forecasts, one kind a file."""
+"""The networks from scaled windows to scaled forecasts, one file each."""

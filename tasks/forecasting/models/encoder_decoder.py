@@ -1,4 +1,4 @@
-"""Sequence to sequence: a recurrent encoder reads the look-back, a recurrent decoder writes the horizon."""
+"""Sequence to sequence: a recurrent encoder of the look-back, and a recurrent decoder of the horizon."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from tasks.forecasting.models.steps import Steps
 
 
 def encoder_decoder(settings: ForecastingSettings, steps: Steps) -> Any:
-    """Steps to a hidden vector for each step of the horizon, (rows, horizon, units).
+    """Build the network, with a hidden vector for each step of the horizon, (rows, horizon, units).
 
-    The decoder reads the season and the calendar of each step, not its forecast of the one before: so
-    errors do not add up, and all steps are computed without a loop of operations.
+    The decoder's inputs are the previous season and the calendar of each step, not its forecast of the
+    previous step: so errors do not accumulate, and all steps are one call of the recurrent layer.
 
     Source: Sutskever et al., "Sequence to sequence learning", 2014; Cho et al., 2014; direct decoding: Wen et
     al., "A multi-horizon quantile recurrent forecaster", 2017.
@@ -40,6 +40,6 @@ def encoder_decoder(settings: ForecastingSettings, steps: Steps) -> Any:
         states = decoder(steps.future, encoded[:, -1], encoded)
     else:
         states = decoder(steps.future, encoded)
-    # The output also sees what the decoder reads: a forecast is mostly the season before, corrected.
+    # The output also gets the decoder's inputs: a forecast is mostly the previous season with corrections.
     states = keras.layers.Dropout(model.dropout)(states)
     return keras.layers.Concatenate()([states, steps.future])

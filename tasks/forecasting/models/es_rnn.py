@@ -1,4 +1,4 @@
-"""ES-RNN: exponential smoothing of each series outside, one recurrent network for all of them inside."""
+"""ES-RNN: exponential smoothing of each series, and one recurrent network for the rest of all series."""
 
 from typing import Any
 
@@ -12,18 +12,18 @@ from tasks.forecasting.preprocessing import WindowShape
 
 
 def es_rnn(settings: ForecastingSettings, shape: WindowShape, values: Any, series: Any) -> Any:
-    """Forecast series that are positive and differ in size.
+    """Build the network, for positive series of different scales.
 
-    x_t = log(y_t / (l_T s_t)), for the steps of the window, with its last level l_T and its seasons s_t
+    x_t = log(y_t / (l_T s_t)), for the steps of the window, with its last level l_T and seasonal factors s_t
     y_{T+h} = l_T s_{T+h} exp(network(x)_h)
 
-    The winner's dilated LSTM is a GRU over segments here.
+    The network is a GRU over segments instead of the paper's dilated LSTM.
 
     Args:
         settings: `model` is used.
         shape: sizes.
         values: (batch, look-back, 1), positive.
-        series: (batch,) numbers.
+        series: (batch,) indices.
 
     Returns:
         (batch, horizon, 1, outputs)
@@ -42,7 +42,7 @@ def es_rnn(settings: ForecastingSettings, shape: WindowShape, values: Any, serie
     network = SegmentRNN(
         model.units,
         model.segment_length,
-        # Whole segments; what is beyond the horizon is left out.
+        # Whole segments; steps beyond the horizon are dropped.
         -(-shape.horizon // model.segment_length) * model.segment_length,
         outputs=shape.outputs,
         channel_embedding=False,
@@ -51,7 +51,7 @@ def es_rnn(settings: ForecastingSettings, shape: WindowShape, values: Any, serie
     )
     whole = shape.look_back // model.segment_length * model.segment_length
     corrections = network(ops.expand_dims(logs[:, -whole:], 1))[:, 0, : shape.horizon]
-    # Beside it a linear map of the longest season: a few steps that repeat the season before need no memory.
+    # Plus a linear map of the longest season: repeating parts of it needs no memory.
     linear = keras.layers.Dense(
         shape.horizon * shape.outputs, kernel_initializer="zeros", use_bias=False, name="linear"
     )(logs[:, -max(shape.seasons, default=shape.look_back) :])

@@ -1,4 +1,4 @@
-"""Inputs of a network step by step: values and helpers of the past, seasons and calendar of the future."""
+"""Inputs of a network for each step: past values and covariates; seasons and calendar of the future."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +11,12 @@ from tasks.forecasting.preprocessing import WindowShape
 
 @dataclass(frozen=True)
 class Steps:
-    """Inputs step by step.
+    """Inputs for each step.
 
     Attributes:
         past: (rows, look-back, features): values, past columns, known columns.
-        future: (rows, horizon, features): the values one season before, known columns, the position in
-            the horizon.
+        future: (rows, horizon, features): the values one season before, known columns, the position in the
+            horizon.
     """
 
     past: Any
@@ -24,7 +24,7 @@ class Steps:
 
 
 def make_steps(values: Any, past: Any, known: Any, shape: WindowShape) -> Steps:
-    """Put together the inputs of each step.
+    """Create the inputs for each step.
 
     Args:
         values: (rows, look-back, columns) to forecast, scaled.
@@ -43,7 +43,7 @@ def make_steps(values: Any, past: Any, known: Any, shape: WindowShape) -> Steps:
 
 
 def seasonal_naive(values: Any, season: int, shape: WindowShape) -> Any:
-    """The last season (rows, look-back, columns), repeated to (rows, horizon, columns)."""
+    """Repeat the last season of values (rows, look-back, columns): (rows, horizon, columns)."""
     last = values[:, shape.look_back - season :]
     repeated = ops.tile(last, (1, -(-shape.horizon // season), 1))
     return repeated[:, : shape.horizon]

@@ -1,4 +1,4 @@
-"""The feed-forward baseline: each step of the horizon from a fixed window of steps before it."""
+"""The feed-forward baseline: each step of the horizon from a fixed window of previous steps."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ from tasks.forecasting.models.steps import Steps
 
 
 def window(settings: ForecastingSettings, steps: Steps) -> Any:
-    """Steps to a hidden vector for each step of the horizon, (rows, horizon, units).
+    """Build the network, with a hidden vector for each step of the horizon, (rows, horizon, units).
 
-    Past and future are one sequence; what is not known of a step is zero.
+    Past and future form one sequence; features that are unknown at a step are zero.
     """
     model, horizon = settings.model, steps.future.shape[1]
     past = steps.past[:, -model.window :]

@@ -1,22 +1,18 @@
+import json
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from conftest import SMALL_MODEL, write_reviews
-from typer.testing import CliRunner
-
-from common.cli.app import app
+from support.command_line import invoke
+from support.review_case import SMALL_MODEL, write_reviews
 
 PROJECT = Path(__file__).resolve().parents[3]
-
-
-def invoke(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def test_help_starts_in_under_two_seconds_without_tensorflow():
@@ -33,7 +29,6 @@ def test_help_starts_in_under_two_seconds_without_tensorflow():
         "evaluate",
         "export",
         "predict",
-        "benchmark",
         "datasets",
         "runs",
         "config",
@@ -98,7 +93,7 @@ def test_help_starts_in_under_two_seconds_without_tensorflow():
         (["train", "--tsk", "sentiment"], "No such option: --tsk (Possible options: --set, --task). See: "),
         (["train", "--task"], "Option '--task' requires an argument"),
         (["train", "sentiment"], "Got unexpected extra argument(s) (sentiment). See: "),
-        (["gradient-flow", "--units", "many"], "Invalid value for '--units'"),
+        (["config", "--task", "sentiment", "--preset", "imbd"], "Unknown preset 'imbd'"),
     ],
 )
 def test_what_a_user_gets_wrong_is_one_line_and_exit_code_2(workspace, arguments, message):
@@ -231,6 +226,77 @@ def make(*arguments, **environment):
     )
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with the Makefile, whose Python writes down what it is given instead of working."""
+    folder = tmp_path_factory.mktemp("made")
+    shutil.copy(PROJECT / "Makefile", folder)
+    (folder / "requirements.lock").touch()
+    python = folder / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(
+        f"#!{sys.executable}\nimport json, sys\njson.dump(sys.argv[1:], open('given.json', 'w'))\n"
+    )
+    python.chmod(0o755)
+    (folder / ".venv" / "ready").touch()
+    return folder
+
+
+AS_IT_IS = (
+    "$(shell touch touched)",
+    "it costs $(5",
+    "${HOME} $HOME $$ $(HOME) $@",
+    "`touch touched` ; touch touched & touch touched",
+    "a 'single' and a \"double\" quote, \\ and #",
+    "-- *.py ~ % é 龘",
+)
+
+
+@pytest.mark.parametrize("text", AS_IT_IS)
+@pytest.mark.parametrize(
+    ("goal", "variable", "option"),
+    [
+        ("predict", "TEXT", "--text"),
+        ("predict", "INPUT", "--input"),
+        ("predict", "OUTPUT", "--output"),
+        ("predict", "PLOT", "--plot"),
+        ("predict", "FORMAT", "--format"),
+        ("predict", "RUN", "--run"),
+        ("predict", "MODEL", "--model"),
+        ("predict", "SET", "--set"),
+        ("train", "TASK", "--task"),
+        ("train", "DATASET", "--dataset"),
+        ("train", "PRESET", "--preset"),
+        ("train", "DATA", "--data"),
+        ("train", "DATA_TEST", "--data-test"),
+        ("train", "DATA_VALIDATION", "--data-validation"),
+        ("benchmark", "RECIPE", "--recipe"),
+        ("new-task", "NAME", None),
+    ],
+)
+def test_make_passes_any_text_as_it_is(made, goal, variable, option, text):
+    subprocess.run(["make", goal, f"{variable}={text}"], cwd=made, capture_output=True, text=True, check=True)
+    given = json.loads((made / "given.json").read_text())
+    assert given[given.index(option) + 1 if option else -1] == text
+    assert not (made / "touched").exists()
+
+
+@pytest.mark.parametrize("text", AS_IT_IS)
+def test_make_passes_columns_and_changes_as_they_are(made, text):
+    variables = [f"DATA_TEXT={text}", f"PAIR={text}", f"HORIZON={text}"]
+    subprocess.run(["make", "train", *variables], cwd=made, capture_output=True, text=True, check=True)
+    given = json.loads((made / "given.json").read_text())
+    assert given[given.index("--column") + 1] == f"TEXT={text}"
+    assert given[given.index("--set") + 1] == f"data.pair={text} data.horizon={text}"
+    assert not (made / "touched").exists()
+
+
+def test_a_line_end_becomes_a_space(made):
+    subprocess.run(["make", "predict", "TEXT=two\nlines"], cwd=made, capture_output=True, check=True)
+    given = json.loads((made / "given.json").read_text())
+    assert given[given.index("--text") + 1] == "two lines"
+
+
 def test_makefile_passes_variables_as_they_are():
     result = make("predict", "TASK=sentiment", 'TEXT=it\'s "so" funny $HOME & co', "FORMAT=json")
     assert """--text 'it'\\''s "so" funny $HOME & co'""" in result.stdout
@@ -245,7 +311,7 @@ def test_makefile_passes_variables_as_they_are():
     command = " ".join(result.stdout.split())
     assert "--data 'my file.csv'" in command
     assert "--data-test 't.csv'" in command
-    assert "--column 'text=review body'" in command
+    assert "--column 'TEXT=review body'" in command
     assert """--set 'a.b="x y"'""" in command
     # What the user's environment holds is none of these.
     assert "--column" not in make("train", "TASK=sentiment", DATA_DIR="/data").stdout

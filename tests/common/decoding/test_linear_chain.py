@@ -185,7 +185,8 @@ def test_marginals_of_long_sequences_keep_their_digits():
     emissions, mask, scores = random_chain(10, tags=4, time=2_000, batch=2)
     potentials = make_potentials(emissions, mask, scores)
     single = tf.cast(potentials, tf.float32)
-    for function in (marginals, pair_marginals):
+    # Graphs, as in a model: step by step from Python, the loops take a minute.
+    for function in (tf.function(marginals), tf.function(pair_marginals)):
         found = function(single)
         assert found.dtype == tf.float32
         np.testing.assert_allclose(found, function(potentials), atol=1e-6)

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
-from support.picture_case import encoded, huge_png, noise
+from support.image_case import encoded, huge_png, noise
 
-from common.inputs.images import PicturePreprocessor
-from common.inputs.settings import PictureSettings
+from common.inputs.images import ImagePreprocessor
+from common.inputs.settings import ImageSettings
 
 
 @pytest.fixture(scope="module")
 def preprocessor():
-    return PicturePreprocessor(PictureSettings(size=32))
+    return ImagePreprocessor(ImageSettings(size=32))
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ import pytest
 import tensorflow as tf
 
 from common.errors import UserError
-from common.inputs.images import PicturePreprocessor
-from common.inputs.settings import PictureSettings
+from common.inputs.images import ImagePreprocessor
+from common.inputs.settings import ImageSettings
 from common.kinds.image_predictor import FILES_AT_ONCE, LabelImagePredictor
 
-pictures = PicturePreprocessor(PictureSettings(size=32))
+pictures = ImagePreprocessor(ImageSettings(size=32))
 
 
 class Brightness(LabelImagePredictor):

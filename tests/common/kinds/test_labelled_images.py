@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from common.data.source import open_source
 from common.errors import UserError
-from common.inputs.settings import PictureSettings
+from common.inputs.settings import ImageSettings
 from common.kinds.labelled_images import LabelledFolder
 
 
@@ -33,7 +33,7 @@ def settings_of(folder, skip_bad_rows=False, **other):
         split_seed=0,
         skip_bad_rows=skip_bad_rows,
     )
-    return SimpleNamespace(data=data, picture=PictureSettings(size=32))
+    return SimpleNamespace(data=data, picture=ImageSettings(size=32))
 
 
 def opened(*arguments, **options):

@@ -11,10 +11,9 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import SMALL_MODEL, write_reviews
-from typer.testing import CliRunner
+from support.command_line import invoke
+from support.review_case import SMALL_MODEL, write_reviews
 
-from common.cli.app import app
 from common.config import TrainSettings
 from common.modelling.optimizers import WarmUpThenDecay, build_optimizer
 from common.runs.run import Run
@@ -24,10 +23,6 @@ FULL_STATE = (
     f"{SMALL_MODEL} model.word_dropout=0.2 model.embedding_dropout=0.2 "
     "train.weight_average=0.9 train.epochs=3 train.averaged_epochs=2"
 )
-
-
-def invoke(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def train(table, run, set_, *more):
@@ -88,13 +83,14 @@ def test_same_seed_same_numbers_other_seed_others(workspace):
 
 def test_killed_within_an_epoch_and_resumed_is_bit_for_bit_the_same(workspace):
     table = write_reviews(workspace / "reviews.csv", 1_500)
+    set_ = f"{FULL_STATE} train.tokens_per_batch=128"
+    runs = workspace / "runs" / "sentiment"
+    train(table, "whole", set_)
     command = [
         sys.executable, "-m", "common.cli", "train", "--task", "sentiment", "--data", str(table),
-        "--set", f"{FULL_STATE} train.tokens_per_batch=128", "--run",
+        "--set", set_, "--run", "killed",
     ]  # fmt: skip
-    runs = workspace / "runs" / "sentiment"
-    subprocess.run([*command, "whole"], check=True, capture_output=True)
-    process = subprocess.Popen([*command, "killed"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not (runs / "killed" / "history.csv").is_file():
         assert process.poll() is None, "the run ended before it could be killed"
         time.sleep(0.02)
@@ -160,7 +156,7 @@ def test_disk_full_during_a_save_ends_in_one_line_and_the_run_can_be_resumed(wor
     table = write_reviews(workspace / "reviews.csv", 90)
     script = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "from common.cli import app; import common.pipeline;"
+        "from common.cli.app import app; import common.learning.pipeline;"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, resource.RLIM_INFINITY)); app()"
     )
     options = [

@@ -2,19 +2,25 @@
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from support.command_line import invoke
 
-from common.cli.app import app
 from common.errors import UserError
-from common.files import locked
-from common.runs.run import Run, check_new_name, check_run_name, create_run, existing_run, new_run_name
-
-
-def invoke(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+from common.files import PROJECT_FOLDER, locked
+from common.runs.run import (
+    Run,
+    check_new_name,
+    check_run_name,
+    create_run,
+    existing_run,
+    list_runs,
+    new_run_name,
+)
 
 
 @pytest.fixture
@@ -168,3 +174,54 @@ def test_pattern_characters_match_no_other_run(workspace):
 def test_names_that_leave_the_folder(name):
     with pytest.raises(UserError, match="is not a valid name"):
         check_run_name(name)
+
+
+MAKE_A_RUN = """
+import os, signal, sys
+from types import SimpleNamespace
+import pydantic
+from common.runs import run as module
+
+class Settings(pydantic.BaseModel):
+    seed: int = 1
+
+steps = iter(range(100))
+
+def killed_before(name):
+    step = getattr(module, name)
+    def call(*arguments):
+        if next(steps) == int(sys.argv[1]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return step(*arguments)
+    return call
+
+for name in ("write_json", "save_settings", "environment"):
+    setattr(module, name, killed_before(name))
+
+def save(directory):
+    directory.mkdir()
+    (directory / "words.txt").write_text("a")
+
+module.create_run("sentiment", "one", Settings(), SimpleNamespace(save=save), {}, [])
+"""
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_a_run_whose_making_was_killed_leaves_nothing_in_the_way(workspace, step):
+    def make(step):
+        return subprocess.run([sys.executable, "-c", MAKE_A_RUN, str(step)], cwd=PROJECT_FOLDER, check=False)
+
+    assert make(step).returncode == -signal.SIGKILL
+    assert list_runs("sentiment") == []
+    assert existing_run("one", "sentiment") is None
+    assert make(99).returncode == 0
+    folder = workspace / "runs" / "sentiment"
+    assert [path.name for path in folder.iterdir()] == ["one"]
+    assert {path.name for path in (folder / "one").iterdir()} == {
+        "config.yaml",
+        "data.json",
+        "environment.json",
+        "examples.json",
+        "preprocessing",
+        "preprocessing_checksums.json",
+    }

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from support.picture_case import encoded, huge_png, noise, write_captions, write_pictures
+from support.image_case import encoded, huge_png, noise, write_captions, write_images
 
 from common import console
 from common.config import load_settings
@@ -50,7 +50,7 @@ def kept_data(monkeypatch, tmp_path_factory):
 
 @pytest.fixture
 def pictures(own_data):
-    return write_pictures(own_data / "pictures", count=30)
+    return write_images(own_data / "pictures", count=30)
 
 
 # The user's own folder.
@@ -124,7 +124,7 @@ def add(folder, name, content, caption="A caption of something"):
         file.write(f"{name},{caption}\n")
 
 
-BAD_PICTURES = {
+BAD_IMAGES = {
     "text": (b"no picture", r"captions\.csv:62: bad\.jpg is no JPEG, PNG, GIF or BMP picture"),
     "truncated": (encoded(noise(), "JPEG")[:900], r"bad\.jpg is damaged or cut short"),
     "one pixel": (encoded(noise().resize((1, 1))), r"bad\.jpg has 1 x 1 pixels"),
@@ -134,13 +134,13 @@ BAD_PICTURES = {
 
 def test_bad_pictures_stop_or_are_counted(pictures):
     table = (pictures / "captions.csv").read_text()
-    for content, message in BAD_PICTURES.values():
+    for content, message in BAD_IMAGES.values():
         (pictures / "captions.csv").write_text(table)
         add(pictures, "bad.jpg", content)
         with pytest.raises(UserError, match=f"{message}.*data.skip_bad_rows=true") as raised:
             open_with(file=pictures)
         assert "\n" not in str(raised.value)
-    for number, (content, _) in enumerate(BAD_PICTURES.values()):
+    for number, (content, _) in enumerate(BAD_IMAGES.values()):
         add(pictures, f"bad{number}.jpg", content)
     opened = open_with(file=pictures, skip_bad_rows=True)
     assert sum(opened.counts.values()) == 30
@@ -183,10 +183,10 @@ def test_folders_that_cannot_be_used(own_data, pictures):
     (pictures / "captions.tsv").write_text("picture\tcaption\n000.png\tA caption\n")
     with pytest.raises(UserError, match=r"several captions files \(captions\.csv, captions\.tsv\): name one"):
         open_with(file=pictures)
-    few = write_pictures(own_data / "few", count=2)
+    few = write_images(own_data / "few", count=2)
     with pytest.raises(UserError, match="no picture is left for the validation split"):
         open_with(file=few)
-    write_pictures(own_data / "texts", count=3)
+    write_images(own_data / "texts", count=3)
     (own_data / "texts" / "captions.csv").unlink()
     with pytest.raises(BadRow, match=r"000\.png has no caption: write one in 000\.txt, or in captions\.csv"):
         open_with(file=own_data / "texts")
@@ -194,7 +194,7 @@ def test_folders_that_cannot_be_used(own_data, pictures):
 
 def test_pictures_that_cannot_be_opened(own_data):
     """A link to nowhere stands for any file that is listed and cannot be read; a folder is no file."""
-    texts = write_pictures(own_data / "texts", count=8)
+    texts = write_images(own_data / "texts", count=8)
     (texts / "captions.csv").unlink()
     for number in range(8):
         (texts / f"{number:03}.txt").write_text(f"Picture {number}")

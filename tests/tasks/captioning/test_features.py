@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.picture_case import write_pictures
+from support.image_case import write_images
 
 from common.config import load_settings
 from common.contract.find import TASKS_FOLDER
@@ -57,7 +57,7 @@ def test_half_of_the_captions_see_mirrored_pictures_in_training_alone(captions):
 
 def test_features_of_mirrored_pictures(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
-    values = {"data.file": str(write_pictures(tmp_path / "pictures", 20)), "picture.size": 32}
+    values = {"data.file": str(write_images(tmp_path / "pictures", 20)), "picture.size": 32}
     settings = load_settings(CaptioningSettings, TASKS_FOLDER / "captioning", "default", values)
     source = open_source(OwnPictures.from_settings(settings))
     seen = settings, source, CaptioningPreprocessing.learn(settings, source), "train"

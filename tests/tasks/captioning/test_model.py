@@ -7,12 +7,12 @@ import pytest
 import tensorflow as tf
 from matplotlib import pyplot as plt
 from support.captioner_case import INPUTS, model_with, settings_with
-from support.picture_case import encoded, noise
+from support.image_case import encoded, noise
 
 from common.answering.loading import load_model
 from common.errors import UserError
-from common.inputs.images import BROKEN, PicturePreprocessor
-from common.inputs.settings import PictureSettings
+from common.inputs.images import BROKEN, ImagePreprocessor
+from common.inputs.settings import ImageSettings
 from common.inputs.subwords import BOUNDARY, SubwordText
 from common.modelling.losses import SequenceCrossEntropy
 from common.modelling.precision import precision
@@ -171,7 +171,7 @@ def serving():
     text = SubwordText([f"\u2581{letter}" for letter in "abcdef"], [0.0] * 6, settings)
     known = tf.strings.to_hash_bucket_fast(["a b", "c"], 2**62).numpy()
     preprocessing = CaptioningPreprocessing(
-        PicturePreprocessor(PictureSettings(size=32)), text, settings, np.sort(known)
+        ImagePreprocessor(ImageSettings(size=32)), text, settings, np.sort(known)
     )
     model = model_with(text.size)
     keras.utils.set_random_seed(2)
@@ -224,7 +224,7 @@ def test_models_that_see_other_regions_have_no_maps_together(serving):
 def test_models_of_other_words_or_sizes_make_no_ensemble(serving):
     first = serving.preprocessing
     words = SubwordText(["\u2581z"], [0.0], first.text.settings)
-    large = PicturePreprocessor(PictureSettings(size=64))
+    large = ImagePreprocessor(ImageSettings(size=64))
     task = CaptioningTask(settings_with())
     task.check_ensemble([first, first])
     for picture, text, different in ((first.picture, words, "words"), (large, first.text, r"picture\.size")):

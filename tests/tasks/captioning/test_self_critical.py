@@ -15,7 +15,7 @@ from tasks.captioning.self_critical import CiderReward, SelfCritical
 DRAWS, LONGEST = 4, 5
 # Of three pictures: two words alone, more of them, and other words.
 REFERENCES = [["a b", "b a"], ["c d e", "a b"], ["f f", "e"]]
-PICTURES = {"picture": np.array([2, 0], np.int64), "pixels": INPUTS["pixels"]}
+IMAGES = {"picture": np.array([2, 0], np.int64), "pixels": INPUTS["pixels"]}
 
 
 def test_the_reward_is_cider_d():
@@ -62,7 +62,7 @@ def captions_of(tokens, counts):
 
 
 def test_a_caption_is_weighed_against_the_others_of_its_picture(learning, reward):
-    tokens, counts, advantage = learning.self_critical.draw(learning, PICTURES)
+    tokens, counts, advantage = learning.self_critical.draw(learning, IMAGES)
     captions = captions_of(tokens, counts)
     places = [2] * DRAWS + [0] * DRAWS
     found = np.array([reward.score(*of) for of in zip(places, captions, strict=True)]).reshape(2, DRAWS)
@@ -74,8 +74,8 @@ def test_a_caption_is_weighed_against_the_others_of_its_picture(learning, reward
 def test_the_loss_is_that_of_the_captions_drawn(learning):
     """By the steps of a search, one caption at a time."""
     critical = learning.self_critical
-    tokens, counts, advantage = critical.draw(learning, PICTURES)
-    memory, summary = learning.encode(PICTURES)
+    tokens, counts, advantage = critical.draw(learning, IMAGES)
+    memory, summary = learning.encode(IMAGES)
     gained, words = 0.0, 0
     for row in range(2 * DRAWS):
         of_row = slice(row // DRAWS, row // DRAWS + 1)
@@ -86,7 +86,7 @@ def test_the_loss_is_that_of_the_captions_drawn(learning):
                 logits, states, _ = learning.step(last, states, picture)
                 chances = tf.nn.log_softmax(logits + critical.excluded)[0]
                 gained, words, last = gained + advantage[row] * chances[int(token)], words + 1, token[None]
-    loss = critical.loss(learning, PICTURES, tokens, counts, advantage)
+    loss = critical.loss(learning, IMAGES, tokens, counts, advantage)
     np.testing.assert_allclose(loss, -gained / words, rtol=1e-4)
 
 
@@ -94,7 +94,7 @@ def test_gradients_are_scaled_in_float16(learning):
     """The optimizer divides by the scale; steps would be as small as nothing if the loss were not scaled."""
     plain = keras.optimizers.SGD(1.0)
     learning.compile(optimizer=keras.optimizers.LossScaleOptimizer(plain, initial_scale=1024.0))
-    batch = tf.data.Dataset.from_tensors((PICTURES | {"written": INPUTS["written"]}, INPUTS["written"]))
+    batch = tf.data.Dataset.from_tensors((IMAGES | {"written": INPUTS["written"]}, INPUTS["written"]))
     (data,) = batch
     critical = learning.self_critical
     drawn = critical.draw(learning, data[0])
@@ -110,10 +110,10 @@ def test_gradients_are_scaled_in_float16(learning):
 @pytest.mark.slow
 def test_better_captions_become_likelier(learning):
     """The mean reward of what is drawn rises."""
-    batch = tf.data.Dataset.from_tensors((PICTURES | {"written": INPUTS["written"]}, INPUTS["written"]))
+    batch = tf.data.Dataset.from_tensors((IMAGES | {"written": INPUTS["written"]}, INPUTS["written"]))
 
     def mean_reward():
-        drawn = [learning.self_critical.draw(learning, PICTURES)[:2] for _ in range(20)]
+        drawn = [learning.self_critical.draw(learning, IMAGES)[:2] for _ in range(20)]
         return np.mean(
             [
                 learning.self_critical.reward.score(place, caption)

@@ -6,17 +6,15 @@ import sys
 
 import pandas as pd
 import pytest
-from support.picture_case import SMALL_MODEL, draw, encoded, huge_png, noise, write_pictures
-from support.task_case import run_task_test
-from typer.testing import CliRunner
+from support.command_line import invoke
+from support.image_case import SMALL_MODEL, draw, encoded, huge_png, noise, write_images
 
 from common.answering.export import export_run
 from common.answering.loading import load_run
-from common.cli.app import app
 from common.errors import UserError
 from common.runs.run import find_run
 
-# The contract costs a minute here: the other tasks keep it in every run of the suite.
+# The contract, on a smaller run, is in test_contract.py, and not slow.
 pytestmark = pytest.mark.slow
 
 GENERATOR = random.Random(7)
@@ -26,10 +24,6 @@ EXAMPLES = [
     {"picture": b"no picture"},
     {"picture": encoded(noise(), "BMP")},
 ]
-
-
-def invoke(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def train(folder, run, set_=""):
@@ -46,7 +40,7 @@ def folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name, place in (("RUNS_DIR", "runs"), ("SAVED_MODELS_DIR", "models"), ("TFDS_DATA_DIR", "data")):
             patch.setenv(name, str(folder / place))
-        train(write_pictures(folder / "pictures"), "small", "augmentation.shift=0.05")
+        train(write_images(folder / "pictures"), "small", "augmentation.shift=0.05")
         yield folder
 
 
@@ -76,12 +70,8 @@ def scores_of(folder, run="small"):
     return json.loads((folder / "runs" / "captioning" / run / "metrics.json").read_text())
 
 
-def test_contract(folder):
-    run_task_test("captioning", "small", EXAMPLES)
-
-
 def test_beats_its_baselines(workspace):
-    train(write_pictures(workspace / "pictures"), "long", "augmentation.shift=0.05 train.epochs=12")
+    train(write_images(workspace / "pictures"), "long", "augmentation.shift=0.05 train.epochs=12")
     scores = scores_of(workspace, "long")
     for baseline in scores["baselines"].values():
         assert scores["metrics"]["bleu_4"] > baseline["bleu_4"]
@@ -167,7 +157,7 @@ def test_a_folder_goes_on_past_bad_files(predictor, mixed, tmp_path, capsys):
 
 
 def test_evaluate_a_folder(folder, tmp_path):
-    other = write_pictures(tmp_path / "other", count=9, seed=3)
+    other = write_images(tmp_path / "other", count=9, seed=3)
     arguments = ["evaluate", "--run", "small", "--data", other]
     result = invoke(*arguments, "--output", tmp_path / "scores")
     assert result.exit_code == 0, result.output
@@ -257,5 +247,5 @@ def test_a_run_that_cannot_start_is_not_made(folder, options, said):
     ],
 )
 def test_trains_with(workspace, options):
-    train(write_pictures(workspace / "pictures"), "run", options)
+    train(write_images(workspace / "pictures"), "run", options)
     assert scores_of(workspace, "run")["metrics"]["bleu_4"] > 30

@@ -2,10 +2,8 @@ import json
 import random
 
 import pytest
+from support.command_line import invoke
 from support.task_case import run_task_test
-from typer.testing import CliRunner
-
-from common.cli.app import app
 
 FIRST = ("Ada", "Bob", "Dora", "Ludwig", "Maria")
 LAST = ("Smith", "Lovelace", "Mozart", "Curie")
@@ -26,10 +24,6 @@ EXAMPLES = [
         "the weather in Rome is bad " * 333,
     )
 ]
-
-
-def invoke(*arguments, **options):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], **options)
 
 
 def write_sentences(path, sentences=160, seed=0):

@@ -2,12 +2,11 @@ import json
 
 import pytest
 import tensorflow as tf
-from conftest import SMALL_MODEL, write_reviews
+from support.command_line import invoke
+from support.review_case import SMALL_MODEL, write_reviews
 from support.task_case import run_task_test
-from typer.testing import CliRunner
 
 from common.answering.loading import load_run
-from common.cli.app import app
 from common.config import load_settings
 from common.contract.find import TASKS_FOLDER
 from common.runs.run import find_run
@@ -15,10 +14,6 @@ from tasks.sentiment.config import SentimentSettings
 from tasks.sentiment.preprocessing import SentimentPreprocessing
 
 EXAMPLES = [{"text": text} for text in ("a lovely film", "dull", "", "这部电影 ok", "quite tedious " * 600)]
-
-
-def invoke(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.mark.slow

@@ -5,13 +5,12 @@ import sys
 
 import pandas as pd
 import pytest
+from support.command_line import invoke
 from support.parallel_case import SMALL_MODEL, make_pairs, write_pairs
 from support.task_case import run_task_test
-from typer.testing import CliRunner
 
 from common.answering.export import export_run
 from common.answering.loading import load_run
-from common.cli.app import app
 from common.errors import UserError
 from common.runs.run import find_run
 
@@ -19,10 +18,6 @@ EXAMPLES = [
     {"source": source}
     for source in ("the red dog sees a cat.", "", "Does the cat hear 龘 ?", "the dog sees a bird " * 60)
 ]
-
-
-def invoke(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def train(table, run, set_=""):

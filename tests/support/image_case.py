@@ -43,7 +43,7 @@ def captions_of(colour, shape):
     return [f"There is a {colour} {shape} here.", f"A picture of a {colour} {shape}"]
 
 
-def write_pictures(folder, count=90, seed=0):
+def write_images(folder, count=90, seed=0):
     """Write generated images and captions.csv with two captions each."""
     generator = random.Random(seed)
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,1 +1,1 @@
-"""Recipes, references and recorded results, and the programs that measure speed."""
+"""Recipes, references and recorded results, and programs that measure speed."""

@@ -1,4 +1,4 @@
-"""Which of the recorded baselines a model may be compared with."""
+"""The best of the recorded baselines that a model can be compared with."""
 
 import re
 from typing import Any
@@ -7,11 +7,10 @@ _NAME_WITH_ORIGINS = re.compile(r"(?P<name>.+) \((?P<origins>\d+) origins\)")
 
 
 def with_origins(record: dict[str, Any]) -> dict[str, Any]:
-    """Give a recorded result with its `baseline_origins` apart from the names of its baselines.
+    """Return a recorded result with `baseline_origins`, name -> number of test examples.
 
-    Those baselines that are too slow for all test examples were scored on so many of them: name -> number.
-    Results that were recorded before this was a value have it in the names, "AutoTheta (20 origins)"; it is
-    read from there, once, so that all code asks the value alone and the recorded files stay as they are.
+    It has the baselines that were too slow for all test examples. Older results have the number in the name,
+    "AutoTheta (20 origins)"; it is parsed here, so that the recorded files need not change.
     """
     baselines = record.get("baselines", {})
     matches = {name: _NAME_WITH_ORIGINS.fullmatch(name) for name in baselines}
@@ -24,18 +23,18 @@ def with_origins(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def origins_of(record: dict[str, Any], baseline: str) -> int | None:
-    """On how many test examples a baseline was scored; None if on all of them."""
+    """Return the number of test examples that a baseline was scored on; None for all of them."""
     return record.get("baseline_origins", {}).get(baseline)
 
 
 def best_baseline(record: dict[str, Any], mode: str) -> tuple[str, float] | None:
-    """Name and score of the best baseline on the test examples of the model; None if there is none.
+    """Return name and score of the best baseline on all test examples; None if there is none.
 
-    One that was scored on a part of them is left out: its score is of other examples.
+    Baselines that were scored on a subset of the test examples are not comparable, and left out.
 
     Args:
         record: with `baselines`, name -> score.
-        mode: max or min, what is better.
+        mode: max or min, whichever is better.
     """
     scores = {name: score for name, score in record["baselines"].items() if origins_of(record, name) is None}
     if not scores:

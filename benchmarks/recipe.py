@@ -1,4 +1,4 @@
-"""What benchmarks/ holds: recipes to train, and recorded results."""
+"""Recipes to train, and recorded results."""
 
 from pathlib import Path
 from typing import Any
@@ -22,21 +22,21 @@ class Recipe(Entry):
 
     name: str = Field(pattern=r"^[a-z0-9_]+$", description="unique within the task")
     dataset: str = Field(description="as in DATASET=")
-    part: str = Field("", description="what of a data set that has several, e.g. a pair of languages")
+    part: str = Field("", description="part of a data set that has several, e.g. a pair of languages")
     preset: str = Field(description="as in PRESET=")
-    states_preset: bool = Field(False, description="whether its score stands in the preset's second line")
+    states_preset: bool = Field(False, description="whether its score is stated in the preset's second line")
     seeds: list[int] = Field(min_length=1, description="one run each")
     set: str = Field("", description='settings to change, as in SET="model.units=128"')
     start_from: str = Field(
-        "", description="recipe of this file whose run this one goes on from, for each seed: a second stage"
+        "", description="for a second stage: earlier recipe whose run of the same seed this one starts from"
     )
-    ensemble: bool = Field(False, description="whether the seeds' runs are scored as one model, too")
-    readme: bool = Field(True, description="whether the README's table has it, or the results page alone")
-    description: str = Field(description="one line: what is tried and how long it takes")
+    ensemble: bool = Field(False, description="whether to score the ensemble of the seeds' runs, too")
+    readme: bool = Field(True, description="whether the README's table shows it, too")
+    description: str = Field(description="one line: what is trained and how long it takes")
 
     @property
     def data(self) -> str:
-        """Name of the data that the results are of."""
+        """Name of the data: the data set and its part."""
         return f"{self.dataset} {self.part}".strip()
 
 
@@ -49,7 +49,7 @@ def read_recipes(task: str) -> list[Recipe]:
     """Read benchmarks/recipes/<task>.yaml.
 
     Raises:
-        UserError: if it is missing or wrong, two recipes have one name, or one starts from none above it.
+        UserError: if it is missing or invalid, a name occurs twice, or `start_from` is not an earlier recipe.
     """
     path = BENCHMARKS_FOLDER / "recipes" / f"{task}.yaml"
     recipes = check_entries(list[Recipe], read_yaml(path), path)
@@ -59,23 +59,23 @@ def read_recipes(task: str) -> list[Recipe]:
             raise UserError(f"{path}: two recipes are named {recipe.name!r}; rename one.")
         if recipe.start_from and recipe.start_from not in names[:number]:
             raise UserError(
-                f"{path}: {recipe.name} starts from {recipe.start_from!r}, which is no recipe above it; name "
-                "one, or move it."
+                f"{path}: {recipe.name} starts from {recipe.start_from!r}, which is not an earlier recipe; "
+                "name one, or move it."
             )
         for earlier in recipes[:number]:
             if earlier.name == recipe.start_from and earlier.data != recipe.data:
                 raise UserError(
-                    f"{path}: {recipe.name} is of {recipe.data}, but starts from {earlier.name}, which is of "
-                    f"{earlier.data}; name one of the same data."
+                    f"{path}: {recipe.name} uses {recipe.data}, but starts from {earlier.name}, which uses "
+                    f"{earlier.data}; name one with the same data."
                 )
     return recipes
 
 
 def choose_recipes(task: str, dataset: str | None, name: str | None) -> list[Recipe]:
-    """Pick the recipes of a task, those of a data set, or one by its name.
+    """Choose all recipes of a task, those of a data set, or one by its name.
 
     Raises:
-        UserError: if there is none of that data set or name.
+        UserError: if there is no recipe for the data set or of the name.
     """
     recipes = read_recipes(task)
     if dataset is not None:
@@ -92,12 +92,12 @@ def choose_recipes(task: str, dataset: str | None, name: str | None) -> list[Rec
 
 
 def records_file(task: str) -> Path:
-    """Where the results of a task are recorded."""
+    """Return the file for a task's recorded results."""
     return BENCHMARKS_FOLDER / "results" / f"{task}.json"
 
 
 def read_records(task: str) -> list[dict[str, Any]]:
-    """Read the recorded results of a task; none if nothing was measured yet.
+    """Read the recorded results of a task; empty if nothing was measured yet.
 
     Raises:
         UserError: if the file is damaged.
@@ -107,7 +107,7 @@ def read_records(task: str) -> list[dict[str, Any]]:
 
 
 def read_serving_speeds() -> list[dict[str, Any]]:
-    """Read what `python -m benchmarks.speed.serving` recorded; none if nothing was measured yet.
+    """Read the results of `python -m benchmarks.speed.serving`; empty if nothing was measured yet.
 
     Raises:
         UserError: if the file is damaged.

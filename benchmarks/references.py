@@ -1,4 +1,4 @@
-"""Published numbers to compare with, as benchmarks/references.yaml has them."""
+"""Published results to compare with, from benchmarks/references.yaml."""
 
 from pydantic import Field
 
@@ -8,42 +8,42 @@ from common.errors import UserError, unknown_name
 
 
 class Paper(Entry):
-    """Where numbers were published."""
+    """A publication with results."""
 
     authors: str = Field(description="family names, or the first with et al.")
     title: str = Field(description="title")
     venue: str = Field(description="conference, journal or archive")
     year: int = Field(description="year of publication")
-    address: str = Field(description="where its authors or their publisher keep it")
+    address: str = Field(description="URL of the authors or the publisher")
 
     @property
     def link(self) -> str:
-        """Markdown link named by authors and year, as a table cites it."""
+        """Markdown link with authors and year, as cited in tables."""
         return f"[{self.authors} {self.year}]({self.address})"
 
 
 class Reference(Entry):
-    """Numbers of one model that somebody else has published."""
+    """Published results of one model."""
 
-    model: str = Field(description="as the paper calls it")
+    model: str = Field(description="name in the paper")
     paper: str = Field(description="key of the paper")
     scores: dict[str, dict[str, float]] = Field(
-        min_length=1, description="data set here -> metric -> number on this project's scale"
+        min_length=1, description="name of our data -> metric -> score on our scale"
     )
-    where: str = Field(description="where in the paper the numbers stand, and how they are written there")
-    data: str = Field(description="split, and what else it was trained on")
-    outside_data: bool = Field(description="whether it learned from more than the labelled training split")
-    seen_at: str | None = Field(None, description="where the numbers were seen in print")
+    where: str = Field(description="where in the paper the numbers are, and on which scale")
+    data: str = Field(description="split, and further training data")
+    outside_data: bool = Field(description="whether it was trained on more than the labelled training split")
+    seen_at: str | None = Field(None, description="URL where the numbers were looked up")
 
 
 class References(Entry):
-    """What benchmarks/references.yaml holds."""
+    """Content of benchmarks/references.yaml."""
 
     papers: dict[str, Paper]
     results: dict[str, list[Reference]]
 
     def of_task(self, task: str) -> list[tuple[Reference, Paper]]:
-        """References of a task with their papers; none if the file names none."""
+        """Return the references of a task, with their papers; empty if there are none."""
         return [(reference, self.papers[reference.paper]) for reference in self.results.get(task, [])]
 
 
@@ -51,7 +51,7 @@ def read_references() -> References:
     """Read benchmarks/references.yaml.
 
     Raises:
-        UserError: if it is missing or wrong, or a result names a paper that it does not list.
+        UserError: if it is missing or invalid, or a result names a paper that it does not list.
     """
     path = BENCHMARKS_FOLDER / "references.yaml"
     references = check_entries(References, read_yaml(path), path)
@@ -59,5 +59,5 @@ def read_references() -> References:
     for key in sorted(cited - set(references.papers)):
         raise unknown_name("paper", key, references.papers)
     for key in sorted(set(references.papers) - cited):
-        raise UserError(f"{path}: no result is of paper {key!r}; remove it.")
+        raise UserError(f"{path}: paper {key!r} has no results; remove it.")
     return references

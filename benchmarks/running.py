@@ -1,4 +1,4 @@
-"""Recorded recipes: each seed trained and scored in a process of its own, the results kept as JSON."""
+"""Running of recipes: each seed is trained and scored in its own process, and recorded as JSON."""
 
 import os
 import statistics
@@ -24,9 +24,9 @@ INTERVAL_SUFFIXES = ("_low", "_high")
 
 
 def run_recipes(name: str, dataset: str | None, recipe: str | None) -> None:
-    """Train and score the chosen recipes, and record each as soon as its last seed is done.
+    """Train and score the chosen recipes, and record each as soon as its last seed is finished.
 
-    What was killed goes on: a seed whose run has the same settings and commit is not trained again.
+    Killed runs are resumed, and a seed with a finished run of the same settings and commit is not repeated.
 
     Args:
         name: of the task.
@@ -34,16 +34,16 @@ def run_recipes(name: str, dataset: str | None, recipe: str | None) -> None:
         recipe: only the recipe of this name.
 
     Raises:
-        UserError: if there is no such recipe, a recipe is wrong, or a training fails.
+        UserError: if there is no such recipe, a recipe is invalid, or training fails.
     """
-    # All of them are checked before the first trains for an hour.
+    # Check all recipes before the first one is trained.
     task = find_task(name)
     chosen = choose_recipes(name, dataset, recipe)
     for recipe_of_task in chosen:
         for seed in recipe_of_task.seeds:
             recipe_settings(task, recipe_of_task, seed)
     if (environment(seed=0)["commit"] or "").endswith("+changes"):
-        progress.print("The code has changes that are not committed: others cannot make these numbers again.")
+        progress.print("The code has uncommitted changes, so these results are not reproducible for others.")
     for recipe_of_task in chosen:
         stages = [
             # The baselines do not depend on the seed.
@@ -65,7 +65,7 @@ def recipe_settings(task: type[Task], recipe: Recipe, seed: int, first_stage: st
         task: whose recipe it is.
         recipe: the recipe.
         seed: one of its seeds.
-        first_stage: run that it goes on from, if it names a recipe to start from.
+        first_stage: run to start from, for recipes with `start_from`.
 
     Raises:
         UserError: if the recipe names a data set, preset or setting that does not exist.
@@ -79,18 +79,18 @@ def recipe_settings(task: type[Task], recipe: Recipe, seed: int, first_stage: st
 
 
 def _changes(recipe: Recipe, seed: int, first_stage: str) -> str:
-    """What a recipe changes beside its preset, as in SET=."""
+    """Return a recipe's changes to its preset, as in SET=."""
     start = f"model.start_from={first_stage}" if first_stage else ""
     return " ".join(filter(None, (recipe.set, start, f"seed={seed}")))
 
 
 def make_records(task: type[Task], recipe: Recipe, stages: list[list[Run]]) -> list[dict[str, Any]]:
-    """Sum up the runs of a recipe, one record a metric; the one that counts first.
+    """Summarise the runs of a recipe, with one record per metric; the main metric is first.
 
     Args:
         task: of the recipe.
         recipe: the recipe.
-        stages: runs of each seed, one after the other; the last is scored, the time is that of all.
+        stages: runs of each seed; the last stage is scored, and the time is that of all stages.
     """
     runs = [of_seed[-1] for of_seed in stages]
     scores = [read_json(run.metrics_file) for run in runs]
@@ -104,13 +104,13 @@ def make_records(task: type[Task], recipe: Recipe, stages: list[list[Run]]) -> l
 def ensemble_records(
     task: type[Task], recipe: Recipe, runs: list[Run], like: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """Score the runs of a recipe as one model, and record each metric as `<metric>_of_all_seeds`.
+    """Score the ensemble of a recipe's runs, and record each metric as `<metric>_of_all_seeds`.
 
     Args:
         task: of the recipe.
-        recipe: whose seeds are joined.
-        runs: one a seed.
-        like: a record of the recipe, for what the ensemble shares with its members.
+        recipe: the recipe.
+        runs: one per seed.
+        like: a record of the recipe, for the values that the ensemble shares with its members.
     """
     folder = runs_folder() / task.name / f"benchmark-{recipe.name}-ensemble"
     metrics = evaluate_split(load_runs(runs), folder)["metrics"]
@@ -133,10 +133,10 @@ def ensemble_records(
 
 
 def save_records(task: str, records: list[dict[str, Any]]) -> None:
-    """Put records into the task's file, in place of older ones of the same data set and recipe."""
+    """Save records to the task's file, replacing older ones of the same data set and recipe."""
     replaced = {_key(record) for record in records}
-    kept = [record for record in read_records(task) if _key(record) not in replaced]
-    write_json(records_file(task), sorted(kept + records, key=_key))
+    others = [record for record in read_records(task) if _key(record) not in replaced]
+    write_json(records_file(task), sorted(others + records, key=_key))
 
 
 def _key(record: dict[str, Any]) -> tuple[str, str]:
@@ -158,7 +158,7 @@ def _record(
         "dataset": recipe.data,
         "recipe": recipe.name,
         "metric": metric,
-        # What is better, known of the metric that counts.
+        # Only known for the main metric.
         "metric_mode": task.metric_mode if metric == judged_by else None,
         "value": statistics.fmean(values),
         "spread": statistics.stdev(values) if len(values) > 1 else None,
@@ -167,7 +167,7 @@ def _record(
         "baselines": {
             name: metrics[metric] for name, metrics in scores[0]["baselines"].items() if metric in metrics
         },
-        # Of those that are too slow for all test examples: on how many they were scored.
+        # Number of test examples, for baselines that are too slow for all of them.
         "baseline_origins": {
             name: metrics["origins"]
             for name, metrics in scores[0]["baselines"].items()
@@ -193,8 +193,8 @@ def _shared_by_metrics(task: type[Task], recipe: Recipe, stages: list[list[Run]]
         "command": f"make benchmark TASK={task.name} RECIPE={recipe.name}",
         "machine": {**environments[0]["machine"], "gpus": environments[0]["gpus"]},
         "versions": {"python": environments[0]["python"], **environments[0]["versions"]},
-        # More than one if somebody committed while the seeds were trained.
-        "commit": ", ".join(dict.fromkeys(str(found["commit"] or "unknown") for found in environments)),
+        # Several if there were commits while the seeds were trained.
+        "commit": ", ".join(dict.fromkeys(str(one["commit"] or "unknown") for one in environments)),
         "date": time.strftime("%Y-%m-%d"),
         "runs": [run.name for run in runs],
         "settings": settings,
@@ -202,7 +202,7 @@ def _shared_by_metrics(task: type[Task], recipe: Recipe, stages: list[list[Run]]
 
 
 def _run_seed(task: type[Task], recipe: Recipe, seed: int, baselines: bool) -> list[Run]:
-    """Train and score one seed; before it the recipe that it starts from, if it names one.
+    """Train and score one seed, after the recipe that it starts from, if any.
 
     Returns:
         The runs, in the order of the stages.
@@ -215,12 +215,12 @@ def _run_seed(task: type[Task], recipe: Recipe, seed: int, baselines: bool) -> l
 
 
 def _run_stage(task: type[Task], recipe: Recipe, seed: int, first_stage: str, baselines: bool) -> Run:
-    """Train and score in a fresh process, so that its peak memory is its own."""
+    """Train and score in a new process, for a separate peak memory."""
     what = f"Recipe {recipe.name}, seed {seed}"
     settings = recipe_settings(task, recipe, seed, first_stage)
     run = _earlier_run(task, recipe, settings)
     if run is not None and _is_scored(run, baselines):
-        progress.print(f"{what}: run {run.name} has these settings and this commit; it is not trained again.")
+        progress.print(f"{what}: run {run.name} has the same settings and commit; it is used.")
         return run
     options = []
     if run is None:
@@ -231,7 +231,7 @@ def _run_stage(task: type[Task], recipe: Recipe, seed: int, first_stage: str, ba
         options = ["--dataset", recipe.dataset, "--preset", recipe.preset, "--set", changes]
         progress.print(f"{what}: run {run.name}")
     else:
-        progress.print(f"{what}: run {run.name} goes on where it was stopped.")
+        progress.print(f"{what}: resuming run {run.name}")
     if not baselines:
         options.append("--no-baselines")
     _train_in_own_process(task, run, options, what)
@@ -241,11 +241,11 @@ def _run_stage(task: type[Task], recipe: Recipe, seed: int, first_stage: str, ba
 def _train_in_own_process(task: type[Task], run: Run, options: list[str], what: str) -> None:
     command = [sys.executable, "-m", "common.cli", "train", "--task", task.name, "--run", run.name, *options]
     search_path = os.pathsep.join(filter(None, (str(PROJECT_FOLDER), os.environ.get("PYTHONPATH"))))
-    ended = subprocess.run(command, env={**os.environ, "PYTHONPATH": search_path}, check=False)
-    if ended.returncode != 0:
+    result = subprocess.run(command, env={**os.environ, "PYTHONPATH": search_path}, check=False)
+    if result.returncode != 0:
         raise UserError(
-            f"{what} ended with exit code {ended.returncode}, for the reason above; mend it and run the same "
-            "command again: the seeds that are done are not trained again."
+            f"{what} failed with exit code {result.returncode}, see above; fix it and run the same command "
+            "again: finished seeds are not repeated."
         )
 
 
@@ -256,18 +256,18 @@ def _run_prefix(recipe: Recipe, settings: Any) -> str:
 def _earlier_run(task: type[Task], recipe: Recipe, settings: Any) -> Run | None:
     """Find the newest run of this recipe and seed with the same settings and commit."""
     commit = environment(settings.seed)["commit"]
-    # Of changes that no commit names, nobody knows whether they are the same.
+    # Uncommitted changes cannot be compared.
     if commit is None or commit.endswith("+changes"):
         return None
     for run in reversed(list_runs(task.name)):
         if not run.name.startswith(_run_prefix(recipe, settings)):
             continue
         try:
-            made_with = read_json(run.folder / "environment.json")["commit"]
-            if made_with == commit and run.settings(task.settings_class) == settings:
+            run_commit = read_json(run.folder / "environment.json")["commit"]
+            if run_commit == commit and run.settings(task.settings_class) == settings:
                 return run
         except (UserError, KeyError):
-            continue  # A damaged run is of no use, and no reason to stop.
+            continue  # Ignore damaged runs.
     return None
 
 

@@ -84,6 +84,4 @@ def test_make_says_which_python_it_needs(tmp_path):
         env=environment_of(tmp_path, []),
     )
     assert result.returncode == 2
-    assert (
-        result.stdout == "Error: Python 3.11, 3.12 or 3.13 is needed; name one with PYTHON=/path/to/python3\n"
-    )
+    assert result.stdout == "Error: Python 3.11, 3.12 or 3.13 is needed; set PYTHON=/path/to/python3\n"

@@ -1,1 +1,1 @@
-"""The study of how far back recurrent layers learn from."""
+"""The study of how far back recurrent layers learn."""

@@ -11,7 +11,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-# Told apart without colours, too.
+# Also distinguishable without colours.
 CELL_STYLES = (
     {"color": "tab:red", "linestyle": "-"},
     {"color": "tab:orange", "linestyle": "--"},
@@ -21,17 +21,17 @@ CELL_STYLES = (
 
 
 def gradient_flow(norms: pd.DataFrame, solved: pd.DataFrame, traced_length: int, path: Path) -> None:
-    """Draw how far gradients reach, before and after training, and which memories were learned.
+    """Plot the norms before and after training, and the accuracies on the memory task.
 
     Args:
         norms: columns cell, when (start, trained), lag, norm.
         solved: columns training, cell, n, accuracy; a row for each seed.
         traced_length: n of the norms.
-        path: of the picture.
+        path: of the image file.
     """
     figure, panels = plt.subplots(2, 2, figsize=(11, 8), layout="constrained")
     titles = {"start": "before training", "trained": f"after training with lengths 1 to {traced_length}"}
-    # A cell looks alike in every panel, in whatever order its rows come.
+    # The same style for a cell in every panel, for any order of the rows.
     styles = dict(zip(norms["cell"].unique(), CELL_STYLES, strict=False))
     for panel, (when, title) in zip(panels[0], titles.items(), strict=True):
         _draw_norms(panel, norms[norms["when"] == when], styles)
@@ -52,7 +52,7 @@ def _draw_norms(panel: Axes, norms: pd.DataFrame, styles: dict[str, dict[str, st
 
 
 def _decades(norms: pd.Series) -> tuple[float, float]:
-    """Limits of an axis; what is below 1e-20 is nothing, and would flatten the rest."""
+    """Return limits of the axis; norms below 1e-20 are cut off, because they would compress the others."""
     return max(norms.min() / 3, 1e-20), norms.max() * 3
 
 

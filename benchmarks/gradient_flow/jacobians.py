@@ -1,4 +1,4 @@
-"""How strongly a recurrent layer's state depends on the state some steps before: the norm of ds_t/ds_k."""
+"""Norms of ds_t/ds_k: how strongly a recurrent layer's state depends on an earlier state."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,23 +7,23 @@ from common.layers.recurrent_layer import RecurrentLayer
 
 
 def step_jacobians(layer: RecurrentLayer, inputs: tf.Tensor) -> np.ndarray:
-    """ds_t/ds_{t-1} at every step of sequences read from the zero state.
+    """Compute ds_t/ds_{t-1} at every step of sequences, starting from the zero state.
 
-    s_t is all that a layer carries from step to step: of an LSTM, h and c joined.
+    s_t is the whole state of a layer: for an LSTM, h and c concatenated.
 
     Args:
         layer: built.
         inputs: (batch, time, features).
 
     Returns:
-        (batch, time, width, width); row i holds the derivatives of number i of s_t.
+        (batch, time, width, width); row i has the derivatives of element i of s_t.
     """
     before = _states_before(layer, inputs)  # (batch, time, width)
     batch, time, width = before.shape
     flat_before = tf.reshape(before, (batch * time, width))
     flat_inputs = tf.reshape(inputs, (batch * time, inputs.shape[-1]))
 
-    @tf.function  # Eagerly, `batch_jacobian` would trace each of its parts.
+    @tf.function  # In eager mode `batch_jacobian` would be slow.
     def jacobians() -> tf.Tensor:
         with tf.GradientTape() as tape:
             tape.watch(flat_before)
@@ -34,17 +34,17 @@ def step_jacobians(layer: RecurrentLayer, inputs: tf.Tensor) -> np.ndarray:
 
 
 def state_jacobian_norms(layer: RecurrentLayer, inputs: tf.Tensor) -> np.ndarray:
-    """Spectral norm of ds_t/ds_k against t - k, t the last step: prod_{k<j<=t} ds_j/ds_{j-1}.
+    """Compute the spectral norm of ds_t/ds_k = prod_{k<j<=t} ds_j/ds_{j-1} by t - k, for the last step t.
 
-    The spectral norm is the largest factor by which any small change of s_k reaches s_t, and so a bound of
-    what the gradient of a loss at t can tell about step k: |dE/ds_k| <= |dE/ds_t| |ds_t/ds_k|.
+    The spectral norm is the largest factor by which a small change of s_k changes s_t, and so bounds the
+    gradient of a loss at t with respect to step k: |dE/ds_k| <= |dE/ds_t| |ds_t/ds_k|.
 
     Args:
         layer: built.
         inputs: (batch, time, features).
 
     Returns:
-        (batch, time); column 0 is k = t, where the norm is 1.
+        (batch, time); column 0 is k = t, with norm 1.
     """
     jacobians = step_jacobians(layer, inputs).astype("float64")
     batch, time, width, _ = jacobians.shape
@@ -66,6 +66,6 @@ def _states_before(layer: RecurrentLayer, inputs: tf.Tensor) -> tf.Tensor:
 
 
 def _one_step(layer: RecurrentLayer, inputs: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
-    """(batch, features) and the joined states (batch, width) to the joined states."""
+    """Compute the next concatenated states from inputs (batch, features) and states (batch, width)."""
     _, states = layer.step(inputs, tf.split(state, layer.number_of_states, axis=-1))
     return tf.concat(states, axis=-1)

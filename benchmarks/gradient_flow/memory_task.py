@@ -1,8 +1,8 @@
-"""A task that needs a memory of n steps, and recurrent networks trained on it.
+"""A task that needs a memory of n steps, and the training of recurrent networks on it.
 
-The first of n symbols is to be named after the last: nothing marks it but its place, and the n - 1 others,
-drawn from the same symbols, say nothing about it. A network that does not remember is right as often as
-chance: one time in eight.
+After n symbols the network has to recall the first: only its position distinguishes it, and the n - 1 others,
+drawn from the same symbols, carry no information about it. Without memory the accuracy is at chance level,
+one in eight.
 
 Source: the tasks of Bengio et al., "Learning long-term dependencies with gradient descent is difficult",
 1994, and Hochreiter and Schmidhuber, "Long short-term memory", 1997.
@@ -26,7 +26,7 @@ SYMBOLS = 8
 BATCH = 64
 LEARNING_RATE = 0.01
 CLIP_NORM = 1.0
-# A training that answers this share of the check's sequences has solved the task, and ends.
+# Training stops, because the task is solved, when the accuracy of a check reaches this value.
 GOOD_ENOUGH = 0.995
 CHECK_EVERY, CHECK_SEQUENCES = 50, 1000
 TEST_SEQUENCES = 2000
@@ -34,7 +34,7 @@ TRACED_SEQUENCES = 16
 
 
 def _elman_small(units: int) -> ElmanRNN:
-    # As recurrent weights were drawn before orthogonal ones: within one over the root of the units.
+    # The usual initialization before orthogonal matrices: uniform within one over the root of the units.
     limit = units**-0.5
     return ElmanRNN(units, recurrent_initializer=keras.initializers.RandomUniform(-limit, limit))
 
@@ -49,16 +49,16 @@ MAKERS: dict[str, Callable[[int], RecurrentLayer]] = {
 
 @dataclass(frozen=True)
 class Training:
-    """What is trained.
+    """Configuration of a training run.
 
     Attributes:
         cell: one of MAKERS.
         length: n.
-        mixed: whether training sequences have any length from 1 to n, a batch one length, or n all.
+        mixed: whether each training batch has a random length from 1 to n, instead of n.
         seed: of weights and sequences.
-        units: width of the state.
-        steps: batches at most.
-        traced: whether the norms of ds_t/ds_k are taken before and after.
+        units: hidden units.
+        steps: maximum number of batches.
+        traced: whether to measure the norms of ds_t/ds_k before and after training.
     """
 
     cell: str
@@ -72,14 +72,14 @@ class Training:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a training.
+    """Result of a training run.
 
     Attributes:
-        training: what was trained.
-        steps: batches until the task was solved, or the most allowed.
-        accuracy: on fresh sequences of n symbols.
-        norms_at_start: of ds_t/ds_k against t - k, geometric mean over fresh sequences; empty if not traced.
-        norms_after: the same after training.
+        training: its configuration.
+        steps: number of batches until the task was solved, or the maximum.
+        accuracy: on new sequences of n symbols.
+        norms_at_start: of ds_t/ds_k by t - k, geometric mean over new sequences; empty if not traced.
+        norms_after: likewise after training.
     """
 
     training: Training
@@ -92,23 +92,23 @@ class Outcome:
 def recall_sequences(
     generator: np.random.Generator, count: int, length: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw symbols (count, length), and the answers, which are the first ones (count,)."""
+    """Draw symbols (count, length), and the answers (count,), the first symbols."""
     symbols = generator.integers(0, SYMBOLS, (count, length), dtype="int32")
     return symbols, symbols[:, 0]
 
 
 def train(training: Training) -> Outcome:
-    """Train one network on the task, and measure it."""
+    """Train one network on the task, and evaluate it."""
     keras.utils.set_random_seed(training.seed)
     layer = MAKERS[training.cell](training.units)
     model = _model(layer)
     norms_at_start = _traced_norms(layer, training)
     steps = _fit(model, training)
-    unseen = np.random.default_rng([training.seed, 1])
+    test_generator = np.random.default_rng([training.seed, 1])
     return Outcome(
         training,
         steps,
-        _accuracy(tf.function(model), unseen, TEST_SEQUENCES, training.length),
+        _accuracy(tf.function(model), test_generator, TEST_SEQUENCES, training.length),
         norms_at_start,
         _traced_norms(layer, training),
     )
@@ -121,7 +121,7 @@ def _model(layer: RecurrentLayer) -> keras.Model:
 
 
 def _fit(model: keras.Model, training: Training) -> int:
-    """Train until the task is solved or the steps are used up; give the steps."""
+    """Train until the task is solved or the maximum is reached; return the number of steps."""
     optimizer = keras.optimizers.Adam(LEARNING_RATE, clipnorm=CLIP_NORM)
     optimizer.build(model.trainable_variables)
     loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -138,8 +138,8 @@ def _fit(model: keras.Model, training: Training) -> int:
         length = int(generator.integers(1, training.length + 1)) if training.mixed else training.length
         update(*map(tf.constant, recall_sequences(generator, BATCH, length)))
         if step % CHECK_EVERY == 0:
-            share = _accuracy(answer, generator, CHECK_SEQUENCES, training.length)
-            if share >= GOOD_ENOUGH:
+            accuracy = _accuracy(answer, generator, CHECK_SEQUENCES, training.length)
+            if accuracy >= GOOD_ENOUGH:
                 return step
     return training.steps
 
@@ -157,5 +157,5 @@ def _traced_norms(layer: RecurrentLayer, training: Training) -> list[float]:
     generator = np.random.default_rng([training.seed, 2])
     symbols, _ = recall_sequences(generator, TRACED_SEQUENCES, training.length)
     norms = state_jacobian_norms(layer, tf.one_hot(symbols, SYMBOLS))  # (batch, time)
-    # A norm of zero has no logarithm.
+    # Avoid the logarithm of zero.
     return np.exp(np.log(np.maximum(norms, 1e-300)).mean(axis=0)).tolist()

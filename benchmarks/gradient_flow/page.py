@@ -1,4 +1,4 @@
-"""The part of the README that says how far back recurrent layers learn from."""
+"""The README's table of how far back recurrent layers learn."""
 
 from pathlib import Path
 
@@ -8,9 +8,9 @@ from benchmarks.gradient_flow.study import REGIMES, solves_up_to
 
 
 def gradient_flow_table(folder: Path) -> str:
-    """Write what `make gradient-flow` left in a folder as Markdown: a row for each cell.
+    """Write the results of `make gradient-flow` as Markdown, with a row for each cell.
 
-    Norms are those of the longest lag; a cell solves n where every seed did, at n and at every smaller one.
+    Norms are those of the longest lag; a cell solves n if every seed did, for n and every smaller n.
     """
     norms = pd.read_csv(folder / "gradient_flow_norms.csv")
     solved = pd.read_csv(folder / "gradient_flow_solved.csv")

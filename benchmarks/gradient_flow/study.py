@@ -1,9 +1,9 @@
-"""The gradient-flow study: how far back recurrent layers can learn from, and why.
+"""The gradient-flow study: how far back recurrent layers can learn, and why.
 
-Two measurements, on a task that needs a memory of n steps (common/memory_task.py):
-1. The spectral norm of ds_t/ds_k against t - k, before and after training (common/jacobians.py).
-2. The n at which a cell, trained with equal units, steps and seeds, still solves the task; with training
-   sequences that all have n symbols, and with lengths mixed from 1 to n.
+Two measurements, on a task that needs a memory of n steps (memory_task.py):
+1. The spectral norm of ds_t/ds_k by t - k, before and after training (jacobians.py).
+2. The largest n for which a cell solves the task, with equal units, steps and seeds; with training sequences
+   that all have n symbols, and with lengths mixed from 1 to n.
 """
 
 import itertools
@@ -24,7 +24,7 @@ from common.errors import UserError
 from common.files import write_text
 from common.quiet_tensorflow import import_tensorflow_quietly
 
-# TensorFlow takes seconds to import, and is needed in the workers alone.
+# TensorFlow takes seconds to import, and is only needed in the workers.
 if TYPE_CHECKING:
     from benchmarks.gradient_flow.memory_task import Outcome, Training
 
@@ -36,15 +36,15 @@ REGIMES = {False: "every sequence of n symbols", True: "lengths mixed from 1 to 
 
 @dataclass(frozen=True)
 class Study:
-    """What is measured.
+    """Configuration of the study.
 
     Attributes:
-        lengths: the n.
-        traced_length: the n, one of `lengths`, at which the norms are taken.
-        units: width of every state.
-        steps: of training, at most.
-        seeds: how many trainings of each kind; the seeds are 1, 2, ...
-        workers: processes; 1: this one alone.
+        lengths: values of n.
+        traced_length: the n, one of `lengths`, for which the norms are measured.
+        units: hidden units of every cell.
+        steps: maximum number of training steps.
+        seeds: number of runs of each kind, with seeds 1, 2, ...
+        workers: number of processes; 1 for only this one.
     """
 
     lengths: tuple[int, ...] = (5, 10, 20, 40, 80)
@@ -55,26 +55,26 @@ class Study:
     workers: int = 2
 
     def check(self) -> None:
-        """Make sure that the study can be made.
+        """Check the configuration.
 
         Raises:
-            UserError: if a number is too small, or nothing is traced.
+            UserError: if a number is too small, or the traced length is not one of the lengths.
         """
         for name in ("units", "steps", "seeds", "workers"):
             if getattr(self, name) < 1:
                 raise UserError(f"--{name} {getattr(self, name)}: give 1 or more.")
         if not self.lengths or min(self.lengths) < 2:
-            raise UserError("--lengths: give numbers of symbols, each 2 or more, e.g. '5 10 20'.")
+            raise UserError("--lengths: give numbers of symbols, each at least 2, e.g. '5 10 20'.")
         if self.traced_length not in self.lengths:
             listed = ", ".join(map(str, self.lengths))
-            raise UserError(f"--traced-length {self.traced_length} is none of the lengths ({listed}).")
+            raise UserError(f"--traced-length {self.traced_length} is not one of --lengths: {listed}.")
 
 
 def parse_lengths(text: str) -> tuple[int, ...]:
-    """Read lengths with blanks or commas between them; sorted, each once.
+    """Parse lengths separated by spaces or commas; sorted, without duplicates.
 
     Raises:
-        UserError: if one is no number.
+        UserError: if one is not a number.
     """
     try:
         return tuple(sorted({int(part) for part in text.replace(",", " ").split()}))
@@ -83,17 +83,17 @@ def parse_lengths(text: str) -> tuple[int, ...]:
 
 
 def run_study(study: Study, folder: Path) -> list[Path]:
-    """Train every cell at every length, print the tables, and write them and the picture.
+    """Train every cell with every length, print the tables, and write them and the figure.
 
     Args:
-        study: what is measured.
-        folder: where gradient_flow.png, gradient_flow_norms.csv and gradient_flow_solved.csv go.
+        study: its configuration.
+        folder: for gradient_flow.png, gradient_flow_norms.csv and gradient_flow_solved.csv.
 
     Returns:
         The files.
 
     Raises:
-        UserError: if the study cannot be made.
+        UserError: if the configuration is invalid.
     """
     study.check()
     outcomes = list(_train_all(study))
@@ -110,17 +110,17 @@ def _write(norms: pd.DataFrame, solved: pd.DataFrame, study: Study, folder: Path
     paths = [folder / name for name in ("gradient_flow_norms.csv", "gradient_flow_solved.csv")]
     for path, numbers in zip(paths, (norms, solved), strict=True):
         write_text(path, numbers.to_csv(index=False, float_format="%.4g"))
-    picture = folder / "gradient_flow.png"
-    gradient_flow(norms, solved, study.traced_length, picture)
-    return [picture, *paths]
+    figure = folder / "gradient_flow.png"
+    gradient_flow(norms, solved, study.traced_length, figure)
+    return [figure, *paths]
 
 
 def _train_all(study: Study) -> Iterator["Outcome"]:
-    """The outcomes, always in the same order."""
+    """Yield the outcomes, always in the same order."""
     trainings = _trainings(study)
     if study.workers == 1:
-        found = (train_one(training) for training in trainings)
-        yield from _with_progress(found, len(trainings))
+        outcomes = (train_one(training) for training in trainings)
+        yield from _with_progress(outcomes, len(trainings))
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(study.workers, context, _prepare_worker) as pool:
@@ -130,12 +130,12 @@ def _train_all(study: Study) -> Iterator["Outcome"]:
         yield from (future.result() for future in futures)
 
 
-def _with_progress(found: Iterable, total: int) -> Iterable:
-    return track(found, "Training", total=total, console=Console(stderr=True), transient=True)
+def _with_progress(outcomes: Iterable, total: int) -> Iterable:
+    return track(outcomes, "Training", total=total, console=Console(stderr=True), transient=True)
 
 
 def _trainings(study: Study) -> list["Training"]:
-    """The longest first, so that no worker is left with one at the end."""
+    """List the training runs, the longest first, so that all workers finish at about the same time."""
     from benchmarks.gradient_flow.memory_task import Training
 
     kinds = itertools.product(
@@ -154,7 +154,7 @@ def _prepare_worker() -> None:
     import_tensorflow_quietly()
     import tensorflow as tf
 
-    # The networks are small: a worker for each core is quicker than two threads for one network.
+    # The networks are small: one worker per core is faster than several threads for one network.
     tf.config.threading.set_intra_op_parallelism_threads(1)
 
 
@@ -166,7 +166,7 @@ def train_one(training: "Training") -> "Outcome":
 
 
 def norms_of(outcomes: list["Outcome"]) -> pd.DataFrame:
-    """Take the geometric mean over the seeds: a row for each cell, time (`start`, `trained`) and lag."""
+    """Compute the geometric mean over the seeds: a row for each cell, time (`start`, `trained`) and lag."""
     rows = []
     for cell in CELLS:
         traced = [one for one in outcomes if one.training.traced and one.training.cell == cell]
@@ -177,7 +177,7 @@ def norms_of(outcomes: list["Outcome"]) -> pd.DataFrame:
 
 
 def solved_of(outcomes: list["Outcome"]) -> pd.DataFrame:
-    """A row for each training, by way of training, cell, n and seed."""
+    """Collect a row for each training run, sorted by kind of training, cell, n and seed."""
     rows = [
         {
             "training": REGIMES[one.training.mixed],
@@ -194,7 +194,7 @@ def solved_of(outcomes: list["Outcome"]) -> pd.DataFrame:
 
 
 def norms_table(norms: pd.DataFrame) -> Table:
-    """Norms at some lags, cells and times in rows."""
+    """Create a table of norms at some lags, with a row for each cell and time."""
     longest = norms["lag"].max()
     lags = [lag for lag in LAGS_IN_TABLE if lag < longest] + [longest]
     table = Table(title="Spectral norm of ds_t/ds_k; columns: t - k")
@@ -207,7 +207,7 @@ def norms_table(norms: pd.DataFrame) -> Table:
 
 
 def solved_table(solved: pd.DataFrame, regime: str) -> Table:
-    """How many seeds solved the task at each n, in how many steps, for one way of training."""
+    """Create a table of how many seeds solved the task for each n, and in how many steps."""
     rows = solved[solved["training"] == regime]
     lengths = sorted(rows["n"].unique())
     table = Table(title=f"Trained with {regime}: seeds that solved it (steps they took), else mean accuracy")
@@ -221,7 +221,7 @@ def solved_table(solved: pd.DataFrame, regime: str) -> Table:
 
 
 def solves_up_to(by_length: dict[int, pd.DataFrame]) -> int | None:
-    """The largest n that every seed solved, and every smaller n too."""
+    """Return the largest n that every seed solved, as well as every smaller n."""
     solved = itertools.takewhile(lambda length: by_length[length]["solved"].all(), sorted(by_length))
     return max(map(int, solved), default=None)
 
@@ -231,7 +231,7 @@ def _up_to(length: int | None) -> str:
 
 
 def _solved_cell(trainings: pd.DataFrame) -> str:
-    those = trainings[trainings["solved"]]
-    if those.empty:
+    solved = trainings[trainings["solved"]]
+    if solved.empty:
         return f"{trainings['accuracy'].mean():.0%}"
-    return f"{len(those)}/{len(trainings)} ({those['steps'].mean():.0f})"
+    return f"{len(solved)}/{len(trainings)} ({solved['steps'].mean():.0f})"

@@ -1,1 +1,1 @@
-"""The pages written from the recorded results."""
+"""The pages generated from the recorded results."""

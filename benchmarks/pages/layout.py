@@ -1,4 +1,4 @@
-"""Which metrics and tables the results page has: what benchmarks/metrics.yaml says."""
+"""Metrics and tables of the results page, from benchmarks/metrics.yaml."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -13,36 +13,36 @@ from common.errors import UserError, unknown_name
 class Metric(Entry):
     """How a metric is shown."""
 
-    title: str = Field(description="as readers know it")
-    mode: Literal["max", "min"] = Field(description="what is better")
-    digits: int = Field(ge=0, description="digits behind the point")
-    panel: str = Field("", description="panel of the chart, for metrics that share one; its title if empty")
+    title: str = Field(description="usual name of the metric")
+    mode: Literal["max", "min"] = Field(description="whether larger or smaller is better")
+    digits: int = Field(ge=0, description="number of decimals")
+    panel: str = Field("", description="panel of the chart, for metrics that share one; default: its title")
 
     def shown(self, value: float, spread: float | None = None) -> str:
-        """Write a score, with its standard deviation if there is one."""
+        """Format a score, with its standard deviation if there is one."""
         text = f"{value:.{self.digits}f}"
         return text if spread is None else f"{text} ± {spread:.{self.digits}f}"
 
 
 class Varied(Entry):
-    """A setting whose values name the rows or columns of a table."""
+    """A setting that varies over the rows or columns of a table."""
 
     setting: str = Field(description="dotted name, as in SET=")
-    title: str = Field(description="what the setting is called in the table")
+    title: str = Field(description="name of the setting in the table")
 
 
 class Table(Entry):
-    """The table that recipes stand in."""
+    """A table of recipes."""
 
-    dataset: str | None = Field(None, description="of which data set; none: of every one")
-    part: str | None = Field(None, description="of which part of it; none: of every one")
-    metrics: list[str] = Field(min_length=1, description="columns; the first is the one that counts")
-    rows: Varied | None = Field(None, description="setting of the rows; none: a row for each model")
-    columns: Varied | None = Field(None, description="setting of our columns; none: one column")
+    dataset: str | None = Field(None, description="data set of the table; default: every one")
+    part: str | None = Field(None, description="part of the data set; default: every one")
+    metrics: list[str] = Field(min_length=1, description="columns; the first is the main metric")
+    rows: Varied | None = Field(None, description="setting of the rows; default: a row for each model")
+    columns: Varied | None = Field(None, description="setting of our columns; default: one column")
 
 
 class Layout(Entry):
-    """What benchmarks/metrics.yaml holds."""
+    """Content of benchmarks/metrics.yaml."""
 
     metrics: dict[str, Metric]
     tables: dict[str, list[Table]]
@@ -59,28 +59,28 @@ class Layout(Entry):
             records: recorded results of the task.
 
         Returns:
-            The first that fits. For a task that metrics.yaml does not name, a table of the recorded metric
-            that counts; None before anything is recorded.
+            The first matching table. For a task that is not in metrics.yaml, a table of the recorded main
+            metric; None before anything is recorded.
 
         Raises:
-            UserError: if metrics.yaml names the task and has no table that fits.
+            UserError: if metrics.yaml has the task, but no matching table.
         """
-        for found in self.tables.get(task, []):
-            if found.dataset in (None, dataset) and found.part in (None, part):
-                return found
+        for table in self.tables.get(task, []):
+            if table.dataset in (None, dataset) and table.part in (None, part):
+                return table
         if task in self.tables:
             raise UserError(
                 f"benchmarks/metrics.yaml has no table for {dataset} of task {task}; add one with its "
                 "metrics, then run `make results-page`."
             )
-        counting = next((record["metric"] for record in records if record["metric_mode"]), None)
-        return Table(metrics=[counting]) if counting else None
+        main_metric = next((record["metric"] for record in records if record["metric_mode"]), None)
+        return Table(metrics=[main_metric]) if main_metric else None
 
     def metric(self, name: str, records: Sequence[dict[str, Any]] = ()) -> Metric:
-        """Say how a metric is shown: as metrics.yaml says, else under its name, in the mode that is recorded.
+        """Return how a metric is shown: from metrics.yaml, else by its name and its recorded mode.
 
         Raises:
-            UserError: if neither metrics.yaml nor a record says it.
+            UserError: if neither metrics.yaml nor a record has it.
         """
         if name in self.metrics:
             return self.metrics[name]
@@ -94,12 +94,12 @@ def read_layout() -> Layout:
     """Read benchmarks/metrics.yaml.
 
     Raises:
-        UserError: if it is missing or wrong, or a table has a metric that it does not describe.
+        UserError: if it is missing or invalid, or a table has a metric that it does not describe.
     """
     path = BENCHMARKS_FOLDER / "metrics.yaml"
     layout = check_entries(Layout, read_yaml(path), path)
     for tables in layout.tables.values():
-        for metric in (name for found in tables for name in found.metrics):
+        for metric in (name for table in tables for name in table.metrics):
             if metric not in layout.metrics:
                 raise unknown_name("metric", metric, layout.metrics)
     return layout

@@ -10,15 +10,15 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def details(summary: str, text: str) -> str:
-    """Fold a text away under a line that opens it."""
+    """Write a collapsible section."""
     return f"<details><summary>{summary}</summary>\n\n{text}</details>\n"
 
 
 def duration(seconds: float) -> str:
-    """Write a time in seconds, or in minutes from two on."""
+    """Format a time in seconds, or in minutes if it is at least two."""
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
 
 
 def counted(number: int, noun: str) -> str:
-    """Write a number with its noun: 1 seed, 3 seeds."""
+    """Format a number with its noun: 1 seed, 3 seeds."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -11,7 +11,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-# Okabe and Ito's colours, which colour-blind people tell apart; the shapes differ too.
+# Okabe and Ito's colours, suitable for colour-blind readers; the shapes differ too.
 _MARKERS = {
     "best published": {
         "marker": "D",
@@ -28,13 +28,13 @@ _BETTER = {"max": "more is better →", "min": "← less is better"}
 
 
 def draw_overview(by_task: dict[str, list[Section]], path: Path) -> None:
-    """Draw our score on each data set beside the best baseline and the best published result.
+    """Plot our score on each data set with the best baseline and the best published result.
 
-    Studies, whose tables compare settings of ours, are left out.
+    Studies that compare our own settings are left out.
 
     Args:
-        by_task: what is recorded and published.
-        path: of the picture.
+        by_task: recorded and published results.
+        path: of the image file.
     """
     panels = _panels(by_task)
     if not panels:
@@ -43,9 +43,9 @@ def draw_overview(by_task: dict[str, list[Section]], path: Path) -> None:
     height = max(sum(len(rows) + 2.2 for rows in column.values()) for column in columns)
     figure = plt.figure(figsize=(12, 0.27 * height + 0.6), layout="constrained")
     grid = figure.add_gridspec(1, len(columns))
-    for place, column in enumerate(columns):
+    for number, column in enumerate(columns):
         ratios = [len(rows) + 1.2 for rows in column.values()]
-        cells = grid[place].subgridspec(len(column), 1, height_ratios=ratios)
+        cells = grid[number].subgridspec(len(column), 1, height_ratios=ratios)
         for cell, (title, rows) in zip(cells, column.items(), strict=True):
             _draw_panel(figure.add_subplot(cell), title, rows)
     handles, labels = figure.axes[0].get_legend_handles_labels()
@@ -54,43 +54,44 @@ def draw_overview(by_task: dict[str, list[Section]], path: Path) -> None:
 
 
 def _panels(by_task: dict[str, list[Section]]) -> dict[str, list[Comparison]]:
-    """What is measured, by the metric's panel."""
+    """Collect the comparisons by panel."""
     panels: dict[str, list[Comparison]] = {}
     for section in (section for sections in by_task.values() for section in sections):
         if section.table.columns is None:
-            for found in filter(None, (compare(section, data) for data in section.data)):
-                panels.setdefault(found.metric.panel or found.metric.title, []).append(found)
+            for comparison in filter(None, (compare(section, data) for data in section.data)):
+                panel = comparison.metric.panel or comparison.metric.title
+                panels.setdefault(panel, []).append(comparison)
     return panels
 
 
 def _balanced(panels: dict[str, list[Comparison]]) -> list[dict[str, list[Comparison]]]:
-    """Part the panels between two columns of about the same height, the largest first."""
+    """Distribute the panels over two columns of about the same height, largest first."""
     columns: list[dict[str, list[Comparison]]] = [{}, {}]
     for title, rows in sorted(panels.items(), key=lambda panel: -len(panel[1])):
-        shorter = min(columns, key=lambda column: sum(len(found) + 2 for found in column.values()))
+        shorter = min(columns, key=lambda column: sum(len(panel) + 2 for panel in column.values()))
         shorter[title] = rows
     return [column for column in columns if column]
 
 
 def _draw_panel(axes: Axes, title: str, rows: list[Comparison]) -> None:
-    """Draw a row of markers for each data set, the first on top."""
-    places = range(len(rows), 0, -1)
+    """Plot a row of markers for each data set, the first on top."""
+    heights = range(len(rows), 0, -1)
     scores = {
-        "best published": [found.published[0] if found.published else None for found in rows],
-        "best baseline": [found.baseline[1] if found.baseline else None for found in rows],
-        "ours": [found.ours["value"] for found in rows],
+        "best published": [row.published[0] if row.published else None for row in rows],
+        "best baseline": [row.baseline[1] if row.baseline else None for row in rows],
+        "ours": [row.ours["value"] for row in rows],
     }
-    for place, *values in zip(places, *scores.values(), strict=True):
+    for height, *values in zip(heights, *scores.values(), strict=True):
         known = [value for value in values if value is not None]
-        axes.hlines(place, min(known), max(known), color="0.75", linewidth=1.5, zorder=1)
+        axes.hlines(height, min(known), max(known), color="0.75", linewidth=1.5, zorder=1)
     for name, values in scores.items():
         axes.scatter(
             [float("nan") if value is None else value for value in values],
-            places,
+            heights,
             label=name,
             **_MARKERS[name],
         )
-    axes.set_yticks(places, [_label(found, title) for found in rows], fontsize=9)
+    axes.set_yticks(heights, [_label(row, title) for row in rows], fontsize=9)
     axes.set_ylim(0.4, len(rows) + 0.6)
     axes.set_xlabel(f"{title}   ({_BETTER[rows[0].metric.mode]})", fontsize=9)
     axes.tick_params(axis="x", labelsize=9)
@@ -98,6 +99,6 @@ def _draw_panel(axes: Axes, title: str, rows: list[Comparison]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _label(found: Comparison, panel: str) -> str:
-    """Name of the data, with the metric where the panel has several."""
-    return found.data if found.metric.title == panel else f"{found.data} ({found.metric.title})"
+def _label(row: Comparison, panel: str) -> str:
+    """Return the name of the data, with the metric if the panel has several."""
+    return row.data if row.metric.title == panel else f"{row.data} ({row.metric.title})"

@@ -1,6 +1,6 @@
-"""The table of a data set whose recipes differ in a setting: a row for each value, a column for each model.
+"""The table of a data set whose recipes vary a setting: a row for each value, a column for each model.
 
-A cell holds all metrics of a model.
+A cell has all metrics of a model.
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ def pivot_table(section: Section) -> str:
 
 
 def _records_by_row(section: Section) -> dict[Any, list[dict[str, Any]]]:
-    """Records of the metric that counts, by the value of the rows' setting, from small to great."""
+    """Collect the records of the main metric by the value of the rows' setting, in ascending order."""
     rows: dict[Any, list[dict[str, Any]]] = {}
     for recipe in section.recipes:
         record = section.record(recipe.name, section.table.metrics[0])
@@ -57,7 +57,7 @@ def _records_by_row(section: Section) -> dict[Any, list[dict[str, Any]]]:
 def _our_columns(
     section: Section, rows: dict[Any, list[dict[str, Any]]]
 ) -> list[tuple[str, dict[Any, Scores]]]:
-    """One column, or one for each value of the columns' setting."""
+    """Create our column, or one for each value of the columns' setting."""
     varied = section.table.columns
     columns: dict[str, dict[Any, Scores]] = {}
     for value, records in rows.items():
@@ -77,13 +77,13 @@ def _our_scores(section: Section, recipe: str) -> Scores:
 def _baseline_columns(
     section: Section, rows: dict[Any, list[dict[str, Any]]]
 ) -> list[tuple[str, dict[Any, Scores]]]:
-    """One for each baseline that is the best of a row."""
+    """Create a column for each baseline that is the best one in a row."""
     return [
         (
             f"baseline: {name}",
             {
-                value: _with_no_spread(baseline_scores(section, of[0]).get((name, None), {}))
-                for value, of in rows.items()
+                value: _with_no_spread(baseline_scores(section, records[0]).get((name, None), {}))
+                for value, records in rows.items()
             },
         )
         for name in _best_baselines(section, rows)
@@ -93,7 +93,7 @@ def _baseline_columns(
 def _best_baselines(section: Section, rows: dict[Any, list[dict[str, Any]]]) -> list[str]:
     mode = section.metrics[section.table.metrics[0]].mode
     best = [best_baseline(records[0], mode) for records in rows.values()]
-    return list(dict.fromkeys(found[0] for found in best if found))
+    return list(dict.fromkeys(baseline[0] for baseline in best if baseline))
 
 
 def _published_columns(
@@ -116,7 +116,7 @@ def _with_no_spread(scores: dict[str, float]) -> Scores:
 
 
 def _score_cells(section: Section, columns: Sequence[Scores]) -> list[str]:
-    """Write the scores of a row, all metrics of a model in one cell."""
+    """Format the scores of a row, all metrics of a model in one cell."""
     best = {
         name: best_text(metric, [scores[name][0] for scores in columns if name in scores])
         for name, metric in section.metrics.items()
@@ -132,7 +132,7 @@ def _score_cells(section: Section, columns: Sequence[Scores]) -> list[str]:
 
 
 def _notes(section: Section, records: list[dict[str, Any]]) -> list[str]:
-    """Parameters, training times and recipes of a row."""
+    """Format parameters, training times and recipes of a row."""
     return [
         " / ".join(f"{record['parameters']:,}" for record in records),
         " / ".join(duration(record["train_seconds"]) for record in records),
@@ -150,13 +150,13 @@ def _unmeasured(section: Section) -> list[str]:
 
 
 def _other_baselines(section: Section, rows: dict[Any, list[dict[str, Any]]]) -> str:
-    """The baselines that are nowhere the best or were scored on a part of the test windows, folded away."""
-    shown = [(name, None) for name in _best_baselines(section, rows)]
+    """Write the other baselines, and those scored on a subset of the windows, as a collapsible section."""
+    in_table = [(name, None) for name in _best_baselines(section, rows)]
     cells: dict[Baseline, dict[Any, str]] = {}
     for value, records in rows.items():
         for baseline, scores in baseline_scores(section, records[0]).items():
             texts = [metric.shown(scores[key]) for key, metric in section.metrics.items() if key in scores]
-            if baseline not in shown:
+            if baseline not in in_table:
                 cells.setdefault(baseline, {})[value] = " / ".join(texts)
     if not cells:
         return ""
@@ -166,7 +166,7 @@ def _other_baselines(section: Section, rows: dict[Any, list[dict[str, Any]]]) ->
     ]
     title = section.table.rows.title
     columns = ["baseline", "test windows", *(f"{title} {_setting_text(value)}" for value in rows)]
-    summary = "Other baselines; those too slow for all test windows are not to be compared"
+    summary = "Other baselines; those that are too slow for all test windows are not comparable"
     return details(summary, table(columns, lines))
 
 

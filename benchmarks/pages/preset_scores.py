@@ -1,4 +1,4 @@
-"""The second line of a preset: the time and the score that its recipe was recorded with."""
+"""The second line of a preset: the recorded time and score of its recipe."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from common.files import write_text
 
 
 def score_line(record: dict[str, Any]) -> str:
-    """Write a record of a task's metric as a comment of a preset."""
+    """Write a record of a task's main metric as a comment for a preset."""
     score = f"{record['value']:.4f}"
     if record["spread"] is not None:
         score += f" +- {record['spread']:.4f}"
@@ -19,14 +19,14 @@ def score_line(record: dict[str, Any]) -> str:
         f"{record['train_seconds']:.0f} s on {record['machine']['cores']} CPU cores",
         f"test {record['metric']} {score} ({seeds} seed{'s' if seeds > 1 else ''})",
     ]
-    found = best_baseline(record, record["metric_mode"])
-    if found:
-        parts.append(f"{found[0]} {found[1]:.4f}")
+    baseline = best_baseline(record, record["metric_mode"])
+    if baseline:
+        parts.append(f"{baseline[0]} {baseline[1]:.4f}")
     return f"# {'; '.join(parts)}."
 
 
 def presets_with_scores() -> dict[Path, str]:
-    """The text that presets should have, of each recorded recipe that states its preset's score."""
+    """Return the up-to-date text of each preset whose score is stated by a recorded recipe."""
     texts = {}
     for task in recipe_tasks():
         judged = {record["recipe"]: record for record in read_records(task) if record["metric_mode"]}
@@ -42,7 +42,7 @@ def presets_with_scores() -> dict[Path, str]:
 
 
 def write_preset_scores() -> None:
-    """Bring the presets up to date."""
+    """Update the scores in the presets."""
     for path, text in presets_with_scores().items():
         if path.read_text(encoding="utf-8") != text:
             write_text(path, text)

@@ -27,21 +27,21 @@ from common.files import PROJECT_FOLDER, read_json, write_text
 _HEADING = """\
 # Results
 
-![Our score on each data set beside the best baseline and the best published one](results/overview.png)
+![Our score on each data set, with the best baseline and the best published result](results/overview.png)
 
-Our scores are of the test split: the mean over the seeds ± the sample standard deviation. The validation
-split chose the epoch. Baselines learned from the same training split and were scored on the same test
-examples; those that were not say so, and are not compared with. Published numbers are other people's, of
-recurrent or simple models that ours can be compared with, not the state of the art. The best score of a
-column, or of a row where rows are horizons or shares, is **bold**.
+Our scores are on the test split: mean over the seeds ± sample standard deviation. The epoch was chosen by the
+validation split. Baselines were trained on the same training split and scored on the same test examples;
+those scored on fewer are marked and not compared. Published results are of recurrent or simple models that
+are comparable to ours, not the state of the art. The best score of a column, or of a row if rows are horizons
+or fractions, is **bold**.
 
-- \\* learned from more than the labelled training split (word vectors, weights of ImageNet, unlabelled text)
-- † quoted from memory: nobody here has seen this number again in print
+- \\* trained on more than the labelled training split (word vectors, ImageNet weights, unlabelled text)
+- † quoted from memory, not verified
 
-Recipes are in [recipes/](recipes), every other metric, peak memory, settings and package versions in
-[results/](results), published numbers in [references.yaml](references.yaml), the choice of metrics in
-[metrics.yaml](metrics.yaml). `make results-page` writes this page from them; do not edit it by hand.
-`make benchmark TASK=... RECIPE=...` measures a recipe again, without `RECIPE=` every one of the task.
+Recipes are in [recipes/](recipes); all other metrics, peak memory, settings and package versions in
+[results/](results); published results in [references.yaml](references.yaml); the choice of metrics in
+[metrics.yaml](metrics.yaml). This page is generated from them by `make results-page`; do not edit it by hand.
+`make benchmark TASK=... RECIPE=...` repeats a recipe, or without `RECIPE=` all recipes of a task.
 """
 
 
@@ -52,7 +52,7 @@ def write_results_page() -> Path:
         The page.
 
     Raises:
-        UserError: if a recipe, a record or a reference is wrong.
+        UserError: if a recipe, a record or a reference is invalid.
     """
     page = BENCHMARKS_FOLDER / "README.md"
     write_text(page, render_results_page())
@@ -68,10 +68,10 @@ def write_results_page() -> Path:
 
 
 def read_sections() -> dict[str, list[Section]]:
-    """Gather the sections of every task that has recipes and something to show."""
+    """Collect the sections of every task that has recipes and something to show."""
     layout, references = read_layout(), read_references()
-    sections = {task: task_sections(task, layout, references) for task in recipe_tasks()}
-    return {task: found for task, found in sections.items() if found}
+    by_task = {task: task_sections(task, layout, references) for task in recipe_tasks()}
+    return {task: sections for task, sections in by_task.items() if sections}
 
 
 def render_results_page() -> str:
@@ -107,9 +107,9 @@ def _render_section(section: Section) -> str:
 
 
 def _conditions(section: Section) -> str:
-    """Say in one line what the numbers of a data set were measured with."""
-    places = {recipe.name: place for place, recipe in enumerate(section.recipes)}
-    records = sorted(section.records, key=lambda record: places.get(record["recipe"], len(places)))
+    """Write in one line how the numbers of a data set were measured."""
+    order = {recipe.name: number for number, recipe in enumerate(section.recipes)}
+    records = sorted(section.records, key=lambda record: order.get(record["recipe"], len(order)))
     if not records:
         return f"This data set is {NOT_MEASURED} here."
     hardware = _each(_machine(record["machine"]) for record in records)
@@ -131,24 +131,25 @@ def _machine(machine: dict[str, Any]) -> str:
 
 
 def _each(values: Iterable[str]) -> str:
-    """Every value once."""
+    """Join the distinct values."""
     return ", ".join(dict.fromkeys(values))
 
 
 def _short(commit: str) -> str:
-    """A commit by seven digits; `+changes` stays, for nobody else has such code."""
+    """Shorten a commit to seven digits; `+changes` is kept, because such code is not available."""
     name, plus, changes = commit.partition("+")
     return f"{name[:7]}{plus}{changes}"
 
 
 def _sources(references: References) -> str:
-    """List every paper once, with where its numbers stand and where they were seen."""
-    results = [one for of_task in references.results.values() for one in of_task]
+    """List every paper once, with where its numbers are and where they were looked up."""
+    results = [result for of_task in references.results.values() for result in of_task]
     parts = ["## Sources\n\n*seen*: where the numbers were looked up.\n\n"]
     for key, paper in references.papers.items():
         parts.append(f"- {paper.authors}, [{paper.title}]({paper.address}), {paper.venue} {paper.year}.")
-        for one in (result for result in results if result.paper == key):
-            seen = f"; [seen]({one.seen_at})" if one.seen_at else f"; {NOT_SEEN}"
-            parts.append(f" *{one.model}*: {one.where}; {one.data}{seen}.")
+        for result in results:
+            if result.paper == key:
+                seen = f"; [seen]({result.seen_at})" if result.seen_at else f"; {NOT_SEEN}"
+                parts.append(f" *{result.model}*: {result.where}; {result.data}{seen}.")
         parts.append("\n")
     return "".join(parts)

@@ -1,4 +1,4 @@
-"""The table of a data set: our recipes, then baselines, then published results, a row for each."""
+"""The table of a data set, with a row for each of our recipes, the baselines and published results."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from benchmarks.recipe import Recipe
 from benchmarks.references import Reference
 
 NOT_MEASURED = "not yet measured"
-# Name of a baseline, and the number of test examples that it was scored on; None if on all of them.
+# Name of a baseline, and the number of test examples that it was scored on; None for all of them.
 Baseline = tuple[str, int | None]
 OUTSIDE_DATA, NOT_SEEN = "\\*", "†"
 
@@ -25,8 +25,8 @@ class Row:
         whose: ours, baseline or published.
         model: its name.
         scores: metric -> score and standard deviation.
-        notes: seeds, parameters, training time, and what it is or where it was published.
-        compared: whether its scores are of all test examples, so that it can be the best.
+        notes: seeds, parameters, training time, and a description or the source.
+        compared: whether its scores are on all test examples, and so comparable.
     """
 
     whose: str
@@ -40,7 +40,7 @@ def model_table(section: Section) -> str:
     """Write the table of a section whose rows are models."""
     rows = [*_our_rows(section), *_baseline_rows(section), *_published_rows(section)]
     columns = ["", "model", *(metric.title for metric in section.metrics.values())]
-    columns += ["seeds", "parameters", "training time", "what it is, or source"]
+    columns += ["seeds", "parameters", "training time", "description or source"]
     compared = [row for row in rows if row.compared]
     best = {name: best_text(metric, _all_scores(compared, name)) for name, metric in section.metrics.items()}
     cells = [
@@ -56,13 +56,13 @@ def model_table(section: Section) -> str:
 
 
 def best_text(metric: Metric, scores: list[float]) -> str:
-    """The best of some scores as it is shown; nothing if there is none to be better than."""
+    """Format the best of several scores; empty if there is only one."""
     best_of = max if metric.mode == "max" else min
     return metric.shown(best_of(scores)) if len(scores) > 1 else ""
 
 
 def score_text(metric: Metric, score: tuple[float, float | None] | None, best: str) -> str:
-    """Write a score, bold if it is the best as shown; nothing if there is none."""
+    """Format a score, bold if it rounds to the best one; empty if there is none."""
     if score is None:
         return ""
     text = metric.shown(*score)
@@ -70,18 +70,18 @@ def score_text(metric: Metric, score: tuple[float, float | None] | None, best: s
 
 
 def marked(reference: Reference) -> str:
-    """Name of a published model, with the marks that the head of the page explains."""
+    """Return the name of a published model, with the marks explained at the top of the page."""
     marks = (OUTSIDE_DATA if reference.outside_data else "") + ("" if reference.seen_at else NOT_SEEN)
     return f"{reference.model} {marks}".strip()
 
 
 def recipe_link(section: Section, recipe: str) -> str:
-    """Name of a recipe, as a link to its file."""
+    """Return the name of a recipe, as a link to its file."""
     return f"[`{recipe}`](recipes/{section.task}.yaml)"
 
 
 def baseline_scores(section: Section, record: dict[str, Any]) -> dict[Baseline, dict[str, float]]:
-    """Scores of the baselines that a recipe was measured with, by metric."""
+    """Return the scores of a recipe's baselines, by metric."""
     scores: dict[Baseline, dict[str, float]] = {}
     for name in section.metrics:
         of_metric = section.record(record["recipe"], name) or {"baselines": {}}
@@ -99,13 +99,13 @@ def _our_rows(section: Section) -> list[Row]:
     for recipe in section.recipes:
         rows.append(_our_row(section, recipe, lambda metric: metric, recipe.description))
         if recipe.ensemble and section.record(recipe.name, of_all_seeds(section.table.metrics[0])):
-            together = f"its {len(recipe.seeds)} seeds as one model"
-            rows.append(_our_row(section, recipe, of_all_seeds, together))
+            description = f"ensemble of its {len(recipe.seeds)} seeds"
+            rows.append(_our_row(section, recipe, of_all_seeds, description))
     return rows
 
 
 def _our_row(section: Section, recipe: Recipe, recorded_as: Callable[[str], str], description: str) -> Row:
-    """A row of ours: the scores recorded by `recorded_as(metric)`."""
+    """Create a row of ours, with the scores recorded as `recorded_as(metric)`."""
     model = recipe_link(section, recipe.name)
     records = {name: section.record(recipe.name, recorded_as(name)) for name in section.metrics}
     measured = {name: record for name, record in records.items() if record}
@@ -121,18 +121,18 @@ def _our_row(section: Section, recipe: Recipe, recorded_as: Callable[[str], str]
 
 
 def _baseline_rows(section: Section) -> list[Row]:
-    """One row for each baseline; recipes that gave it other data get rows of their own."""
+    """Create a row for each baseline, and separate rows for recipes with other baseline scores."""
     recipes: dict[tuple[Baseline, tuple[tuple[str, float], ...]], list[str]] = {}
     for record in _measured(section):
         for baseline, scores in baseline_scores(section, record).items():
             recipes.setdefault((baseline, tuple(scores.items())), []).append(record["recipe"])
     baselines = [baseline for baseline, _ in recipes]
     rows = []
-    for (baseline, scores), of in recipes.items():
+    for (baseline, scores), names in recipes.items():
         name, examples = baseline
         note = "" if examples is None else f"too slow for all test windows, scored on {examples}"
         if baselines.count(baseline) > 1:
-            name += f", with {', '.join(f'`{recipe}`' for recipe in of)}"
+            name += f", with {', '.join(f'`{recipe}`' for recipe in names)}"
         by_metric = {metric: (value, None) for metric, value in scores}
         rows.append(Row("baseline", name, by_metric, ("", "", "", note), compared=examples is None))
     return sorted(rows, key=lambda row: not row.compared)
@@ -148,6 +148,6 @@ def _published_rows(section: Section) -> list[Row]:
 
 
 def _measured(section: Section) -> list[dict[str, Any]]:
-    """One record of each measured recipe, in the order of the recipes."""
-    found = [section.record(recipe.name, section.table.metrics[0]) for recipe in section.recipes]
-    return [record for record in found if record]
+    """Return one record of each measured recipe, in the order of the recipes."""
+    records = [section.record(recipe.name, section.table.metrics[0]) for recipe in section.recipes]
+    return [record for record in records if record]

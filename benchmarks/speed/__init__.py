@@ -1,1 +1,1 @@
-"""Times of layers, training epochs and exports."""
+"""Measurements of the speed of layers, training epochs and exports."""

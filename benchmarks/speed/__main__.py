@@ -1,7 +1,7 @@
-"""How long recurrent layers take, ours, Keras's and (where it is installed) PyTorch's, on this machine.
+"""Times of recurrent layers on this machine: ours, Keras's and (if installed) PyTorch's.
 
-Steps take turns, so that whatever else the machine does slows each of them alike. A training step is the
-forward pass and all gradients, as `fit` computes them, inside a tf.function.
+Steps take turns, so that other load on the machine affects all of them equally. A training step is the
+forward pass and all gradients, as in `fit`, inside a tf.function.
 
     python -m benchmarks.speed
 """
@@ -31,7 +31,7 @@ REPEATS = 20
 
 
 def cases() -> list[Case]:
-    """Every cell, size and mask; and a stack of two bidirectional layers."""
+    """List every cell, size and mask, and a stack of two bidirectional layers."""
     single = [
         Case(cell, *size, masked) for size in SIZES for cell in ("LSTM", "GRU") for masked in (False, True)
     ]
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def measure(case: Case, pytorch: PyTorchProcess | None) -> list[dict[str, Any]]:
-    """Time answering and training steps of one case: a record for each pass and each of those measured."""
+    """Measure answering and training steps of one case: a record for each pass and implementation."""
     records = []
     for name, steps in steps_of(case).items():
         ways: dict[str, Callable[[Any], float]] = {who: timed(step) for who, step in steps.items()}
@@ -73,11 +73,11 @@ def measure(case: Case, pytorch: PyTorchProcess | None) -> list[dict[str, Any]]:
 
 
 def timed(step: Step) -> Callable[[Any], float]:
-    """A function that makes the step and gives the seconds it took."""
+    """Return a function that runs the step and returns its time in seconds."""
 
     def way(_: Any) -> float:
         start = time.perf_counter()
-        # Waits until the numbers are there.
+        # Waits for the results.
         tf.nest.map_structure(lambda tensor: tensor.numpy(), step())
         return time.perf_counter() - start
 

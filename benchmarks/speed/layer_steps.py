@@ -1,4 +1,4 @@
-"""One step of a recurrent layer, forward alone or with all gradients, as a function without arguments."""
+"""One step of a recurrent layer, only forward or with all gradients, as a function without arguments."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ class Case:
     Attributes:
         cell: LSTM or GRU.
         batch, time_steps, features, units: sizes.
-        masked: whether sequences have lengths from one step to all of them.
-        bidirectional_layers: two or more bidirectional layers on top of one another; 0: one layer alone.
+        masked: whether sequences have random lengths.
+        bidirectional_layers: number of stacked bidirectional layers; 0 for a single unidirectional layer.
     """
 
     cell: str
@@ -47,14 +47,14 @@ class Case:
         return [self.batch, self.time_steps, self.features, self.units]
 
     def lengths(self) -> np.ndarray:
-        """(batch,) steps of each sequence, the same in every process."""
+        """Return the length of each sequence, (batch,), the same in every process."""
         if not self.masked:
             return np.full(self.batch, self.time_steps)
         return np.random.default_rng(1).integers(1, self.time_steps + 1, size=self.batch)
 
 
 def steps_of(case: Case) -> dict[str, dict[str, Step]]:
-    """`answer` and `train` -> ours, keras (and the matrix products alone, where nothing is masked)."""
+    """Return `answer` and `train` -> ours, keras (and only the matrix products, if nothing is masked)."""
     inputs = tf.random.stateless_normal([case.batch, case.time_steps, case.features], seed=[1, 1])
     mask = tf.sequence_mask(case.lengths(), case.time_steps) if case.masked else None
     layers = {"ours": _our_layer(case), "keras": _keras_layer(case)}
@@ -83,27 +83,27 @@ def _keras_layer(case: Case) -> keras.layers.Layer:
 
 
 class KerasStack(keras.layers.Layer):
-    """Layers on top of one another, all under the same mask."""
+    """Stacked layers with the same mask."""
 
     def __init__(self, layers: list[keras.layers.Layer]) -> None:
-        """Take the layers, the lowest first."""
+        """Stack the layers, the first at the bottom."""
         super().__init__()
         self.layers = layers
 
     def call(self, inputs: Any, mask: Any = None, training: bool = False) -> Any:
-        """(batch, time, features) to (batch, time, width)."""
+        """Apply the layers: (batch, time, features) to (batch, time, width)."""
         for layer in self.layers:
             inputs = layer(inputs, mask=mask, training=training)
         return inputs
 
 
 def _answering_step(layer: keras.layers.Layer, inputs: tf.Tensor, mask: Any) -> Step:
-    """The forward pass as a server runs it."""
+    """Create the forward pass, as on a server."""
     return tf.function(lambda: tf.reduce_sum(layer(inputs, mask=mask, training=False)))
 
 
 def _training_step(layer: keras.layers.Layer, inputs: tf.Tensor, mask: Any) -> Step:
-    """The forward pass, and the gradients of inputs and weights."""
+    """Create the forward pass with the gradients of inputs and weights."""
     layer(inputs, mask=mask)
 
     @tf.function
@@ -112,14 +112,14 @@ def _training_step(layer: keras.layers.Layer, inputs: tf.Tensor, mask: Any) -> S
             tape.watch(inputs)
             loss = tf.reduce_sum(layer(inputs, mask=mask, training=True) ** 2)
         gradients = tape.gradient(loss, [inputs, *[weight.value for weight in layer.trainable_weights]])
-        # Sums, so that the time is not that of copying.
+        # Sums, so that the time does not include copying.
         return [tf.reduce_sum(gradient) for gradient in gradients]
 
     return step
 
 
 def _matrix_products(case: Case) -> Step:
-    """The products that no training step can do without, and nothing else: the limit."""
+    """Create the matrix products that every training step needs, as a lower limit of its time."""
     gates = {"LSTM": 4, "GRU": 3}[case.cell]
     steps, width = case.batch * case.time_steps, gates * case.units
     inputs, states = tf.random.normal([steps, case.features]), tf.random.normal([steps, case.units])
@@ -132,7 +132,7 @@ def _matrix_products(case: Case) -> Step:
         results.append(tf.matmul(inputs, gradients, transpose_a=True))
         results.append(tf.matmul(states, gradients, transpose_a=True))
         state, gradient = states[: case.batch], gradients[: case.batch]
-        for _ in tf.range(case.time_steps):  # Each step's product waits for the one before.
+        for _ in tf.range(case.time_steps):  # Each step's product depends on the previous one.
             state = (state @ recurrent_kernel)[:, : case.units]
             gradient = tf.concat([tf.matmul(gradient, recurrent_kernel, transpose_b=True)] * gates, axis=1)
         return [tf.reduce_sum(result) for result in [*results, state, gradient]]

@@ -1,4 +1,4 @@
-"""The process that measures PyTorch, where PyTorch is installed."""
+"""The process that measures PyTorch, if it is installed."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class PyTorchProcess:
-    """Starts `benchmarks.pytorch_worker` and gives it orders; TensorFlow and PyTorch do not share threads."""
+    """Runs `benchmarks.speed.pytorch_worker`, so that TensorFlow and PyTorch do not share threads."""
 
     def __init__(self) -> None:
         """Start the process."""
@@ -22,7 +22,7 @@ class PyTorchProcess:
         self.version = json.loads(self.process.stdout.readline())["torch"]
 
     def __enter__(self) -> "PyTorchProcess":
-        """Stay until the end of the block."""
+        """Return the process."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -32,11 +32,11 @@ class PyTorchProcess:
 
     @staticmethod
     def is_installed() -> bool:
-        """Whether PyTorch can be imported."""
+        """Return whether PyTorch can be imported."""
         return find_spec("torch") is not None
 
     def order(self, what: str, **arguments: Any) -> dict[str, Any]:
-        """Have one thing done.
+        """Send one order and return the answer.
 
         Raises:
             RuntimeError: if the process has ended.
@@ -45,9 +45,9 @@ class PyTorchProcess:
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
         if not answer:
-            raise RuntimeError(f"the PyTorch process ended while it was to do: {what}")
+            raise RuntimeError(f"the PyTorch process ended during the order {what!r}")
         return json.loads(answer)
 
     def seconds(self, *arguments: Any) -> float:
-        """Make the step that was set up last; how long it took."""
+        """Run the current step, and return its time in seconds."""
         return self.order("step", arguments=list(arguments))["seconds"]

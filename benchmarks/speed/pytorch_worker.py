@@ -1,4 +1,4 @@
-"""What PyTorch takes for the same work. Runs in a process of its own, told what to do by lines of JSON.
+"""Measurement of PyTorch on the same work, in a separate process that gets orders as lines of JSON.
 
 PyTorch is not among the requirements: `make speed` measures it too after
 `.venv/bin/pip install torch==2.13.0`.
@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 
-WORDS_AND_SIGNS = re.compile(r"\w+|[^\w\s]+")
+WORDS_AND_PUNCTUATION = re.compile(r"\w+|[^\w\s]+")
 
 
 class Classifier(torch.nn.Module):
-    """Word vectors, a bidirectional LSTM, the greatest of each number over the words, one number a class."""
+    """Word embeddings, a bidirectional LSTM, max pooling over the words, one logit per class."""
 
     def __init__(self, vocabulary_size: int, embedding_dimension: int, units: int, classes: int) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class Classifier(torch.nn.Module):
         self.classifier = torch.nn.Linear(2 * units, classes)
 
     def forward(self, numbers: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """Word numbers (batch, words) and lengths (batch,) to logits (batch, classes)."""
+        """Compute logits (batch, classes) from word indices (batch, words) and lengths (batch,)."""
         vectors = self.embedding(numbers)  # (batch, words, embedding)
         packed = torch.nn.utils.rnn.pack_padded_sequence(
             vectors, lengths, batch_first=True, enforce_sorted=False
@@ -47,12 +47,12 @@ def layer_step(case: dict[str, Any], lengths: list[int], training: bool) -> Call
     inputs = torch.randn(case["batch"], case["time_steps"], case["features"], requires_grad=training)
 
     def forward() -> torch.Tensor:
-        given: Any = inputs
+        sequences: Any = inputs
         if case["masked"]:
-            given = torch.nn.utils.rnn.pack_padded_sequence(
+            sequences = torch.nn.utils.rnn.pack_padded_sequence(
                 inputs, torch.tensor(lengths), batch_first=True, enforce_sorted=False
             )
-        outputs = layer(given)[0]
+        outputs = layer(sequences)[0]
         if case["masked"]:
             outputs = torch.nn.utils.rnn.pad_packed_sequence(outputs, batch_first=True)[0]
         return outputs
@@ -70,10 +70,10 @@ def layer_step(case: dict[str, Any], lengths: list[int], training: bool) -> Call
 
 
 def epoch(file: str, tokens_per_batch: int, sizes: dict[str, int]) -> dict[str, float]:
-    """Train one epoch on batches of like length, and score the validation examples.
+    """Train one epoch on batches of similar lengths, and score the validation examples.
 
     Args:
-        file: .npz with `numbers`, `lengths` and `labels` of `train` and `validation`, sequences end to end.
+        file: .npz with `numbers`, `lengths` and `labels` of `train` and `validation`, sequences concatenated.
         tokens_per_batch: words in a batch, padding included.
         sizes: arguments of Classifier.
     """
@@ -91,11 +91,11 @@ def epoch(file: str, tokens_per_batch: int, sizes: dict[str, int]) -> dict[str, 
         optimizer.step()
     seconds = time.perf_counter() - start
     with torch.inference_mode():
-        right = sum(
+        correct = sum(
             (model(numbers, lengths).argmax(1) == labels).sum().item()
             for numbers, lengths, labels in validation
         )
-    return {"seconds": seconds, "accuracy": right / sum(len(labels) for *_, labels in validation)}
+    return {"seconds": seconds, "accuracy": correct / sum(len(labels) for *_, labels in validation)}
 
 
 def _batches(arrays: Any, split: str, tokens_per_batch: int) -> list[tuple[torch.Tensor, ...]]:
@@ -120,12 +120,12 @@ def _batches(arrays: Any, split: str, tokens_per_batch: int) -> list[tuple[torch
 
 
 def answering_step(vocabulary: list[str], sizes: dict[str, int]) -> Callable[[str], None]:
-    """From a text to its label: words split and looked up in Python, the rest by PyTorch."""
+    """Create a step from a text to its label; words are split and looked up in Python."""
     word_numbers = {word: number for number, word in enumerate(vocabulary, start=2)}
     model = Classifier(**sizes).eval()
 
     def answer(text: str) -> None:
-        numbers = [word_numbers.get(word, 1) for word in WORDS_AND_SIGNS.findall(text.lower())]
+        numbers = [word_numbers.get(word, 1) for word in WORDS_AND_PUNCTUATION.findall(text.lower())]
         with torch.inference_mode():
             outputs, _ = model.lstm(model.embedding(torch.tensor([numbers])))
             probabilities = model.classifier(outputs.amax(dim=1)).softmax(1)
@@ -135,7 +135,7 @@ def answering_step(vocabulary: list[str], sizes: dict[str, int]) -> Callable[[st
 
 
 def main() -> None:
-    """Obey one line after another: {"do": name, ...}; each is answered by one line."""
+    """Execute orders, one per line: {"do": name, ...}; each is answered by one line."""
     torch.set_num_threads(int(sys.argv[1]))
     steps: dict[str, Callable[..., None]] = {}
     print(json.dumps({"torch": torch.__version__}), flush=True)

@@ -1,10 +1,10 @@
-"""One epoch over the IMDB reviews, and the time to answer one review: ours, Keras's usual way, PyTorch.
+"""Time of one epoch over the IMDB reviews, and of answering one review: ours, plain Keras, PyTorch.
 
-The same model for all: word vectors of 128 numbers, one bidirectional LSTM of 64 units, the greatest of each
-number over the words, a classifier; Adam; batches of 32 reviews, or of as many words as 32 reviews have on
-average, so that all make as many updates in an epoch. The usual way with Keras pads every review to 400 words
-and takes keras.layers.LSTM; ours batches like lengths; PyTorch gets batches sorted by length, packed.
-Accuracy is that on the validation reviews after the epoch.
+All use the same model: 128-dimensional word embeddings, one bidirectional LSTM of 64 units, max pooling over
+the words, a classifier; Adam; batches of 32 reviews, or of as many words as 32 reviews have on average, for
+equally many updates per epoch. Plain Keras pads every review to 400 words and uses keras.layers.LSTM; ours
+batches similar lengths; PyTorch gets packed batches, sorted by length. Accuracy is on the validation reviews
+after the epoch.
 """
 
 import tempfile
@@ -44,10 +44,10 @@ SAME_MODEL = {
 
 
 class Reviews:
-    """The IMDB reviews as word numbers, and what was learned to make them so."""
+    """The IMDB reviews as word indices, and their preprocessing."""
 
     def __init__(self, scratch: Path) -> None:
-        """Fetch and preprocess the reviews; `scratch` takes what is too large for memory."""
+        """Fetch and preprocess the reviews; `scratch` is a folder for temporary files."""
         self.scratch = scratch
         task_class = find_task("sentiment")
         self.settings = load_settings(
@@ -78,7 +78,7 @@ def measure_reviews(pytorch: PyTorchProcess | None) -> dict[str, list[dict[str, 
     """Measure the epochs and the answers.
 
     Returns:
-        `epoch`: one record for each way to train; `latency`: one for each way to answer and length of text.
+        `epoch`: a record for each implementation; `latency`: one for each implementation and length of text.
     """
     with tempfile.TemporaryDirectory() as scratch:
         reviews = Reviews(Path(scratch))
@@ -92,17 +92,17 @@ def measure_reviews(pytorch: PyTorchProcess | None) -> dict[str, list[dict[str, 
                 sizes=reviews.sizes,
             )
         return {
-            "epoch": [_epoch_record(who, reviews.words, found) for who, found in epochs.items()],
+            "epoch": [_epoch_record(who, reviews.words, result) for who, result in epochs.items()],
             "latency": _latencies(reviews, model, pytorch),
         }
 
 
-def _epoch_record(who: str, words: int, found: dict[str, float]) -> dict[str, Any]:
+def _epoch_record(who: str, words: int, result: dict[str, float]) -> dict[str, Any]:
     record = {
         "who": who,
-        "seconds": round(found["seconds"], 1),
-        "words_per_second": round(words / found["seconds"]),
-        "validation_accuracy": round(found["accuracy"], 4),
+        "seconds": round(result["seconds"], 1),
+        "words_per_second": round(words / result["seconds"]),
+        "validation_accuracy": round(result["accuracy"], 4),
     }
     print(record, flush=True)
     return record
@@ -154,7 +154,7 @@ def _as_arrays(reviews: Reviews) -> Path:
 
 
 def _latencies(reviews: Reviews, model: keras.Model, pytorch: PyTorchProcess | None) -> list[dict[str, Any]]:
-    """Milliseconds from one text to its label and probabilities, from an export and from PyTorch."""
+    """Measure the milliseconds from one text to its label and probabilities, for an export and PyTorch."""
     export = reviews.scratch / "export"
     write_saved_model(reviews.task.serving(reviews.preprocessing, [model]), export)
     serve = tf.saved_model.load(str(export)).signatures["serving_default"]
@@ -169,10 +169,10 @@ def _latencies(reviews: Reviews, model: keras.Model, pytorch: PyTorchProcess | N
             {name: value.numpy() for name, value in serve(text=tf.constant([text])).items()}
             return time.perf_counter() - start
 
-        # Cut for PyTorch too, which has no limit of its own.
-        cut = [" ".join(text.split()[:LONGEST]) for text in texts]
+        # Truncated for PyTorch too, whose model has no limit.
+        truncated = [" ".join(text.split()[:LONGEST]) for text in texts]
         ways = {"ours": ours} | ({"pytorch": pytorch.seconds} if pytorch else {})
-        for who, summary in take_turns(ways, cut).items():
+        for who, summary in take_turns(ways, truncated).items():
             records.append({"what": what, "who": who, **summary})
             print(records[-1], flush=True)
     return records

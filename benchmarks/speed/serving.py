@@ -1,4 +1,4 @@
-"""How many examples a second the SavedModel of a run answers: python -m benchmarks.speed.serving TASK RUN."""
+"""Number of examples that a run's export answers per second: python -m benchmarks.speed.serving TASK RUN."""
 
 import sys
 import tempfile
@@ -35,16 +35,16 @@ def main(task_name: str, run_name: str) -> None:
     measured = {"task": task_name, "run": run.name, "date": str(date.today()), **environment(1)}
     measured |= measure(run)
     key = ("task", "dataset")
-    kept = [old for old in read_serving_speeds() if any(old[name] != measured[name] for name in key)]
-    write_json(SERVING_SPEED_FILE, sorted([*kept, measured], key=lambda one: [one[name] for name in key]))
+    others = [old for old in read_serving_speeds() if any(old[name] != measured[name] for name in key)]
+    write_json(SERVING_SPEED_FILE, sorted([*others, measured], key=lambda one: [one[name] for name in key]))
     print(f"Written: {SERVING_SPEED_FILE} and {write_results_page()}")
 
 
 def measure(run: Run) -> dict[str, Any]:
-    """Answer test examples in batches as they come; every way to answer takes its turn.
+    """Answer test examples in batches, taking turns between decodings.
 
     Returns:
-        The numbers of examples, and the median rate of each way: as set, and each of the task's variants.
+        The numbers of examples, and the median rate of each decoding: as set, and the task's variants.
     """
     with tempfile.TemporaryDirectory() as scratch:
         predictor = load_export(export_run(run, Path(scratch)))
@@ -52,24 +52,24 @@ def measure(run: Run) -> dict[str, Any]:
         examples = list(islice(task.open_source().examples("test"), EXAMPLES))
         batches = [examples[start : start + BATCH] for start in range(0, len(examples), BATCH)]
         options = {"as set": {}} | task.variants()
-        ways = {name: partial(_seconds, predictor, given) for name, given in options.items()}
-        found = take_turns(ways, [batches] * ROUNDS)
+        ways = {name: partial(_seconds, predictor, inputs) for name, inputs in options.items()}
+        summaries = take_turns(ways, [batches] * ROUNDS)
     return {
         "dataset": predictor.settings.data.dataset,
         "examples": len(examples),
         "batch": BATCH,
         "examples_a_second": {
-            name: round(1000 * len(examples) / summary["median_ms"], 1) for name, summary in found.items()
+            name: round(1000 * len(examples) / summary["median_ms"], 1) for name, summary in summaries.items()
         },
     }
 
 
 def _seconds(predictor: Predictor, options: dict[str, Any], batches: list[list[Example]]) -> float:
-    """From raw examples to numbers in memory, once over all batches."""
-    given = {name: tf.constant(value) for name, value in options.items()}
+    """Measure one pass over all batches, from raw examples to NumPy arrays."""
+    inputs = {name: tf.constant(value) for name, value in options.items()}
     start = time.perf_counter()
     for batch in batches:
-        tf.nest.map_structure(lambda tensor: tensor.numpy(), predictor.call(batch, given))
+        tf.nest.map_structure(lambda tensor: tensor.numpy(), predictor.call(batch, inputs))
     return time.perf_counter() - start
 
 

@@ -1,4 +1,4 @@
-"""Times of several ways to do the same, measured in turns."""
+"""Measurement of several implementations that take turns."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -8,27 +8,27 @@ WARM_UPS = 2
 
 
 def take_turns(ways: dict[str, Callable[[Any], float]], inputs: Sequence[Any]) -> dict[str, dict[str, float]]:
-    """Measure every way once for each input, one after another, so that the machine's moods hit all alike.
+    """Measure every implementation once for each input, in turn, so that other load affects all equally.
 
     Args:
-        ways: who -> function of an input that gives the seconds it took.
-        inputs: one a round.
+        ways: name -> function of an input that returns its time in seconds.
+        inputs: one per round.
 
     Returns:
-        who -> median and minimum in milliseconds, and the number of rounds.
+        name -> median and minimum in milliseconds, and the number of rounds.
     """
     seconds: dict[str, list[float]] = {who: [] for who in ways}
-    for given in inputs[:WARM_UPS]:
+    for value in inputs[:WARM_UPS]:
         for way in ways.values():
-            way(given)
-    for given in inputs:
+            way(value)
+    for value in inputs:
         for who, way in ways.items():
-            seconds[who].append(way(given))
+            seconds[who].append(way(value))
     return {
         who: {
-            "median_ms": round(1000 * statistics.median(taken), 2),
-            "minimum_ms": round(1000 * min(taken), 2),
-            "repeats": len(taken),
+            "median_ms": round(1000 * statistics.median(times), 2),
+            "minimum_ms": round(1000 * min(times), 2),
+            "repeats": len(times),
         }
-        for who, taken in seconds.items()
+        for who, times in seconds.items()
     }

@@ -92,7 +92,7 @@ class ModelSettings(Settings):
     )
     output_dropout: float = Field(0.0, ge=0, lt=1, description="dropout rate before the output layer")
     scheduled_sampling: float = Field(
-        0.0, ge=0, lt=1, description="probability that a training step gets the model's own word as its input"
+        0.0, ge=0, lt=1, description="probability that a training step gets the model's own word as input"
     )
 
     @pydantic.model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""The baselines beside the network: what it has to beat."""
+"""The baselines: a dictionary of names, and a linear-chain CRF."""
 
 import tempfile
 from collections import Counter, defaultdict
@@ -30,7 +30,7 @@ def score_baselines(source: Source, examples: Iterable[Example]) -> dict[str, di
 
 
 class NameDictionary:
-    """Marks what is a name in the training split, with the type it has there most often, longest first.
+    """Marks names of the training split, longest first, with their most frequent type.
 
     Source: the baseline of Tjong Kim Sang and De Meulder, 2003.
     """
@@ -46,7 +46,7 @@ class NameDictionary:
         self.longest = max(map(len, self.types), default=0)
 
     def tags(self, words: list[str]) -> list[str]:
-        """Tags of a sentence, in iob2."""
+        """Tag a sentence, in iob2."""
         spans, start = [], 0
         while start < len(words):
             end = self._end(words, start)
@@ -65,7 +65,7 @@ class NameDictionary:
 def crf_answers(training: list[Example], sentences: list[list[str]]) -> list[list[str]]:
     """Tag sentences with a linear-chain CRF over hand-made features, trained by L-BFGS.
 
-    Inside, tags are of the scheme iobes. Where its answer breaks the scheme, the broken part is no name.
+    Internally, tags are in the iobes scheme. Invalid parts of its answers are not names.
 
     Source: Okazaki, CRFsuite, 2007.
     """
@@ -84,7 +84,7 @@ def crf_answers(training: list[Example], sentences: list[list[str]]) -> list[lis
 
 
 def word_features(words: list[str]) -> Iterator[list[str]]:
-    """The usual features of each word: itself, its neighbours, affixes, pattern of letters and digits."""
+    """Yield the usual features of each word: the word, its neighbours, affixes, letter and digit patterns."""
     for position, word in enumerate(words):
         features = ["bias"]
         for offset in (-2, -1, 0, 1, 2):
@@ -104,7 +104,7 @@ def word_features(words: list[str]) -> Iterator[list[str]]:
 
 
 def _shape(word: str) -> str:
-    """Pattern of a word: X for capitals, x for other letters, 0 for digits; repeated ones once."""
+    """Return the pattern of a word: X for capitals, x for other letters, 0 for digits, without repeats."""
     shape = ""
     for character in word:
         kind = _kind(character)

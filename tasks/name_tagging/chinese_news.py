@@ -1,4 +1,4 @@
-"""Chinese news whose names are tagged character by character, in the formats of two corpora."""
+"""Readers of two corpora of Chinese news, with names tagged by character."""
 
 import re
 from collections.abc import Iterator
@@ -7,15 +7,15 @@ from pathlib import Path
 from common.inputs.tag_schemes import Span, spans_of
 from tasks.name_tagging.conll import Sentence
 
-# Characters of a Chinese surname.
+# Maximum number of characters of a Chinese surname.
 LONGEST_SURNAME = 2
 
 
 def read_msra(path: Path) -> Iterator[Sentence]:
-    """Read the sentences of a file of MSRA's, a character and its tag a line.
+    """Read the sentences of one of MSRA's files, with one character and its tag per line.
 
-    A few entities of the files lack their first character's B: read as conlleval does, what goes on with no
-    entity opens one.
+    A few entities lack the B of their first character: as in conlleval, a tag that continues no entity begins
+    one.
     """
     for place, (number, characters, tags) in enumerate(_blocks(path), 1):
         continuing = [re.sub("^S", "B", re.sub("^[ME]", "I", tag)) for tag in tags]
@@ -23,7 +23,7 @@ def read_msra(path: Path) -> Iterator[Sentence]:
 
 
 def _blocks(path: Path) -> Iterator[tuple[int, list[str], list[str]]]:
-    """Number of the first line, characters and tags of each sentence; a line without a tag ends one."""
+    """Yield first line number, characters and tags of each sentence; a line without a tag ends a sentence."""
     characters: list[str] = []
     tags: list[str] = []
     number = 0
@@ -41,7 +41,7 @@ def _blocks(path: Path) -> Iterator[tuple[int, list[str], list[str]]]:
 
 
 def read_peoples_daily(path: Path) -> Iterator[Sentence]:
-    """Read the lines of People's Daily: words with their parts of speech, of which `nr` are persons."""
+    """Read the lines of People's Daily: words with their parts of speech; `nr` is a person's name."""
     with path.open(encoding="utf-8", newline="\n") as lines:
         for number, line in enumerate(lines, 1):
             words = [token.rpartition("/")[::2] for token in line.split()]
@@ -51,9 +51,9 @@ def read_peoples_daily(path: Path) -> Iterator[Sentence]:
 
 
 def join_names(words: list[tuple[str, str]]) -> list[Span]:
-    """Persons, in characters, of words with their parts of speech: a surname goes with the name behind it."""
+    """Return persons as spans of characters from tagged words, joining surnames and given names."""
     spans: list[Span] = []
-    start, surname = 0, False  # Whether the word before is one that waits for its given name.
+    start, surname = 0, False  # Whether the previous word is a surname without a given name.
     for word, kind in words:
         end = start + len(word)
         if kind == "nr" and surname:

@@ -1,4 +1,4 @@
-"""Tagged sentences in columns: one word a line, a blank line behind each sentence."""
+"""Tagged sentences in columns: one word per line, a blank line after each sentence."""
 
 import bz2
 import dataclasses
@@ -19,13 +19,13 @@ OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open}
 
 @dataclass(frozen=True)
 class Columns:
-    """Where the words and the tags stand; columns count from 1, or from -1 for the last.
+    """Columns of words and tags, numbered from 1, or from -1 for the last.
 
     Attributes:
         word: column of the word.
-        tag: column of the tag; None where there is none.
-        separator: what separates the columns; None for any run of spaces and tabs.
-        scheme: of the tags; "auto" to recognise it.
+        tag: column of the tag; None if the file has no tags.
+        separator: of the columns; None for any run of spaces and tabs.
+        scheme: of the tags; "auto" to detect it.
     """
 
     word: int = 1
@@ -35,7 +35,7 @@ class Columns:
 
     @property
     def needed(self) -> int:
-        """How many columns a line has to have, so that the word and the tag are two of them."""
+        """Minimum number of columns of a line, so that word and tag are different columns."""
         if self.tag is None:
             return abs(self.word)
         same_side = (self.word > 0) == (self.tag > 0)
@@ -48,9 +48,9 @@ class Sentence:
 
     Attributes:
         words: at least one.
-        spans: the names, in words.
-        document: number of the document in its file.
-        place: number of the sentence in its document.
+        spans: the names, as spans of words.
+        document: index of the document in its file.
+        place: index of the sentence in its document.
         origin: file and line of its first word.
     """
 
@@ -61,7 +61,7 @@ class Sentence:
     origin: str
 
     def with_types(self, entity_types: list[str] | None) -> "Sentence":
-        """Keep the names of these types alone; None keeps all."""
+        """Return a copy with only the names of these types; None keeps all."""
         if entity_types is None:
             return self
         return dataclasses.replace(self, spans=[span for span in self.spans if span.type in entity_types])
@@ -69,7 +69,7 @@ class Sentence:
 
 @dataclass(frozen=True)
 class _Lines:
-    """A sentence as it stands in the file."""
+    """The lines of a sentence in a file."""
 
     words: list[str]
     tags: list[str]
@@ -85,13 +85,13 @@ def read_sentences(
 
     Args:
         path: of the file, in UTF-8.
-        columns: where words and tags stand.
-        on_bad_sentence: called with the error of each sentence that is wrong, which is then left out; None
-            raises the first.
+        columns: of words and tags.
+        on_bad_sentence: called with the error of each bad sentence, which is then skipped; None raises the
+            first one.
 
     Raises:
-        UserError: the file is missing, damaged or empty, a line has too few columns, or the tags are of no
-            scheme; the message names file and line.
+        UserError: the file is missing, damaged or empty, a line has too few columns, or a tag is invalid; the
+            message names file and line.
     """
     path = Path(path).expanduser()
     scheme = columns.scheme if columns.scheme != "auto" else _recognize(path, columns)
@@ -103,8 +103,7 @@ def read_sentences(
         except BrokenTags as error:
             number = lines.numbers[min(error.step, len(lines.numbers) - 1)]
             problem = UserError(
-                f"{path}:{number}: {error}, in a file of {scheme}: correct the tag, or name the scheme with "
-                "data.scheme."
+                f"{path}:{number}: {error}, in the scheme {scheme}: correct the tag, or set data.scheme."
             )
             if on_bad_sentence is None:
                 raise problem from None
@@ -112,14 +111,16 @@ def read_sentences(
             continue
         yield Sentence(lines.words, spans, lines.document, lines.place, f"{path.name}:{lines.numbers[0]}")
     if empty:
-        raise UserError(f"{path} holds no sentence: write one word a line, and a blank line behind each.")
+        raise UserError(
+            f"{path} contains no sentences: write one word per line, and a blank line after each sentence."
+        )
 
 
 def tagged_lines(path: Path, columns: Columns) -> Iterator[tuple[list[str], list[tuple[str, bool]]]]:
-    """Read a file to be tagged: words of each sentence, and all its lines, each with whether it holds a word.
+    """Read a file to be tagged: the words of each sentence, and all lines, each with whether it has a word.
 
     Raises:
-        UserError: as `read_sentences`; tags are not read.
+        UserError: as `read_sentences`; tags are not checked.
     """
     words: list[str] = []
     lines: list[tuple[str, bool]] = []
@@ -174,7 +175,7 @@ def _raw_sentences(
 
 
 def _numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Lines with their numbers, and a blank one at the end."""
+    """Yield lines with their numbers, and a blank line at the end."""
     number = 0
     try:
         with OPENERS.get(path.suffix, open)(path, "rt", encoding="utf-8-sig", newline="\n") as file:
@@ -183,15 +184,15 @@ def _numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: check the path.") from None
     except UnicodeDecodeError:
-        raise UserError(f"{path}:{number + 1}: not UTF-8 text: save the file as UTF-8.") from None
+        raise UserError(f"{path}:{number + 1}: not UTF-8: save the file as UTF-8.") from None
     except (OSError, EOFError) as error:
         raise UserError(f"{path}:{number + 1}: the file cannot be read ({error}).") from None
     yield number + 1, ""
 
 
 def _fields(line: str, columns: Columns) -> list[str]:
-    """Columns of a line; none if it is blank."""
-    # Of white space only spaces and tabs separate columns: others may be words of a corpus.
+    """Split a line into columns; a blank line has none."""
+    # Only spaces and tabs separate columns: other whitespace may be a word in a corpus.
     line = line.strip(" \t")
     if not line:
         return []
@@ -201,8 +202,8 @@ def _fields(line: str, columns: Columns) -> list[str]:
 def _check_count(fields: list[str], needed: int, path: Path, number: int) -> None:
     if len(fields) < needed:
         raise UserError(
-            f"{path}:{number}: too few columns: {len(fields)}, but {needed} are needed; correct the line, or "
-            "set data.separator, data.word_column and data.tag_column."
+            f"{path}:{number}: too few columns: {len(fields)} instead of {needed}; correct the line, or set "
+            "data.separator, data.word_column and data.tag_column."
         )
 
 

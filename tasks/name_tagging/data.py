@@ -1,8 +1,9 @@
 """Tagged sentences: the data sets to choose from, and the user's own files.
 
-Every source gives the same raw features in the splits train, validation and test: {"text": the sentence,
-"words": its words, "tags": one tag a word in the scheme iob2, "document": number of its document in the
-source, "place": its own number there}. Nothing here needs TensorFlow until a source is opened.
+Every source has the splits train, validation and test with the same raw features: {"text": the sentence,
+"words": its words, "tags": one tag per word in the scheme iob2, "document": index of its document in the
+source, "place": index of the sentence in the document}. Nothing here imports TensorFlow until a source is
+opened.
 """
 
 import dataclasses
@@ -29,7 +30,7 @@ CONLL_2003_PAGE = "https://www.clips.uantwerpen.be/conll2003/ner/"
 
 
 def raw_features(sentence: Sentence, joiner: str = " ") -> dict[str, Any]:
-    """Make the raw features of a sentence, whose text is its words with the joiner between them."""
+    """Create the raw features of a sentence; its text is its words, joined by `joiner`."""
     return {
         "text": joiner.join(sentence.words),
         "words": sentence.words,
@@ -40,10 +41,10 @@ def raw_features(sentence: Sentence, joiner: str = " ") -> dict[str, Any]:
 
 
 class TaggedSentences(DataSet):
-    """Base of the sources of tagged sentences.
+    """Base class for sources of tagged sentences.
 
     Attributes:
-        joiner: what stands between two words of a sentence.
+        joiner: string between two words of a sentence.
     """
 
     features: ClassVar[Mapping[str, Feature]] = {
@@ -56,47 +57,46 @@ class TaggedSentences(DataSet):
     joiner: ClassVar[str] = " "
 
     def __init__(self, *, entity_types: list[str] | None = None, **options: Any) -> None:
-        """Choose the names.
+        """Create the data set.
 
         Args:
-            entity_types: types of names that are kept; None for all.
+            entity_types: types of names to keep; None for all.
             **options: those of `DataSet`.
         """
         super().__init__(entity_types=entity_types, **options)
 
     @classmethod
     def options_from(cls, settings: Any) -> dict[str, Any]:
-        """The types of names that are kept."""
+        """The types of names to keep."""
         return {"entity_types": settings.data.entity_types}
 
     def features_of(self, sentence: Sentence) -> dict[str, Any]:
-        """Make the raw features of a sentence, with the names that are kept."""
+        """Create the raw features of a sentence, with names of the chosen types."""
         return raw_features(sentence.with_types(self.options["entity_types"]), self.joiner)
 
     def official_example(self, sentence: Sentence, split: str) -> RawExample:
-        """Make a raw example of an official split: equal sentences are all kept, as published scores ask.
+        """Create a raw example of an official split, which keeps duplicates, as for published scores.
 
-        Equal ones are a group: where validation is cut from train, they stay together.
+        Duplicates form a group, which stays together if validation is cut from train.
         """
         features = self.features_of(sentence)
         return RawExample(features, f"{split}:{sentence.origin}", sentence.origin, split, features["text"])
 
     def check_staged(self, staging: StagingTable) -> None:
-        """Raise a UserError if there is no name to learn from, or one of a type that is not in training."""
+        """Raise a UserError if there are no names to train on, or types that only other splits have."""
         types = {split: _types_of(staging.examples(split)) for split in staging.report.counts}
         missing = sorted(set(self.options["entity_types"] or []) - types["train"])
         if missing or not types["train"]:
             what = f"of the type {missing[0]!r}" if missing else "at all"
             raise UserError(
-                f"{self.information.name}: no name {what} is in the training sentences: check "
+                f"{self.information.name}: the training sentences have no name {what}: check "
                 "data.entity_types and data.tag_column."
             )
         for split in ("validation", "test"):
             for name in sorted(types.get(split, set()) - types["train"]):
                 raise UserError(
-                    f"{self.information.name}: the {split} split has the type {name!r}, the training "
-                    "sentences have not: correct the tags, add examples of it, or name the types to mark "
-                    "with data.entity_types."
+                    f"{self.information.name}: the {split} split has the type {name!r}, but the training "
+                    "sentences do not: correct the tags, add examples of it, or set data.entity_types."
                 )
 
 
@@ -121,7 +121,7 @@ class Conll2003(TaggedSentences):
     columns: ClassVar[Columns] = Columns(scheme="iob2")
 
     def paths(self) -> dict[str, Path]:
-        """Files by split."""
+        """Return the files by split."""
         names = {"train": "train", "validation": "valid", "test": "test"}
         return {
             split: self.package_file(f"neuroner/data/conll2003/en/{name}.txt")
@@ -144,8 +144,8 @@ class Conll2003Original(Conll2003):
 
     information = SourceInformation(
         name="conll2003_original",
-        description="The same sentences from the shared task's own files, that you place; their tags are "
-        "iob1.",
+        description="The same sentences from the shared task's own files, with iob1 tags; you place the "
+        "files yourself.",
         licence="Reuters, for research only",
         citation=TJONG_KIM_SANG_2003,
         homepage=CONLL_2003_PAGE,
@@ -156,7 +156,7 @@ class Conll2003Original(Conll2003):
     columns: ClassVar[Columns] = Columns(scheme="iob1")
 
     def paths(self) -> dict[str, Path]:
-        """Files by split, compressed or not."""
+        """Return the files by split, compressed or not."""
         names = {"train": "eng.train", "validation": "eng.testa", "test": "eng.testb"}
         plain = manual_directory() / "conll2003" / "eng.train"
         suffix = "" if plain.is_file() else ".gz"
@@ -164,12 +164,12 @@ class Conll2003Original(Conll2003):
 
 
 class Msra(TaggedSentences):
-    """MSRA's Chinese news, a character a line."""
+    """MSRA's Chinese news, one character per line."""
 
     information = SourceInformation(
         name="msra",
-        description="Chinese news with persons, places and organisations, read character by character; "
-        "official test split, validation is cut from train.",
+        description="Chinese news with persons, places and organisations, tagged by character; official test "
+        "split, validation is cut from train.",
         licence=CHINESE_NER.licence,
         citation=CHINESE_NER.citation,
         homepage="http://sighan.cs.uchicago.edu/bakeoff2006/",
@@ -192,7 +192,7 @@ class Msra(TaggedSentences):
 
 
 class PeoplesDaily(TaggedSentences):
-    """People's Daily, a sentence a line, words with their parts of speech."""
+    """People's Daily, one sentence per line, words with their parts of speech."""
 
     information = SourceInformation(
         name="peoples_daily",
@@ -217,7 +217,7 @@ class CatalogueSentences(TaggedSentences):
     """A data set of the TFDS catalogue, with tags in iob2."""
 
     tag_feature: ClassVar[str] = "tags"
-    # Which of our splits each of the catalogue's becomes.
+    # From the catalogue's splits to ours.
     splits: ClassVar[Mapping[str, str]] = {"train": "train", "validation": "validation", "test": "test"}
 
     def raw_examples(self) -> Iterator[RawExample]:
@@ -226,21 +226,21 @@ class CatalogueSentences(TaggedSentences):
         catalogue = open_catalogue(name)
         self.record_digest(name, str(catalogue.version))
         tag_name = catalogue.info.features[self.tag_feature].feature.int2str
-        for theirs, ours in self.splits.items():
-            for number, example in enumerate(catalogue_examples(catalogue, theirs)):
+        for catalogue_split, split in self.splits.items():
+            for number, example in enumerate(catalogue_examples(catalogue, catalogue_split)):
                 words = [word.decode("utf-8") for word in example["tokens"]]
                 spans = spans_of([tag_name(int(tag)) for tag in example[self.tag_feature]], "iob1")
                 if words:
-                    sentence = Sentence(words, spans, 0, number, f"{name}/{theirs}:{number}")
-                    yield self.official_example(sentence, ours)
+                    sentence = Sentence(words, spans, 0, number, f"{name}/{catalogue_split}:{number}")
+                    yield self.official_example(sentence, split)
 
 
 class CatalogueConll2003(CatalogueSentences):
-    """CoNLL-2003 of the catalogue."""
+    """CoNLL-2003 from the catalogue."""
 
     information = SourceInformation(
         name="tfds/conll2003",
-        description="CoNLL-2003 as the TFDS catalogue gives it.",
+        description="CoNLL-2003 from the TFDS catalogue.",
         licence="Reuters, for research only",
         citation=TJONG_KIM_SANG_2003,
         homepage=CONLL_2003_PAGE,
@@ -251,7 +251,7 @@ class CatalogueConll2003(CatalogueSentences):
 
 
 class Wikiann(CatalogueSentences):
-    """Sentences of Wikipedia in one language of many: wikiann/<code>."""
+    """Sentences of Wikipedia in one of many languages: wikiann/<code>."""
 
     information = SourceInformation(
         name="wikiann/en",
@@ -265,14 +265,14 @@ class Wikiann(CatalogueSentences):
 
     @classmethod
     def answers_to(cls, name: str) -> bool:
-        """Whether it is a language's; the catalogue knows which ones there are."""
+        """Return whether the name is wikiann/<code>; the catalogue checks the language."""
         return name.startswith("wikiann/")
 
     @classmethod
     def from_settings(cls, settings: Any) -> "Wikiann":
-        """Make the data set of the language that the settings name.
+        """Create the data set of the language in the settings.
 
-        Each language has a class, whose name keeps its prepared data apart from that of the others.
+        Each language has its own class, whose name separates its prepared data from that of the others.
         """
         name = settings.data.dataset
         information = dataclasses.replace(Wikiann.information, name=name)
@@ -281,12 +281,12 @@ class Wikiann(CatalogueSentences):
 
 
 def columns_of(data: Any) -> Columns:
-    """Say where words and tags stand in the user's files, by the settings of the group `data`."""
+    """Return the columns of the user's files from the settings of the group `data`."""
     return Columns(data.word_column, data.tag_column, data.separator, data.scheme)
 
 
 class ColumnFiles(TaggedSentences):
-    """The user's own files, prepared again whenever their content or an option changes."""
+    """The user's own files, prepared again if their content or an option changes."""
 
     def __init__(
         self,
@@ -299,19 +299,19 @@ class ColumnFiles(TaggedSentences):
         skip_bad_rows: bool,
         **options: Any,
     ) -> None:
-        """Name the files.
+        """Create the data set.
 
         Args:
-            files: by split; validation and test are cut from train where they are not given.
-            word_column: column of the word, from 1 on, or from -1 for the last.
-            tag_column: the same for the tag.
-            separator: what separates the columns; None for any run of spaces and tabs.
-            scheme: of the tags; "auto" to recognise it.
-            skip_bad_rows: leave bad sentences out and count them, instead of stopping at the first.
+            files: by split; if validation or test is missing, it is cut from train.
+            word_column: column of the word, numbered from 1, or from -1 for the last.
+            tag_column: likewise for the tag.
+            separator: of the columns; None for any run of spaces and tabs.
+            scheme: of the tags; "auto" to detect it.
+            skip_bad_rows: whether to skip and count bad sentences instead of stopping at the first.
             **options: those of `TaggedSentences`.
 
         Raises:
-            UserError: a file is not there.
+            UserError: a file does not exist.
         """
         self.files = {split: path.expanduser() for split, path in files.items()}
         for path in self.files.values():
@@ -331,51 +331,51 @@ class ColumnFiles(TaggedSentences):
 
     @classmethod
     def options_from(cls, settings: Any) -> dict[str, Any]:
-        """The files, their columns, and the types of names that are kept."""
+        """The files, their columns, and the types of names to keep."""
         names = ("word_column", "tag_column", "separator", "scheme", "skip_bad_rows")
         reading = {name: getattr(settings.data, name) for name in names}
         return {"files": files_by_split(settings.data), **reading, **super().options_from(settings)}
 
     @classmethod
     def labelled_file(cls, path: Path, settings: Any, labels: list[str]) -> LabelledFile:
-        """Open another file of this kind, whose types of names are among `labels`."""
+        """Open another file of this kind, whose types of names must be among `labels`."""
         data = settings.data
         joiner = "" if settings.text.units == "characters" else " "
 
         def read(on_bad_sentence: Callable[[UserError], None]) -> Iterator[dict[str, Any]]:
             reject = BadRows(data.skip_bad_rows, on_bad_sentence, "bad sentences")
             for sentence in read_sentences(path, columns_of(data), reject):
-                chosen = sentence.with_types(data.entity_types)
-                unknown = _unknown_type(chosen, path, labels)
-                if unknown is None:
-                    yield raw_features(chosen, joiner)
+                filtered = sentence.with_types(data.entity_types)
+                error = _unknown_type(filtered, path, labels)
+                if error is None:
+                    yield raw_features(filtered, joiner)
                 else:
-                    reject(unknown)
+                    reject(error)
 
         return LabelledFile.counted(read)
 
     def raw_examples(self) -> Iterator[RawExample]:
-        """Yield the sentences of all files; documents, where there are any, stay in one split."""
+        """Yield the sentences of all files; a document, if there are any, stays in one split."""
         reject = BadRows(self.options["skip_bad_rows"], self.skip_row, "bad sentences")
         for split, path in self.files.items():
             official = official_split(split, self.files)
             for sentence in read_sentences(path, self.columns, reject):
                 features = self.features_of(sentence)
-                # A file without marks is one document: its sentences are cut one by one.
+                # A file without document markers is one document, whose sentences are split individually.
                 group = f"{split}/{sentence.document}" if sentence.document else None
                 key = f"{features['text']}\t{' '.join(features['tags'])}"
                 yield RawExample(features, key, sentence.origin, official, group)
 
 
 def _unknown_type(sentence: Sentence, path: Path, labels: list[str]) -> UserError | None:
-    """The error for the first name whose type was not learned; None if there is none."""
+    """Return the error for the first name with an unknown type; None if there is none."""
     for span in sentence.spans:
         if span.type not in labels:
             name, _, first = sentence.origin.rpartition(":")
             known = ", ".join(repr(label) for label in labels)
             return UserError(
-                f"{path.with_name(name)}:{int(first) + span.start}: the type {span.type!r} was not seen in "
-                f"training: use one of {known}."
+                f"{path.with_name(name)}:{int(first) + span.start}: the type {span.type!r} is not in the "
+                f"training data: use one of {known}."
             )
     return None
 

@@ -1,4 +1,4 @@
-"""Scores of tagged sentences: names that are right in both borders and in their type."""
+"""Scores of tagged sentences: names are correct if both boundaries and the type are."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -17,24 +17,24 @@ from common.scores.plots import confusion_matrix
 from tasks.name_tagging.preprocessing import NameTaggingPreprocessing
 from tasks.name_tagging.serving import NameTaggingServing
 
-# Sentences scored at once after an epoch.
+# Batch size of the scores after each epoch.
 SENTENCES_AT_ONCE = 128
 WORST = 50
-# Words of the longest sentence of each row of the table by length.
+# Sentences are scored in groups with up to these numbers of words.
 LENGTHS = (5, 10, 20, 40)
-# What a name is confused with that is marked on one side only.
+# Label in the confusion matrix of names without a counterpart.
 NOTHING = "none"
 
 
 def span_scores(truth: list[list[str]], answers: list[list[str]], average: str | None = "micro") -> Any:
-    """Precision, recall, F1 and number of names from tags in iob2, by seqeval in strict mode.
+    """Compute precision, recall, F1 and number of names from tags in iob2, by seqeval in strict mode.
 
-    A name counts as right if its first and last word and its type are right, as in conlleval.
+    A name is correct if its first and last word and its type are, as in conlleval.
 
     Args:
         truth: (sentences, words) tags.
-        answers: as many.
-        average: "micro" over all names; None gives arrays (types,), types in alphabetical order.
+        answers: of the same shape.
+        average: "micro" over all names; None for arrays (types,), with types in alphabetical order.
 
     Source: Tjong Kim Sang and De Meulder, 2003; Nakayama, seqeval, 2018.
     """
@@ -42,24 +42,24 @@ def span_scores(truth: list[list[str]], answers: list[list[str]], average: str |
 
 
 def tagging_metrics(truth: list[list[str]], answers: list[list[str]]) -> dict[str, float]:
-    """F1, precision and recall over all names, and the share of words with the right tag."""
+    """Compute F1, precision and recall over all names, and the share of words with the correct tag."""
     precision, recall, f1, _ = span_scores(truth, answers)
-    right = sum(
-        one == other
+    correct = sum(
+        tag == answered_tag
         for row, answer in zip(truth, answers, strict=True)
-        for one, other in zip(row, answer, strict=True)
+        for tag, answered_tag in zip(row, answer, strict=True)
     )
     words = sum(map(len, truth))
     return {
         "f1": float(f1),
         "precision": float(precision),
         "recall": float(recall),
-        "word_accuracy": right / max(1, words),
+        "word_accuracy": correct / max(1, words),
     }
 
 
 class ValidationF1:
-    """F1 on the validation split, of the model as it is when this is called."""
+    """Callable that computes F1 on the validation split, with the model in its current state."""
 
     def __init__(
         self,
@@ -74,13 +74,13 @@ class ValidationF1:
             autograph=False,
         )
         examples = list(preprocessing.examples(validation).as_numpy_iterator())
-        # Sentences of like length go together: padding costs time.
+        # Sentences of similar lengths are batched together, for little padding.
         examples.sort(key=lambda example: len(example[1]))
         self.numbers = [numbers for numbers, _ in examples]
         self.truth = [self.names[tags].tolist() for _, tags in examples]
 
     def __call__(self) -> dict[str, float]:
-        """Tag, and score."""
+        """Tag the sentences and score the tags."""
         answers: list[list[str]] = []
         for start in range(0, len(self.numbers), SENTENCES_AT_ONCE):
             rows = self.numbers[start : start + SENTENCES_AT_ONCE]
@@ -103,7 +103,7 @@ def evaluate_answers(
     Args:
         labels: types of names.
         scored: raw examples with their answers.
-        trained_names: what `names_in_training` gives; None if the data is not at hand.
+        trained_names: result of `names_in_training`; None if the data is not available.
     """
     pairs = list(scored)
     truth = [list(example["tags"]) for example, _ in pairs]
@@ -127,12 +127,12 @@ def evaluate_answers(
 
 
 def names_of(words: list[str], spans: list[Span]) -> list[str]:
-    """Write the names of a sentence, in lower case, with their types."""
+    """Return the names of a sentence, in lower case, with their types."""
     return [f"{' '.join(words[span.start : span.end]).casefold()}\t{span.type}" for span in spans]
 
 
 def names_in_training(source: ExampleSource) -> set[str]:
-    """Collect the names of the training split, as `names_of` writes them."""
+    """Collect the names of the training split, in the format of `names_of`."""
     names: set[str] = set()
     for example in source.examples("train"):
         names.update(names_of(example["words"], spans_of(example["tags"], "iob2")))
@@ -176,15 +176,15 @@ def _seen_table(
 ) -> list[dict[str, Any]]:
     counts: Counter[tuple[bool, str]] = Counter()
     for row, true, answered in zip(words, truth, answers, strict=True):
-        right = set(true) & set(answered)
+        correct = set(true) & set(answered)
         for spans, what in ((true, "names"), (answered, "answered")):
             for span, name in zip(spans, names_of(row, spans), strict=True):
                 counts[name in trained, what] += 1
-                counts[name in trained, f"right {what}"] += span in right
+                counts[name in trained, f"correct {what}"] += span in correct
     table = []
     for seen in (True, False):
-        precision = counts[seen, "right answered"] / max(1, counts[seen, "answered"])
-        recall = counts[seen, "right names"] / max(1, counts[seen, "names"])
+        precision = counts[seen, "correct answered"] / max(1, counts[seen, "answered"])
+        recall = counts[seen, "correct names"] / max(1, counts[seen, "names"])
         table.append(
             {
                 "name, with its type": "seen" if seen else "unseen",
@@ -198,13 +198,13 @@ def _seen_table(
 
 
 def _confusion(truth: list[list[Span]], answers: list[list[Span]], labels: list[str]) -> np.ndarray:
-    """Types of names with the same borders, (truth, answer); the last is no name."""
+    """Count types of names with the same boundaries, (truth, answer); the last type is no name."""
     number_of = {label: number for number, label in enumerate(labels)}
     counts = np.zeros((len(labels) + 1, len(labels) + 1), dtype=np.int64)
     for true, answered in zip(truth, answers, strict=True):
-        one, other = ({span[:2]: number_of[span.type] for span in spans} for spans in (true, answered))
-        for borders in one.keys() | other.keys():
-            counts[one.get(borders, len(labels)), other.get(borders, len(labels))] += 1
+        rows, columns = ({span[:2]: number_of[span.type] for span in spans} for spans in (true, answered))
+        for borders in rows.keys() | columns.keys():
+            counts[rows.get(borders, len(labels)), columns.get(borders, len(labels))] += 1
     return counts
 
 
@@ -223,7 +223,7 @@ def _worst(
     answers: list[list[Span]],
     pairs: list[tuple[Example, Answer]],
 ) -> list[dict[str, Any]]:
-    """Sentences with the most names wrong, missed or invented; of equal ones the surest answers first."""
+    """Return the sentences with the most wrong or missing names, then by the score of wrong names."""
     table = []
     for row, true, answered, (_, answer) in zip(rows, truth, answers, pairs, strict=True):
         errors = len(set(true) ^ set(answered))

@@ -1,4 +1,4 @@
-"""Names marked in a line of text, for a person."""
+"""Marking of names in a line of text."""
 
 from itertools import accumulate
 from typing import Any
@@ -12,12 +12,12 @@ USUAL_TYPES = ("PER", "LOC", "ORG", "MISC")
 
 
 def marked_sentence(text: str, spans: list[dict[str, Any]], colours: bool) -> str:
-    """Mark names in a sentence: "[PER Ada Lovelace] met"; in colours the names are coloured by type too.
+    """Mark names in a sentence: "[PER Ada Lovelace] met", optionally with colours by type.
 
     Args:
         text: the sentence.
-        spans: its names in their order: "start" and "end", in characters, and "type".
-        colours: whether to colour.
+        spans: its names in order: "start" and "end", in characters, and "type".
+        colours: whether to use colours.
     """
     pieces, end = [], 0
     for span in spans:
@@ -29,7 +29,7 @@ def marked_sentence(text: str, spans: list[dict[str, Any]], colours: bool) -> st
 
 
 def marked_words(words: list[str], tags: list[str]) -> str:
-    """Join words by spaces, with the names that their tags, of the scheme iob2, say marked."""
+    """Join words by spaces, and mark the names given by iob2 tags."""
     starts = [0, *accumulate(len(word) + 1 for word in words)]
     spans = [
         {"start": starts[span.start], "end": starts[span.end] - 1, "type": span.type}

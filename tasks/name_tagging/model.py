@@ -1,4 +1,4 @@
-"""The tagger: vectors of words and of their characters, recurrent layers, tags that agree."""
+"""The tagger: embeddings of words and characters, recurrent layers, and a linear chain of tags."""
 
 import math
 from typing import Any
@@ -27,11 +27,11 @@ def build_model(
 
     Args:
         settings: `model` and `text` are used.
-        preprocessing: whose vocabularies say how large the tables are.
-        word_vectors: (words, embedding_dimension) of the whole vocabulary to start from; random if None.
+        preprocessing: its vocabularies determine the sizes of the embeddings.
+        word_vectors: (words, embedding_dimension), initial embeddings of the vocabulary; None for random.
 
     Returns:
-        A model from rows of numbers (batch, words, columns) int32, padded with 0 at the end, to the
+        A model from rows of indices (batch, words, columns) int32, padded with 0 at the end, to the
         potentials (batch, words, tags, tags) float32 of a linear chain (common/decoding/linear_chain.py).
 
     Source: Lample et al., "Neural architectures for named entity recognition", 2016; Ma and Hovy, "End-to-end
@@ -52,7 +52,7 @@ def build_model(
     )(vectors, mask=mask)
     states = keras.layers.Dropout(model.dropout)(states)  # (batch, words, width)
     tags = len(preprocessing.tags)
-    # float32 even in mixed precision: sums over paths need the digits.
+    # float32 even with mixed precision, for the accuracy of sums over paths.
     emissions = keras.layers.Dense(tags, dtype="float32", name="emissions")(states)  # (batch, words, tags)
     potentials = _chain(settings, preprocessing)(emissions, mask=mask)
     return keras.Model(numbers, potentials, name="name_tagging")
@@ -64,7 +64,7 @@ def _vectors(
     numbers: Any,
     word_vectors: np.ndarray | None,
 ) -> list[Any]:
-    """What stands for a word, each (batch, words, features)."""
+    """Build the features of a word, each (batch, words, features)."""
     model, vocabulary = settings.model, preprocessing.vocabulary
     learned = FIRST_WORD + vocabulary.learned
     words = numbers[..., 0]  # (batch, words)
@@ -106,17 +106,17 @@ def _vectors(
 
 
 def _random_vectors(rows: int, dimension: int, seed: int) -> np.ndarray:
-    """Vectors of variance 1 / dimension, as Lample et al. and Ma and Hovy start from."""
+    """Draw vectors with variance 1 / dimension, as in Lample et al. and Ma and Hovy."""
     limit = math.sqrt(3 / dimension)
     generator = np.random.default_rng(seed)
     return generator.uniform(-limit, limit, (rows, dimension)).astype(np.float32)
 
 
 def _chain(settings: NameTaggingSettings, preprocessing: NameTaggingPreprocessing) -> CRF:
-    """The last layer.
+    """Create the last layer.
 
-    Without scores of neighbours a chain gives each tag the probability that a softmax gives it: so a tagger
-    without CRF is one whose scores of neighbours stay zero, and all else is the same.
+    A chain without transition scores gives each tag the probability of a softmax, so a tagger without CRF is
+    one with transition scores fixed at zero.
     """
     if settings.model.decoder == "softmax":
         return CRF(len(preprocessing.tags), trainable=False, name="chain")

@@ -1,4 +1,4 @@
-"""A sentence with its names in colour."""
+"""Plot of a sentence with its names in colour."""
 
 import unicodedata
 from itertools import accumulate, cycle
@@ -10,15 +10,15 @@ from matplotlib.patches import Rectangle
 
 from common.scores.plots import text_fonts
 
-# Told apart with most kinds of colour blindness (Okabe and Ito, 2008).
+# Suitable for most kinds of colour blindness (Okabe and Ito, 2008).
 COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00")
 COLUMNS = 80
-# Inches: of a column, and of a line with the types below it.
+# Sizes in inches of a column, and of a line with the types below it.
 COLUMN_WIDTH, LINE_HEIGHT = 0.1, 0.55
 
 
 def draw_names(text: str, spans: list[dict[str, Any]]) -> Figure:
-    """Draw a sentence, each name on the colour of its type, with the type below its first character.
+    """Plot a sentence, each name highlighted in the colour of its type, with the type below it.
 
     Args:
         text: the sentence.
@@ -47,7 +47,7 @@ def draw_names(text: str, spans: list[dict[str, Any]]) -> Figure:
 
 
 def _columns(character: str) -> int:
-    """Columns of a character in a terminal's font: East Asian ones are twice as wide."""
+    """Return the width of a character in columns: East Asian characters are twice as wide."""
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 

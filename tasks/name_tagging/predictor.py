@@ -1,4 +1,4 @@
-"""How a trained tagger is asked: by sentences, by words, by files of columns."""
+"""Predictor of names in sentences, in words, and in files of columns."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,9 +24,9 @@ LINES_SUFFIX = ".jsonl"
 
 
 class NameTaggingPredictor(LinePredictor[NameTaggingSettings]):
-    """A sentence in; its words, their tags and the names out.
+    """A predictor of the words of a sentence, their tags and the names.
 
-    Files are of columns, or of a sentence a line.
+    Files have columns, or one sentence per line.
     """
 
     task = "name_tagging"
@@ -35,18 +35,18 @@ class NameTaggingPredictor(LinePredictor[NameTaggingSettings]):
     answers_empty = True
 
     def request(self, examples: list[Example]) -> dict[str, tf.Tensor]:
-        """Sentences as one string tensor."""
+        """Convert sentences to one string tensor."""
         return {"text": tf.constant([example["text"] for example in examples], tf.string)}
 
     def call(self, examples: list[Example], options: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Sentences that are split already keep their words."""
+        """Call `tag_words` for sentences that are already split into words, else `serve`."""
         if not all("words" in example for example in examples):
             return super().call(examples, options)
         words = tf.ragged.constant([list(example["words"]) for example in examples], dtype=tf.string)
         return self.signatures["tag_words"](words=words.to_tensor(""))
 
     def answers(self, outputs: dict[str, np.ndarray]) -> list[Answer]:
-        """Words, their tags, and the names."""
+        """Convert outputs to words, their tags, and the names."""
         return [
             {
                 "tokens": [word.decode() for word in outputs["tokens"][number][:words]],
@@ -65,19 +65,19 @@ class NameTaggingPredictor(LinePredictor[NameTaggingSettings]):
         ]
 
     def cost(self, example: Example) -> int:
-        """Words; a word has about five letters, a Chinese character three bytes."""
+        """Count or estimate the words: about six bytes of English, or three of a Chinese character."""
         return len(example["words"]) if "words" in example else 1 + len(example["text"].encode()) // 3
 
     def shown(self, example: Example, answer: Answer, colours: bool) -> str:
-        """The sentence with its names marked."""
+        """Format the sentence with its names marked."""
         return marked_sentence(example["text"], answer["spans"], colours)
 
     def line(self, answer: Answer) -> str:
-        """The words with their names marked."""
+        """Format the words with the names marked."""
         return marked_words(answer["tokens"], answer["tags"])
 
     def draw(self, example: Example) -> Figure:
-        """Draw the sentence with its names marked."""
+        """Plot the sentence with its names marked."""
         (answer,) = self.answer([example])
         return draw_names(example["text"], answer["spans"])
 
@@ -87,17 +87,16 @@ class NameTaggingPredictor(LinePredictor[NameTaggingSettings]):
         """Tag a file.
 
         Args:
-            path: a sentence a line, if the output is .jsonl; else columns, a word a line.
-            output: .jsonl for one object a line; else the columns with one of tags, in iob2, behind the
-                others.
-            settings: of the run, with the columns that the user named.
-            plot: has to be None.
+            path: one sentence per line if the output is .jsonl; else columns, with one word per line.
+            output: .jsonl for one object per line; else the columns with another one for the tags, in iob2.
+            settings: of the run, with the user's columns.
+            plot: must be None.
 
         Raises:
-            UserError: a file cannot be read or written, or a picture is asked for.
+            UserError: a file cannot be read or written, or a plot is requested.
         """
         if plot is not None:
-            raise UserError(f"{self.task} draws no picture of the answers to a file; leave out PLOT.")
+            raise UserError(f"{self.task} does not plot the answers to a file; leave out PLOT.")
         if output.suffix == LINES_SUFFIX:
             sentences = self.answer_lines_of_file(path, output, "json")
         else:
@@ -108,7 +107,7 @@ class NameTaggingPredictor(LinePredictor[NameTaggingSettings]):
         check_output(output, path)
 
         def examples() -> Iterator[Example]:
-            # Sentences, with the lines between them.
+            # Sentences, with the lines after them.
             for words, lines in tagged_lines(path, columns):
                 yield {"words": words, "lines": lines}
 

@@ -1,4 +1,4 @@
-"""How tagged sentences become model inputs: numbers of words and characters, learned from training alone."""
+"""Preprocessing of tagged sentences, with vocabularies learned from the training split."""
 
 import re
 from collections import Counter
@@ -19,29 +19,28 @@ from common.inputs.vocabulary import count_entries, most_frequent, read_lines
 from common.inputs.words import FIRST_WORD, PADDING, UNKNOWN
 from tasks.name_tagging.config import NameTaggingSettings
 
-# Sentences worked on at once: enough for the graph to be quick.
+# Batch size of the preprocessing.
 SENTENCES_AT_ONCE = 256
 
 WORDS_FILE, CHARACTERS_FILE, BIGRAMS_FILE = "vocabulary.txt", "characters.txt", "bigrams.txt"
 SIZES_FILE = "sizes.json"
 SENTENCE_END = "</s>"
-# Patterns of capitals, the first that fits; 0 is padding, and the number behind the last is any other.
+# Patterns of capitals, of which the first match counts; index 0 is padding, the last index any other pattern.
 CAPITALS = (r"\P{L}*", r"\P{Lu}*", r"\p{Lu}\P{Lu}*", r"\P{Ll}*")
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What has a number, in the order of the numbers.
+    """Entries of the lookup tables, in the order of their indices.
 
-    An object of its own, because a module looks through all lists that are assigned to it.
+    A separate object, because a tf.Module inspects all lists that are assigned to it.
 
     Attributes:
-        words: those of the training split, the most frequent first, then those that have a pretrained vector
-            only.
-        learned: how many of them are of the training split.
-        frequent: how many of these occur more than once.
-        characters: of the training split, the most frequent first.
-        bigrams: pairs of neighbouring words, the most frequent first.
+        words: those of the training split, most frequent first, then those with only a pretrained vector.
+        learned: number of words of the training split.
+        frequent: number of words that occur more than once there.
+        characters: of the training split, most frequent first.
+        bigrams: pairs of neighbouring words, most frequent first.
     """
 
     words: list[str]
@@ -52,12 +51,12 @@ class Vocabulary:
 
 
 class NameTaggingPreprocessing(Preprocessing):
-    """Words to rows of numbers, tags to numbers.
+    """Converts words to rows of indices, and tags to indices.
 
     Attributes:
         labels: types of names in alphabetical order.
-        tags: names of the tags in the scheme iobes; a tag's number is its position.
-        vocabulary: words, characters and pairs of words.
+        tags: names of the tags in the scheme iobes, in the order of their indices.
+        vocabulary: words, characters and bigrams.
     """
 
     def __init__(
@@ -67,7 +66,7 @@ class NameTaggingPreprocessing(Preprocessing):
         vocabulary: Vocabulary,
         directory: Path | None = None,
     ) -> None:
-        """Make the lookup tables; from the files in `directory`, if `save` wrote them there."""
+        """Create the lookup tables, from the files in `directory` if given."""
         super().__init__(name="name_tagging_preprocessing")
         self.settings = settings
         self.labels = labels
@@ -87,7 +86,7 @@ class NameTaggingPreprocessing(Preprocessing):
         """Learn words, characters and types from the training split alone.
 
         Raises:
-            UserError: no word, or no pair of words, occurs often enough.
+            UserError: no word, or no bigram, occurs often enough.
         """
         types: set[bytes] = set()
         words: Counter[bytes] = Counter()
@@ -102,23 +101,23 @@ class NameTaggingPreprocessing(Preprocessing):
             if settings.model.bigrams:
                 count_entries(bigrams, _bigrams(forms).flat_values)
         minimum = settings.text.minimum_count
-        chosen = _often_enough(words, minimum, "word", "text.minimum_count=1")
+        learned = _often_enough(words, minimum, "word", "text.minimum_count=1")
         pairs = []
         if settings.model.bigrams:
             minimum = settings.text.bigram_minimum_count
             remedy = "text.bigram_minimum_count=1, or model.bigrams=false"
-            pairs = _often_enough(bigrams, minimum, "pair of words", remedy)
+            pairs = _often_enough(bigrams, minimum, "bigram", remedy)
         vocabulary = Vocabulary(
-            chosen + _pretrained_words(chosen, settings),
-            learned=len(chosen),
-            frequent=sum(words[word.encode()] > 1 for word in chosen),
+            learned + _pretrained_words(learned, settings),
+            learned=len(learned),
+            frequent=sum(words[word.encode()] > 1 for word in learned),
             characters=most_frequent(characters, len(characters), 1),
             bigrams=pairs,
         )
         return cls(settings, sorted(name.decode() for name in types - {b""}), vocabulary)
 
     def numbers(self, words: tf.RaggedTensor) -> tf.RaggedTensor:
-        """Words (batch, words) to rows of `column_count` numbers, (batch, words, columns) int32."""
+        """Convert words (batch, words) to rows of `column_count` indices, (batch, words, columns) int32."""
         model, text = self.settings.model, self.settings.text
         spelling = _spelling(words, self.settings)
         forms = _word_form(spelling, self.settings)
@@ -135,7 +134,7 @@ class NameTaggingPreprocessing(Preprocessing):
         return words.with_flat_values(tf.concat(columns, axis=1))
 
     def _word_numbers(self, forms: tf.Tensor) -> tf.Tensor:
-        """Numbers (words,) int32; a word never seen with these capitals is looked up in lower case."""
+        """Look up words: (words,) int32; a word whose original form is unknown is looked up in lower case."""
         numbers = lookup(forms, self.word_table, FIRST_WORD, UNKNOWN)
         if self.settings.text.lowercase:
             return numbers
@@ -143,7 +142,7 @@ class NameTaggingPreprocessing(Preprocessing):
         return tf.where(tf.equal(numbers, UNKNOWN), lower, numbers)
 
     def examples(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        """Raw examples to (rows of numbers (words, columns), numbers of the tags (words,)), both int32."""
+        """Convert raw examples to (rows of indices (words, columns), tag indices (words,)), both int32."""
 
         def batch_to_numbers(example: dict[str, tf.Tensor]) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
             return self.numbers(example["words"]), self.tag_numbers(example["tags"])
@@ -157,17 +156,17 @@ class NameTaggingPreprocessing(Preprocessing):
         )
 
     def tag_numbers(self, tags: tf.RaggedTensor) -> tf.RaggedTensor:
-        """Tags (batch, words) of the scheme iob2 to numbers of those in iobes, int32."""
+        """Convert iob2 tags (batch, words) to indices of iobes tags, int32."""
         following = _following(tags, "O")
         flat = tags.flat_values
-        goes_on = tf.equal(tf.strings.substr(following, 0, 1), "I")
+        continues = tf.equal(tf.strings.substr(following, 0, 1), "I")
         prefix, types = tf.strings.substr(flat, 0, 1), tf.strings.substr(flat, 1, -1)
         last = tf.where(tf.equal(prefix, "B"), "S", tf.where(tf.equal(prefix, "I"), "E", prefix))
-        names = tf.where(goes_on, prefix, last) + types
+        names = tf.where(continues, prefix, last) + types
         return tags.with_flat_values(self.tag_table.lookup(names))
 
     def save(self, directory: Path) -> None:
-        """Write the vocabularies and the types."""
+        """Save the vocabularies and the types."""
         files = {
             WORDS_FILE: self.vocabulary.words,
             CHARACTERS_FILE: self.vocabulary.characters,
@@ -182,7 +181,7 @@ class NameTaggingPreprocessing(Preprocessing):
 
     @classmethod
     def load(cls, settings: Settings, directory: Path) -> "NameTaggingPreprocessing":
-        """Read what `save` wrote.
+        """Load what `save` wrote.
 
         Raises:
             UserError: if a file is missing or damaged.
@@ -199,14 +198,14 @@ class NameTaggingPreprocessing(Preprocessing):
 
 
 def column_count(settings: NameTaggingSettings) -> int:
-    """Numbers that stand for a word: of the word, its capitals, its pair and its characters, as set."""
+    """Number of indices per word: of the word, and if used, its capitals, its bigram and its characters."""
     model = settings.model
-    spelt = settings.text.word_length if model.characters != "none" else 0
-    return 1 + model.capitalization + model.bigrams + spelt
+    characters = settings.text.word_length if model.characters != "none" else 0
+    return 1 + model.capitalization + model.bigrams + characters
 
 
 def _often_enough(counts: Counter[bytes], minimum: int, what: str, remedy: str) -> list[str]:
-    """The entries that occur often enough, the most frequent first; a UserError if there is none."""
+    """Return entries that occur often enough, most frequent first; raise a UserError if there are none."""
     entries = most_frequent(counts, len(counts), minimum)
     if not entries:
         raise UserError(f"No {what} occurs {minimum} times in the training sentences; set {remedy}.")
@@ -214,41 +213,41 @@ def _often_enough(counts: Counter[bytes], minimum: int, what: str, remedy: str) 
 
 
 def _pretrained_words(known: list[str], settings: NameTaggingSettings) -> list[str]:
-    """Words that have a pretrained vector and are not known yet, as the graph writes them."""
+    """Return further words with a pretrained vector, normalised as in the graph."""
     if settings.model.embeddings != "glove":
         return []
     pretrained = dict.fromkeys(pretrained_form(word, settings) for word in glove_words())
-    different = set(known)
-    return [word for word in pretrained if word not in different]
+    known_words = set(known)
+    return [word for word in pretrained if word not in known_words]
 
 
 def pretrained_form(word: str, settings: NameTaggingSettings) -> str:
-    """Write a word of the pretrained ones, which are in lower case, as the graph writes the text's."""
+    """Normalise a pretrained (lower-case) word as the graph normalises words of texts."""
     return re.sub(r"\d", "0", word) if settings.text.zero_digits else word
 
 
 def _spelling(words: tf.RaggedTensor, settings: NameTaggingSettings) -> tf.RaggedTensor:
-    """Words as the character encoder reads them."""
+    """Normalise words for the character encoder."""
     if not settings.text.zero_digits:
         return words
     return tf.ragged.map_flat_values(tf.strings.regex_replace, words, r"\p{Nd}", "0")
 
 
 def _word_form(spelling: tf.RaggedTensor, settings: NameTaggingSettings) -> tf.RaggedTensor:
-    """Words as they are looked up."""
+    """Normalise words for the lookup."""
     if not settings.text.lowercase:
         return spelling
     return tf.ragged.map_flat_values(tf.strings.lower, spelling, encoding="utf-8")
 
 
 def _bigrams(words: tf.RaggedTensor) -> tf.RaggedTensor:
-    """Each word with the next one, (batch, words); the last with the sentence's end."""
+    """Join each word with the next one, (batch, words); the last one with the end of the sentence."""
     pairs = tf.strings.join([words.flat_values, _following(words, SENTENCE_END)], separator=" ")
     return words.with_flat_values(pairs)
 
 
 def _following(entries: tf.RaggedTensor, end: str) -> tf.Tensor:
-    """The entry behind each of (batch, words), flat; `end` behind the last of a row."""
+    """Return the entry after each of (batch, words), flat; `end` after the last of a row."""
     size = tf.size(entries.flat_values, out_type=tf.int64)
     following = tf.concat([entries.flat_values[1:], [end]], axis=0)[:size]
     last = tf.gather(entries.row_limits() - 1, entries.value_rowids())
@@ -256,7 +255,7 @@ def _following(entries: tf.RaggedTensor, end: str) -> tf.Tensor:
 
 
 def _capitals(words: tf.Tensor) -> tf.Tensor:
-    """Pattern of capitals (words,) int32, as `CAPITALS`."""
+    """Return the index of each word's pattern in `CAPITALS`: (words,) int32."""
     pattern = tf.fill(tf.shape(words), len(CAPITALS) + 1)
     for number, expression in reversed(list(enumerate(CAPITALS, 1))):
         pattern = tf.where(tf.strings.regex_full_match(words, expression), number, pattern)

@@ -1,4 +1,4 @@
-"""From sentences to names in one graph: words, model, the best tags, and how sure each name is."""
+"""Serving graph from sentences to names: words, model, best tags, and the probability of each name."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ from common.layers.crf import CRF
 from tasks.name_tagging.preprocessing import NameTaggingPreprocessing
 from tasks.name_tagging.tokens import split_sentences
 
-# Of probabilities that are rounded to zero.
+# Lower limit of probabilities, for logarithms.
 SMALLEST = 1e-30
 
 
 class NameTaggingServing(ServingModule):
-    """Sentences to names: preprocessing, model and decoding."""
+    """From sentences to names: preprocessing, model and decoding."""
 
     def __init__(self, preprocessing: NameTaggingPreprocessing, model: keras.Model) -> None:
         super().__init__(name="name_tagging")
@@ -28,7 +28,7 @@ class NameTaggingServing(ServingModule):
         self.opens = tf.constant([prefix in "BS" for prefix in prefixes])
         self.closes = tf.constant([prefix in "ES" for prefix in prefixes])
         self.types = tf.constant(types)
-        # Answers are in iob2, which every tool reads.
+        # Answers are in iob2, the most common scheme.
         simple = {"O": "O", "B": "B-", "S": "B-", "I": "I-", "E": "I-"}
         self.names = tf.constant(
             [simple[prefix] + kind for prefix, kind in zip(prefixes, types, strict=True)]
@@ -38,22 +38,22 @@ class NameTaggingServing(ServingModule):
             self.constraint = CRF(len(tags), forbidden_transitions("iobes", tags))
 
     def potentials(self, numbers: tf.Tensor) -> tf.Tensor:
-        """Rows of numbers (batch, words, columns) to potentials (batch, words, tags, tags).
+        """Compute potentials (batch, words, tags, tags) from rows of indices (batch, words, columns).
 
-        What the scheme forbids gets no probability; for a tagger without CRF this is done here.
+        Forbidden transitions have probability 0; for a tagger without CRF this is done here.
         """
         potentials = self.model(numbers, training=False)
         if self.constraint is None:
             return potentials
-        # Scores of neighbours are zero: every row holds the scores of the tags by themselves.
+        # The transition scores are zero, so every row contains the scores of the tags alone.
         return self.constraint(potentials[:, :, 0, :], mask=step_mask(potentials))
 
     def best_tags(self, numbers: tf.Tensor) -> tf.Tensor:
-        """Rows of numbers (batch, words, columns) to numbers of tags (batch, words)."""
+        """Decode rows of indices (batch, words, columns) to indices of tags (batch, words)."""
         return best_path(self.potentials(numbers))[0]
 
     def serve(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Sentences (batch,) to words, tags and names, whose positions are characters of the sentence."""
+        """Tag sentences (batch,): words, tags, and names with positions in characters of the sentence."""
         words, starts, ends = split_sentences(text, self.preprocessing.settings.text.units)
         answer, first, last = self._tag(words)
         return answer | {
@@ -62,19 +62,19 @@ class NameTaggingServing(ServingModule):
         }
 
     def tag_words(self, words: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Words (batch, words), padded with "" at the end, to tags and names, whose positions are words."""
+        """Tag words (batch, words), padded with "" at the end: tags, and names with positions in words."""
         ragged = tf.RaggedTensor.from_tensor(words, padding="")
         answer, first, last = self._tag(ragged)
         return answer | {"span_start": first, "span_end": tf.where(last < first, last, last + 1)}
 
     def _tag(self, words: tf.RaggedTensor) -> tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]:
-        """Answers without the positions of names, and their first and last words (batch, names)."""
+        """Return answers without the positions of names, and their first and last words (batch, names)."""
         numbers = _padded(self.preprocessing.numbers(words))  # (batch, words or 1, columns)
         potentials = self.potentials(numbers)
         tags, _ = best_path(potentials)  # (batch, words or 1)
         inside = step_mask(potentials)
         positions = tf.broadcast_to(tf.range(tf.shape(tags)[1]), tf.shape(tags))
-        # In iobes names open and close in turn: the n-th that opens is the n-th that closes.
+        # In iobes names do not overlap: the n-th beginning and the n-th end belong together.
         first = tf.ragged.boolean_mask(positions, tf.gather(self.opens, tags) & inside)  # (batch, names)
         last = tf.ragged.boolean_mask(positions, tf.gather(self.closes, tags) & inside)
         counts = tf.cast(last.row_lengths(), tf.int32)
@@ -95,7 +95,7 @@ class NameTaggingServing(ServingModule):
         return answer, first, last
 
     def endpoints(self) -> dict[str, Endpoint]:
-        """`serve` takes sentences, `tag_words` sentences that are split already."""
+        """Return `serve` for sentences, and `tag_words` for sentences that are already split into words."""
         return {
             "serve": (self.serve, [tf.TensorSpec([None], tf.string, name="text")]),
             "tag_words": (self.tag_words, [tf.TensorSpec([None, None], tf.string, name="words")]),
@@ -103,18 +103,18 @@ class NameTaggingServing(ServingModule):
 
 
 def _padded(rows: tf.RaggedTensor) -> tf.Tensor:
-    """Ragged (batch, words, ...) to dense, of one step at least: recurrent layers need a first one."""
+    """Pad ragged (batch, words, ...) to dense, with at least one step, which recurrent layers need."""
     dense = rows.to_tensor()
     missing = tf.maximum(1 - tf.shape(dense)[1], 0)
     return tf.pad(dense, [[0, 0], [0, missing], *[[0, 0]] * (len(dense.shape) - 2)])
 
 
 def _span_probabilities(potentials: Any, tags: Any, first: Any, last: Any) -> Any:
-    """Probability (batch, names) that the chain has exactly the tags of a name from `first` to `last`.
+    """Compute the probability (batch, names) of exactly the tags of a name from `first` to `last`.
 
-    p(y_first ... y_last) = p(y_first) prod_t p(y_t | y_{t-1}): a chain forgets what was before.
+    p(y_first ... y_last) = p(y_first) prod_t p(y_t | y_{t-1}), by the Markov property.
     """
-    # The sums over all words before a name are large: in float32 little would be left of a difference.
+    # float64, because differences of large sums would be inaccurate in float32.
     pairs = pair_marginals(tf.cast(potentials, tf.float64))  # (batch, words, tags, tags)
     batch, time, number, _ = tf.unstack(tf.shape(pairs))
     before = tf.concat([tf.zeros([batch, 1], tags.dtype), tags[:, :-1]], axis=1)

@@ -1,4 +1,4 @@
-"""Name tagging: which words are names, and of what (many to many)."""
+"""Name tagging: named-entity recognition with one tag per word (many to many)."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
@@ -25,7 +25,7 @@ from tasks.name_tagging.serving import NameTaggingServing
 
 
 class NameTaggingTask(Task[NameTaggingSettings, NameTaggingPreprocessing]):
-    """Learns from sentences whose words have tags."""
+    """Named-entity recognition."""
 
     name = "name_tagging"
     metric = "f1"
@@ -49,32 +49,32 @@ class NameTaggingTask(Task[NameTaggingSettings, NameTaggingPreprocessing]):
         return build_model(self.settings, preprocessing, vectors)
 
     def loss_and_metrics(self) -> dict[str, Any]:
-        """Likelihood of the true tags; the score is that of `validation_scores`."""
+        """Negative log-likelihood of the true tags; the metric is that of `validation_scores`."""
         return {"loss": CRFNegativeLogLikelihood()}
 
     def validation_scores(
         self, source: Source, preprocessing: NameTaggingPreprocessing, model: keras.Model
     ) -> Callable[[], dict[str, float]]:
-        """F1 over the names."""
+        """F1 over the names of the validation split."""
         serving = NameTaggingServing(preprocessing, model)
         return ValidationF1(serving, preprocessing, source.dataset("validation"))
 
     def serving(self, preprocessing: NameTaggingPreprocessing, models: list[keras.Model]) -> ServingModule:
-        """Join words, model and the best tags."""
+        """Join preprocessing, model and decoding."""
         return NameTaggingServing(preprocessing, *models)
 
     def evaluate(self, labels: list[str], scored: Iterable[tuple[Example, Answer]]) -> Evaluation:
-        """Precision, recall and F1 of names by type, seen and unseen, by length of the sentence."""
+        """Compute precision, recall and F1, also by type, seen and unseen names, and sentence length."""
         try:
             trained_names = names_in_training(self.open_source())
         except UserError:
-            trained_names = None  # An export may be scored where the data of its run is not.
+            trained_names = None  # The training data may not be available where an export is scored.
         return evaluate_answers(labels, scored, trained_names)
 
     def baselines(
         self, source: Source, preprocessing: NameTaggingPreprocessing, examples: Iterable[Example]
     ) -> dict[str, dict[str, float]]:
-        """The names of the training split, and a linear-chain CRF with hand-made features."""
+        """Score a dictionary of the training split's names, and a CRF with hand-made features."""
         return score_baselines(source, examples)
 
 

@@ -1,39 +1,39 @@
-"""Sentences split into words inside the graph, with the positions of the words in the sentence as given.
+"""Splitting of sentences into words inside the graph, with the words' positions in the original sentence.
 
-Marks are set around the words and nothing else is changed, so that the pieces between the marks, white space
-among them, are the sentence again: the lengths of the pieces are the offsets.
+Markers are inserted around the words and nothing else is changed, so that the pieces between the markers,
+including whitespace, concatenate to the sentence: their lengths give the offsets.
 """
 
 from typing import NamedTuple
 
 import tensorflow as tf
 
-# Stands between pieces; in a sentence that holds it, it becomes a space.
+# Between pieces; if a sentence contains it, it is replaced by a space.
 MARK = "\x1f"
 _WORD = r"\p{L}\p{M}\p{N}"
 _APOSTROPHES = "'\u2019"
 _CLITICS = f"(?i)(n[{_APOSTROPHES}]t|[{_APOSTROPHES}](?:s|re|ve|ll|d|m))"
-# Their full stop is part of them: a sentence rarely ends behind one.
+# Abbreviations that include their full stop, because a sentence rarely ends after them.
 _TITLES = (
     "mr|mrs|ms|dr|prof|st|jr|sr|gov|gen|col|lt|capt|sgt|sen|rep|rev|hon|inc|corp|ltd|co|bros|no|vs|"
     "jan|feb|aug|sept|oct|nov|dec"
 )
-# Patterns are tried one after the other. RE2 has no look-ahead: what must stay together is split first and
+# Patterns are applied in order. RE2 has no look-ahead, so what must stay together is split first and then
 # joined again.
 _RULES = (
     (r"([\s\p{Z}\p{Cc}]+)", rf"{MARK}\1{MARK}"),
     (r"([\p{Han}\p{Hiragana}\p{Katakana}])", rf"{MARK}\1{MARK}"),
-    # Runs of other characters: punctuation, symbols, emoji with what joins and colours them.
+    # Runs of other characters: punctuation, symbols, emoji with their joiners and modifiers.
     (rf"([^{_WORD}\s\p{{Z}}\p{{Cc}}.,\-/&_@:+*{_APOSTROPHES}\"()\[\]{{}}<>]+)", rf"{MARK}\1{MARK}"),
     (r"([\"()\[\]{}<>])", rf"{MARK}\1{MARK}"),
     (r"([,:])", rf"{MARK}\1{MARK}"),
-    # A number keeps its commas and colons; twice, for the neighbours of one digit.
+    # Numbers keep their commas and colons; applied twice, because matches cannot share a digit.
     *[(rf"(\p{{Nd}}){MARK}([,:]){MARK}(\p{{Nd}})", r"\1\2\3")] * 2,
-    # Full stops, dashes and apostrophes end or begin no word...
+    # Full stops, dashes and apostrophes are split from the start and end of a word...
     (rf"([.\-/*+{_APOSTROPHES}]+)({MARK}|$)", rf"{MARK}\1\2"),
     (rf"({MARK}|^)([.\-/*+{_APOSTROPHES}]+)([{_WORD}])", rf"\1\2{MARK}\3"),
     (r"(\.\.+)", rf"{MARK}\1{MARK}"),
-    # ...but of an initial (U.S., J.), a title, a signed or decimal number and a clitic.
+    # ...except in an initial (U.S., J.), a title, a signed or decimal number and a clitic.
     (rf"((?:^|[{MARK}.\-])\p{{L}}){MARK}(\.)({MARK}|$)", r"\1\2\3"),
     (rf"((?:^|{MARK})(?i:{_TITLES})){MARK}(\.)({MARK}|$)", r"\1\2\3"),
     (rf"({MARK}|^)([+\-.]){MARK}(\p{{Nd}})", r"\1\2\3"),
@@ -43,12 +43,12 @@ _RULES = (
 
 
 class Tokens(NamedTuple):
-    """Words, and their positions in their sentences, in characters (Unicode code points).
+    """Words, and their positions in the sentences, in characters (Unicode code points).
 
     Attributes:
         words: (batch, words) strings, ragged.
-        starts: (batch, words) int32, first character.
-        ends: (batch, words) int32, first character behind the word.
+        starts: (batch, words) int32, first character of the word.
+        ends: (batch, words) int32, first character after the word.
     """
 
     words: tf.RaggedTensor
@@ -57,10 +57,10 @@ class Tokens(NamedTuple):
 
 
 def split_sentences(sentences: tf.Tensor, units: str) -> Tokens:
-    """Split sentences (batch,) into words, or into single characters without white space.
+    """Split sentences (batch,) into words, or into single characters without whitespace.
 
-    Invalid UTF-8 is read as replacement characters. English words are split as in the Penn Treebank, but for
-    hyphens, which stay: "Ada's" is "Ada" and "'s", "U.S." and "AL-AIN" are whole.
+    Invalid UTF-8 is replaced by replacement characters. English words are split as in the Penn Treebank,
+    except that hyphens are kept: "Ada's" becomes "Ada" and "'s", "U.S." and "AL-AIN" are not split.
 
     Args:
         sentences: (batch,) strings.
@@ -76,15 +76,15 @@ def split_sentences(sentences: tf.Tensor, units: str) -> Tokens:
         pieces = tf.strings.split(marked, MARK)  # (batch, pieces)
     lengths = tf.ragged.map_flat_values(tf.strings.length, pieces, unit="UTF8_CHAR")
     ends = _cumulative(lengths)
-    white_space = tf.ragged.map_flat_values(tf.strings.regex_full_match, pieces, r"[\s\p{Z}\p{Cc}]*")
+    whitespace = tf.ragged.map_flat_values(tf.strings.regex_full_match, pieces, r"[\s\p{Z}\p{Cc}]*")
     words, starts, ends = (
-        tf.ragged.boolean_mask(part, tf.logical_not(white_space)) for part in (pieces, ends - lengths, ends)
+        tf.ragged.boolean_mask(part, tf.logical_not(whitespace)) for part in (pieces, ends - lengths, ends)
     )
     return Tokens(words, starts, ends)
 
 
 def _cumulative(lengths: tf.RaggedTensor) -> tf.RaggedTensor:
-    """Sums (batch, pieces) up to and with each piece."""
+    """Compute cumulative sums (batch, pieces), including each piece."""
     totals = tf.cumsum(lengths.flat_values)
     before = tf.gather(tf.concat([[0], totals], axis=0), lengths.row_starts())  # (batch,)
     return lengths.with_flat_values(totals - tf.gather(before, lengths.value_rowids()))

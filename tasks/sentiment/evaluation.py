@@ -1,4 +1,4 @@
-"""The baselines beside the network: what it has to beat."""
+"""The baselines: majority class, and TF-IDF with logistic regression."""
 
 from collections.abc import Iterable
 
@@ -17,10 +17,10 @@ from tasks.sentiment.preprocessing import SentimentPreprocessing
 def score_baselines(
     source: Source, preprocessing: SentimentPreprocessing, examples: Iterable[Example]
 ) -> dict[str, dict[str, float]]:
-    """Train the majority class and TF-IDF with logistic regression on the training split, and score them.
+    """Train the baselines on the training split, and score them.
 
-    Both see the words that the network sees: 1-2 grams of words, 1-3 grams of characters for scripts
-    without spaces, whose characters are words here.
+    TF-IDF uses the network's words: 1- and 2-grams, or 1- to 3-grams for scripts without spaces, in which
+    each character is a word.
     """
     train_words, train_labels = _words_and_labels(dataset_examples(source.dataset("train")), preprocessing)
     test_words, test_labels = _words_and_labels(examples, preprocessing)

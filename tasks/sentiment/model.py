@@ -1,4 +1,4 @@
-"""The classifier: word vectors, recurrent layers, one vector for the text, one number a class."""
+"""The classifier: word embeddings, recurrent layers, pooling, one logit per class."""
 
 from typing import Any
 
@@ -25,15 +25,15 @@ def build_model(
     """Build the many-to-one classifier.
 
     Args:
-        settings: `model`, and the number of pairs of `text`, are used.
-        vocabulary_size: different word numbers, padding and unknown included.
+        settings: `model` and `text.pairs` are used.
+        vocabulary_size: number of words, including padding and unknown.
         classes: number of classes.
-        word_vectors: (vocabulary_size, embedding_dimension) to start from; random if None.
-        ratios: log-count ratios of words and of pairs, each (numbers, classes), if `model.naive_bayes`.
+        word_vectors: (vocabulary_size, embedding_dimension), initial embeddings; None for random.
+        ratios: log-count ratios of words and of bigrams, each (entries, classes), if `model.naive_bayes`.
 
     Returns:
-        A model from word numbers (batch, words) int32, or with pairs (batch, words, 2), padded with 0 at the
-        end, to logits (batch, classes) float32.
+        A model from word indices (batch, words) int32, or with bigrams (batch, words, 2), padded with 0 at
+        the end, to logits (batch, classes) float32.
     """
     model = settings.model
     pairs = settings.text.pairs
@@ -55,14 +55,14 @@ def build_model(
     if model.bag_of_words:
         text.append(BagOfVectors(name="bag_of_words")(vectors))  # (batch, embedding)
     if pairs:
-        kept_pairs = WordDropout(model.word_dropout, replacement=0)(numbers[..., 1])
+        bigrams = WordDropout(model.word_dropout, replacement=0)(numbers[..., 1])
         pair_embedding = keras.layers.Embedding(
             FIRST_PAIR + pairs, model.pair_dimension, mask_zero=True, name="pair_vectors"
         )
-        text.append(BagOfVectors(name="bag_of_pairs")(pair_embedding(kept_pairs)))  # (batch, pair_dimension)
+        text.append(BagOfVectors(name="bag_of_pairs")(pair_embedding(bigrams)))  # (batch, pair_dimension)
     joined = keras.layers.Concatenate()(text) if len(text) > 1 else text[0]
     joined = keras.layers.Dropout(model.dropout)(joined)
-    # float32 even in mixed precision: the loss needs the digits.
+    # float32 even with mixed precision, for the accuracy of the loss.
     logits = keras.layers.Dense(classes, dtype="float32", name="classifier")(joined)  # (batch, classes)
     if model.naive_bayes:
         logits = keras.layers.Dropout(model.recurrent_absence, noise_shape=(None, 1), dtype="float32")(logits)
@@ -75,7 +75,7 @@ def build_model(
 
 
 def _recurrent_part(settings: SentimentSettings, vectors: Any) -> Any:
-    """Word vectors (batch, words, embedding) to one vector a text (batch, width)."""
+    """Encode word embeddings (batch, words, embedding) as one vector per text (batch, width)."""
     model = settings.model
     layers = StackedRNN(
         model.cell,

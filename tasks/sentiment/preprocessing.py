@@ -1,4 +1,4 @@
-"""How labelled texts become model inputs: word numbers and class numbers, learned from the training split."""
+"""Preprocessing of labelled texts: vocabulary and labels, learned from the training split."""
 
 from pathlib import Path
 from zipfile import BadZipFile
@@ -19,12 +19,12 @@ RATIOS_FILE = "log_count_ratios.npz"
 
 
 class SentimentPreprocessing(LabelPreprocessing):
-    """Texts to word numbers, labels to class numbers.
+    """Converts texts to word indices, and labels to class indices.
 
     Attributes:
-        text: the words' numbers.
-        ratios: log-count ratios of the words and, if there are any, of the pairs, each (numbers, classes);
-            None if the model has no use for them.
+        text: preprocessing of the words.
+        ratios: log-count ratios of the words and of bigrams, if any, each (entries, classes); None without
+            naive Bayes.
     """
 
     feature = "text"
@@ -58,11 +58,11 @@ class SentimentPreprocessing(LabelPreprocessing):
         return [log_count_ratios(count) for count in counts]
 
     def inputs(self, raw: tf.Tensor) -> tf.RaggedTensor:
-        """Texts (batch,) to what the model reads, int32: (batch, words), or (batch, words, 2) with pairs."""
+        """Convert texts (batch,) to indices, int32: (batch, words), or (batch, words, 2) with bigrams."""
         return self.text.words_and_pairs(raw) if self.text.settings.pairs else self.text(raw)
 
     def save(self, directory: Path) -> None:
-        """Write vocabulary and labels."""
+        """Save vocabulary and labels."""
         super().save(directory)
         self.text.save(directory)
         if self.ratios is not None:
@@ -71,7 +71,7 @@ class SentimentPreprocessing(LabelPreprocessing):
 
     @classmethod
     def load(cls, settings: Settings, directory: Path) -> "SentimentPreprocessing":
-        """Read what `save` wrote.
+        """Load what `save` wrote.
 
         Raises:
             UserError: if a file is missing or damaged.

@@ -1,4 +1,4 @@
-"""From texts to labels in one graph: preprocessing, model and decoding."""
+"""Serving graph from texts to labels: preprocessing, model and decoding."""
 
 import keras
 import tensorflow as tf
@@ -9,7 +9,7 @@ from tasks.sentiment.preprocessing import SentimentPreprocessing
 
 
 class SentimentServing(ServingModule):
-    """Texts to classes: preprocessing, model and decoding."""
+    """From texts to labels: preprocessing, model and decoding."""
 
     def __init__(self, preprocessing: SentimentPreprocessing, model: keras.Model) -> None:
         super().__init__(name="sentiment")
@@ -18,7 +18,7 @@ class SentimentServing(ServingModule):
         self.labels = tf.constant(preprocessing.labels)
 
     def serve(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Texts (batch,) to label (batch,) and probabilities (batch, classes)."""
+        """Classify texts (batch,): label (batch,) and probabilities (batch, classes)."""
         numbers = self.preprocessing.inputs(text).to_tensor()  # (batch, words), or (batch, words, 2)
         probabilities = ops.softmax(self.model(numbers, training=False))  # (batch, classes)
         return {
@@ -27,7 +27,7 @@ class SentimentServing(ServingModule):
         }
 
     def words(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Texts (batch,) to their words joined by spaces, and how many of them were there and were read."""
+        """Split texts (batch,): words joined by spaces, their number, and how many the model reads."""
         words = self.preprocessing.text.words(text)  # (batch, words)
         limit = self.preprocessing.text.settings.maximum_length
         return {
@@ -37,6 +37,6 @@ class SentimentServing(ServingModule):
         }
 
     def endpoints(self) -> dict[str, Endpoint]:
-        """`serve` for answers, `words` to see what the model reads."""
+        """Return `serve` for answers, and `words` for the words of a text."""
         signature = [tf.TensorSpec([None], tf.string, name="text")]
         return {"serve": (self.serve, signature), "words": (self.words, signature)}

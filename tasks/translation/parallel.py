@@ -1,4 +1,4 @@
-"""Pairs of sentences read from a user's files, and which of them are worth learning from."""
+"""Pairs of sentences in a user's files, and limits for training pairs."""
 
 import zlib
 from collections.abc import Callable, Iterator
@@ -14,22 +14,22 @@ from common.inputs.scripts import WORD
 
 
 def file_names(file: Path | str) -> list[Path]:
-    """The files that DATA= names: a table, or two line-aligned files separated by a comma.
+    """Parse DATA=: a table, or two line-aligned files separated by a comma.
 
     Raises:
-        UserError: a file is missing, or of no kind that can be read.
+        UserError: a file is missing, or has an unsupported format.
     """
     if Path(file).expanduser().exists() or "," not in str(file):
         path = check_file(file)
         if not is_table(path):
             raise UserError(
-                f"{path}: give a table of pairs (.tsv, .csv, .jsonl), or two files with a comma between: "
+                f"{path}: give a table of pairs (.tsv, .csv, .jsonl), or two files separated by a comma: "
                 f"{path},TRANSLATIONS."
             )
         return [path]
     names = [name.strip() for name in str(file).split(",") if name.strip()]
     if len(names) != 2:
-        raise UserError(f"{file}: give two line-aligned files, one of each language, not {len(names)}.")
+        raise UserError(f"{file}: give two line-aligned files, one per language, not {len(names)}.")
     return [check_file(name) for name in names]
 
 
@@ -43,19 +43,20 @@ def read_pairs(
     """Read pairs of sentences.
 
     Args:
-        file: a table, or two line-aligned files separated by a comma. A .tsv holds quotes as they are, and
-            needs no header: without one its two columns are the sentence and its translation.
+        file: a table, or two line-aligned files separated by a comma. In a .tsv file quotes are ordinary
+            characters, and a header is optional: without one the two columns are the sentence and its
+            translation.
         source_column: name of the column with the sentence.
         target_column: name of the column with its translation.
-        skip_bad_rows: leave bad rows out instead of raising.
-        on_bad_row: told of each row that is left out.
+        skip_bad_rows: whether to skip bad rows instead of raising.
+        on_bad_row: called with the error of each skipped row.
 
     Yields:
         {"source", "target", "origin"} for each pair; the origin is its file and line.
 
     Raises:
-        UserError: a file cannot be read or lacks a column, or two files are not of one length.
-        BadRow: a row has not two columns, or one side is empty.
+        UserError: a file cannot be read or lacks a column, or two files differ in length.
+        BadRow: a row has the wrong number of columns, or one side is empty.
     """
     reject = BadRows(skip_bad_rows, on_bad_row)
     paths = file_names(file)
@@ -88,8 +89,8 @@ def _aligned(sources: Path, targets: Path, reject: BadRows) -> Iterator[tuple[st
             yield f"{sources}:{counts[0]}", *lines
     if counts[0] != counts[1]:
         raise UserError(
-            f"{sources} has {counts[0]:,} lines, {targets} {counts[1]:,}: line-aligned files have as many, "
-            "and each line is the translation of the one beside it."
+            f"{sources} has {counts[0]:,} lines, but {targets} has {counts[1]:,}: line-aligned files need "
+            "the same number, with each line the translation of its counterpart."
         )
 
 
@@ -107,17 +108,20 @@ def _tab_separated(
             columns, header = len(names), True
             positions = names.index(source_column), names.index(target_column)
         elif number == 1 and (source_column, target_column) != ("source", "target"):
-            raise UserError(f"{path}:1: there are no columns {source_column!r} and {target_column!r}.")
+            raise UserError(
+                f"{path}:1: the columns {source_column!r} and {target_column!r} are missing: check "
+                "DATA_SOURCE and DATA_TARGET."
+            )
         elif len(fields) == columns:
             yield f"{path}:{number}", fields[positions[0]], fields[positions[1]]
         elif line.strip():
             what = "column" if len(fields) == 1 else "columns"
-            advice = "as many as the header" if header else "the sentence, one tab, its translation"
+            advice = "as many as the header has" if header else "the sentence, one tab, its translation"
             reject(BadRow(f"{path}:{number}: has {len(fields)} {what}, not {columns}: write {advice}."))
 
 
 def _lines(path: Path) -> Iterator[str | BadRow]:
-    """Lines of a text file in UTF-8 without their ends; bad ones as errors, so that none is lost."""
+    """Yield the lines of a UTF-8 text file; invalid ones as errors, so that lines stay aligned."""
     open_file: Any = COMPRESSIONS.get(path.suffix.lower(), Path.open)
     number = 0
     try:
@@ -126,7 +130,7 @@ def _lines(path: Path) -> Iterator[str | BadRow]:
                 try:
                     yield line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
                 except UnicodeDecodeError:
-                    yield BadRow(f"{path}:{number}: is not UTF-8 text: save the file with that encoding.")
+                    yield BadRow(f"{path}:{number}: is not UTF-8: save the file with that encoding.")
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}:{number + 1}: the file is damaged ({error}): fetch it again.") from error
 
@@ -134,9 +138,9 @@ def _lines(path: Path) -> Iterator[str | BadRow]:
 def reason_to_leave_out(
     source: str, target: str, maximum_words: int, maximum_ratio: float, keep_copies: bool
 ) -> str | None:
-    """Say why a pair is not worth learning from, in the words of the data's report; None if it is.
+    """Return why a training pair is left out, as a key of the data's report; None if it is kept.
 
-    Words are counted, and characters in scripts without spaces.
+    Lengths are in words, or in characters for scripts without spaces.
     """
     words, others = len(WORD.findall(source)), len(WORD.findall(target))
     if max(words, others) > maximum_words:

@@ -1,4 +1,4 @@
-"""How a trained translator is asked."""
+"""Predictor of the translation task."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from tasks.translation.config import TranslationSettings
 
 
 class TranslationPredictor(WritingPredictor[TranslationSettings], RowPredictor[TranslationSettings]):
-    """A sentence in, translations and their scores out."""
+    """A predictor of translations and their scores."""
 
     task = "translation"
     output_name = "translation"
@@ -24,23 +24,23 @@ class TranslationPredictor(WritingPredictor[TranslationSettings], RowPredictor[T
     examples_drawn = 4
 
     def request(self, examples: list[Example]) -> dict[str, tf.Tensor]:
-        """Sentences as one string tensor."""
+        """Convert sentences to one string tensor."""
         return {"sentence": tf.constant([example["source"] for example in examples], tf.string)}
 
     def cost(self, example: Example) -> int:
-        """A piece has about three bytes, and the beams of a sentence stand side by side."""
+        """Estimate the steps: a piece has about three bytes, and beams are computed in parallel."""
         return 5 * (2 + len(example["source"].encode()) // 3)
 
     def notices(self, examples: list[Example]) -> list[str]:
-        """Say which sentences are longer than the model reads."""
-        # A piece has a letter at least, but for the space before the first: the long ones alone are counted.
+        """Report sentences that are truncated."""
+        # A shorter sentence cannot have too many pieces: each piece but the leading mark holds a character.
         limit = self.settings.text.source.maximum_length
         long = [example for example in examples if len(example["source"]) >= limit]
         if not long:
             return []
         tokens = self.signatures["tokens"](**self.request(long))
         return [
-            f"{example.get('origin', 'sentence')}: cut after {read:,} of {count:,} pieces "
+            f"{example.get('origin', 'sentence')}: truncated to {read:,} of {count:,} pieces "
             "(text.source.maximum_length)"
             for example, count, read in zip(
                 long, tokens["count"].numpy(), tokens["read"].numpy(), strict=True
@@ -49,31 +49,31 @@ class TranslationPredictor(WritingPredictor[TranslationSettings], RowPredictor[T
         ]
 
     def draw(self, example: Example) -> Figure:
-        """What was attended to for each piece of the translation.
+        """Plot the attention for each piece of the translation.
 
         Raises:
             UserError: if the sentence is empty.
         """
         if not example["source"].strip():
-            raise UserError("There is nothing to draw of an empty sentence; leave out PLOT.")
+            raise UserError("An empty sentence has no plot; leave out PLOT.")
         outputs = self.signatures["attention"](**self.request([example]))
         return draw_attention({name: value.numpy()[0] for name, value in outputs.items()})
 
     def line(self, answer: Answer) -> str:
-        """The translation."""
+        """Return the translation."""
         return answer["translation"]
 
     def column_names(self) -> list[str]:
-        """`translation` and `score`."""
+        """Return `translation` and `score`."""
         return ["translation", "score"]
 
     def columns(self, answer: Answer) -> dict[str, Any]:
-        """The translation and its score."""
+        """Return the translation and its score."""
         return {name: answer[name] for name in self.column_names()}
 
 
 def draw_attention(outputs: dict[str, Any]) -> Figure:
-    """Draw the attention of one sentence.
+    """Plot the attention for one sentence.
 
     Args:
         outputs: of the endpoint `attention`, for one sentence.

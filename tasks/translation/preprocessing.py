@@ -1,4 +1,4 @@
-"""How pairs of sentences become model inputs: numbers of pieces, learned from the training split."""
+"""Preprocessing of pairs of sentences: pieces, learned from the training split."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from common.inputs.subwords import SubwordText
 from common.kinds.writing.teacher_forcing import teacher_forced
 from tasks.translation.config import TranslationSettings
 
-# Sentences cut at once: enough for the graph to be quick.
+# Batch size of the preprocessing.
 SENTENCES_AT_ONCE = 256
 
 SOURCE_FILE = "source_pieces.tsv"
@@ -19,12 +19,12 @@ TARGET_FILE = "target_pieces.tsv"
 
 
 class TranslationPreprocessing(Preprocessing):
-    """Sentences of both languages to numbers.
+    """Converts sentences of both languages to indices of pieces.
 
     Attributes:
-        source: pieces of the language that is read.
-        target: pieces of the language that is written.
-        labels: none; a translation has no classes.
+        source: pieces of the source language.
+        target: pieces of the target language.
+        labels: empty; translations have no classes.
     """
 
     def __init__(self, source: SubwordText, target: SubwordText) -> None:
@@ -47,23 +47,23 @@ class TranslationPreprocessing(Preprocessing):
                 SubwordText.learn(texts["source"], text.source),
                 SubwordText.learn(texts["target"], text.target),
             )
-        learned._say_what_is_cut(texts)
+        learned._report_truncation(texts)
         return learned
 
-    def _say_what_is_cut(self, texts: dict[str, tf.data.Dataset]) -> None:
+    def _report_truncation(self, texts: dict[str, tf.data.Dataset]) -> None:
         for side, batches in texts.items():
             text: SubwordText = getattr(self, side)
             longer = text.count_longer(batches)
             if longer:
                 notes.print(
                     f"{longer:,} training sentences have more than {text.settings.maximum_length} pieces and "
-                    f"are cut (text.{side}.maximum_length)"
+                    f"are truncated (text.{side}.maximum_length)"
                 )
 
     def examples(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        """Raw examples to ({"source": (pieces,), "written": (steps,)}, (steps,)), all int32.
+        """Convert raw examples to ({"source": (pieces,), "written": (steps,)}, (steps,)), all int32.
 
-        `written` is what stands before each step, the targets are what the step is to write.
+        `written` is the previous piece of each step, the targets are the next pieces.
         """
 
         def to_numbers(example: dict[str, tf.Tensor]) -> tuple[dict[str, tf.RaggedTensor], tf.RaggedTensor]:
@@ -73,7 +73,7 @@ class TranslationPreprocessing(Preprocessing):
         def to_tensors(
             inputs: dict[str, tf.Tensor], targets: tf.Tensor
         ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-            # One row of a ragged tensor is a plain tensor, which the type does not say yet.
+            # A row of a ragged tensor is a dense tensor, which its type does not say yet.
             inputs = {name: tf.ensure_shape(row, [None]) for name, row in inputs.items()}
             return inputs, tf.ensure_shape(targets, [None])
 
@@ -85,13 +85,13 @@ class TranslationPreprocessing(Preprocessing):
         )
 
     def save(self, directory: Path) -> None:
-        """Write the pieces of both languages."""
+        """Save the pieces of both languages."""
         self.source.save(directory / SOURCE_FILE)
         self.target.save(directory / TARGET_FILE)
 
     @classmethod
     def load(cls, settings: TranslationSettings, directory: Path) -> "TranslationPreprocessing":
-        """Read what `save` wrote.
+        """Load what `save` wrote.
 
         Raises:
             UserError: if a file is missing or damaged.

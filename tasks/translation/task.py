@@ -1,4 +1,4 @@
-"""Translation: a sentence in another language (sequence to sequence, with attention)."""
+"""Translation of sentences (sequence to sequence, with attention)."""
 
 from collections.abc import Callable, Iterable
 from typing import ClassVar
@@ -17,7 +17,7 @@ from tasks.translation.serving import TranslationServing
 
 
 class TranslationTask(WritingTask[TranslationSettings, TranslationPreprocessing]):
-    """Learns from sentences with their translations."""
+    """Translation of sentences."""
 
     name = "translation"
     metric = "bleu"
@@ -40,20 +40,20 @@ class TranslationTask(WritingTask[TranslationSettings, TranslationPreprocessing]
         return validation_bleu(serving, source.dataset("validation"))
 
     def difference(self, one: TranslationPreprocessing, other: TranslationPreprocessing) -> str:
-        """Models that answer as one share the pieces of both languages."""
+        """An ensemble needs the same pieces of both languages."""
         for side in ("source", "target"):
             if not getattr(one, side).cuts_like(getattr(other, side)):
                 return f"pieces of the {side}"
         return ""
 
     def evaluate(self, labels: list[str], scored: Iterable[tuple[Example, Answer]]) -> Evaluation:
-        """BLEU and chrF, cased and in lower case, and by the length of the source."""
+        """Compute BLEU and chrF, cased and in lower case, and by the length of the source."""
         return evaluate_answers(scored)
 
     def baselines(
         self, source: Source, preprocessing: TranslationPreprocessing, examples: Iterable[Example]
     ) -> dict[str, dict[str, float]]:
-        """The source as it is, and word by word."""
+        """Score copies of the source, and word-by-word translation."""
         return score_baselines(source, examples)
 
 

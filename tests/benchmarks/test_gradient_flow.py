@@ -57,8 +57,8 @@ def test_solved_up_to_stops_at_the_first_length_that_a_seed_missed():
     ("study", "message"),
     [
         (Study(units=0), "--units 0: give 1 or more"),
-        (Study(lengths=(1, 5)), "--lengths: give numbers of symbols, each 2 or more"),
-        (Study(lengths=(5, 10)), "--traced-length 40 is none of the lengths"),
+        (Study(lengths=(1, 5)), "--lengths: give numbers of symbols, each at least 2"),
+        (Study(lengths=(5, 10)), "--traced-length 40 is not one of --lengths"),
     ],
 )
 def test_studies_that_cannot_be_made(study, message):

@@ -312,7 +312,7 @@ def test_all_seeds_as_one_model_have_a_row(benchmarks):
         "spread": None,
     }
     record(benchmarks, RECORD, together)
-    row = cells(line_with(render_results_page(), "its 2 seeds as one model"))
+    row = cells(line_with(render_results_page(), "ensemble of its 2 seeds"))
     assert row[2] == "**0.9500**"
 
 
@@ -423,7 +423,7 @@ def test_readme_without_markers_stays():
 
 @pytest.mark.parametrize("text", [f"{README_START}\n", f"{README_END}\n{README_START}\n", README_END])
 def test_half_of_the_markers_is_an_error(text):
-    with pytest.raises(UserError, match="needs both"):
+    with pytest.raises(UserError, match="needs <!-- "):
         replace_table(text, "results", "table\n")
 
 

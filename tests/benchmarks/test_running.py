@@ -200,7 +200,7 @@ def test_the_time_of_a_second_stage_is_that_of_both(stages):
 
 def test_a_second_stage_names_a_recipe_above_it(stages, benchmarks):
     (benchmarks / "recipes" / "captioning.yaml").write_text(yaml.safe_dump([SECOND, FIRST]))
-    with pytest.raises(UserError, match="second starts from 'first', which is no recipe above it"):
+    with pytest.raises(UserError, match="second starts from 'first', which is not an earlier recipe"):
         run_recipes("captioning", None, "second")
     assert stages == []
 
@@ -208,7 +208,7 @@ def test_a_second_stage_names_a_recipe_above_it(stages, benchmarks):
 def test_a_second_stage_is_of_the_same_data(stages, benchmarks):
     other = {**SECOND, "dataset": "flickr8k"}
     (benchmarks / "recipes" / "captioning.yaml").write_text(yaml.safe_dump([FIRST, other]))
-    with pytest.raises(UserError, match="second is of flickr8k, but starts from first, which is of emoji"):
+    with pytest.raises(UserError, match="second uses flickr8k, but starts from first, which uses emoji"):
         run_recipes("captioning", None, "second")
     assert stages == []
 
@@ -279,7 +279,7 @@ def test_other_code_is_trained_again(benchmarks, task, trainings, monkeypatch, c
     run_recipes(task.name, None, "small")
     assert len(trainings) == 2
     assert trainings[0][0] != run.name
-    assert ("changes that are not committed" in capsys.readouterr().out) == (commit == "abc+changes")
+    assert ("uncommitted changes" in capsys.readouterr().out) == (commit == "abc+changes")
 
 
 def test_what_recording_writes_is_no_other_code(tmp_path, monkeypatch):
@@ -314,6 +314,6 @@ def test_other_settings_are_trained_again(benchmarks, task, trainings):
 
 def test_a_failed_training_is_one_line(benchmarks, task, monkeypatch):
     monkeypatch.setattr(benchmark.sys, "executable", "/bin/false")
-    with pytest.raises(UserError, match="seed 1 ended with exit code 1"):
+    with pytest.raises(UserError, match="seed 1 failed with exit code 1"):
         run_recipes(task.name, None, "small")
     assert read_records("sentiment") == []

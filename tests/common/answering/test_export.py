@@ -181,7 +181,7 @@ def test_predict_text(exported, trained_workspace):
 def test_predict_lines_keeps_line_numbers(trained_workspace):
     result = CliRunner().invoke(app, ["predict", "--run", "small"], input="a lovely film\n\na dull film\n")
     assert [line.partition("\t")[0] for line in result.stdout.split("\n")] == ["good", "", "bad", ""]
-    assert "no text, so no answer: line 2" in result.stderr
+    assert "empty text, so no answer: line 2" in result.stderr
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
@@ -224,7 +224,7 @@ def test_predict_table_keeps_every_row_and_column(trained_workspace, tmp_path, s
 def test_long_text_is_cut_and_said(trained_workspace):
     result = invoke("predict", "--run", "small", "--text", "lovely " * 150_000)
     assert result.exit_code == 0
-    assert "line 1: cut after 400 of 150,000 words" in " ".join(result.output.split())
+    assert "line 1: truncated to 400 of 150,000 words" in " ".join(result.output.split())
 
 
 def test_evaluate_on_another_file(exported, trained_workspace, tmp_path):
@@ -256,7 +256,7 @@ def test_files_of_one_name_have_scores_of_their_own(trained_workspace, tmp_path)
 def test_what_was_learned_cannot_be_set_when_a_file_is_read(trained_workspace, tmp_path, set_):
     (tmp_path / "o.csv").write_text("text,label\nlovely,good\n")
     result = invoke("evaluate", "--run", "small", "--data", tmp_path / "o.csv", "--set", set_)
-    said = f"SET changes {set_.split()[-1].partition('=')[0]}, but the model is trained"
+    said = f"SET cannot change {set_.split()[-1].partition('=')[0]} of a trained model"
     assert (result.exit_code, said in result.output) == (2, True), result.output
 
 

@@ -65,7 +65,7 @@ def test_a_text_that_is_not_utf8_is_one_line(trained_workspace):
     # Bytes that are not UTF-8 reach Python as surrogates.
     result = predict("--text", os.fsdecode(b"a \xff film"))
     assert result.exit_code == 2
-    assert "TEXT holds bytes that are not UTF-8" in result.output
+    assert "TEXT contains bytes that are not UTF-8" in result.output
 
 
 def test_a_person_who_types_is_answered_line_by_line(trained_workspace):
@@ -154,7 +154,7 @@ def test_names_of_files_are_no_markup(trained_workspace, tmp_path):
     table.write_text("text\n  \na lovely film\n")
     result = predict("--input", table, "--output", tmp_path / "out.csv")
     assert result.exit_code == 0, result.output
-    assert f"no text, so no answer: {table}:2\n" in result.stderr
+    assert f"empty text, so no answer: {table}:2\n" in result.stderr
 
 
 def test_nothing_on_standard_input_is_said(trained_workspace):
@@ -167,7 +167,7 @@ def test_nothing_on_standard_input_is_said(trained_workspace):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "TASK=sentiment", "DATASTE=tweets"], "DATASTE is no variable. Valid: "),
+        (["train", "TASK=sentiment", "DATASTE=tweets"], "unknown variable DATASTE. Valid: "),
         (
             ["--dry-run", "predict", "TASK=sentiment", "TEXT=two\nlines 'quoted'"],
             "'two lines '\\''quoted'\\'''",
@@ -192,5 +192,5 @@ def test_output_is_not_the_input(trained_workspace, tmp_path):
     table.write_text("text\na lovely film\n")
     result = predict("--input", table, "--output", tmp_path / "." / "table.csv")
     assert result.exit_code == 2
-    assert "is the INPUT itself" in result.output
+    assert "is the INPUT file" in result.output
     assert table.read_text() == "text\na lovely film\n"

@@ -67,10 +67,10 @@ def test_help_starts_in_under_two_seconds_without_tensorflow():
         (["evaluate", "--task", "sentiment", "--run", "x"], "Unknown run 'x'"),
         (["export", "--task", "sentiment", "--run", "x"], "Unknown run 'x'"),
         (["predict", "--task", "sentiment", "--text", " "], "TEXT is empty"),
-        (["predict", "--text", "good", "--output", "a.csv"], "OUTPUT are for a file that is answered"),
+        (["predict", "--text", "good", "--output", "a.csv"], "OUTPUT are for a file"),
         (["predict", "--text", "good", "--column", "text=a"], "columns and OUTPUT are for a file"),
         (["predict", "--model", ",", "--text", "good"], "MODEL names no run"),
-        (["predict", "--task", "sentiment", "--input", "a.csv"], "INPUT is given without OUTPUT"),
+        (["predict", "--task", "sentiment", "--input", "a.csv"], "INPUT needs OUTPUT"),
         (
             ["predict", "--task", "captioning", "--input", "~/none.png"],
             f"{Path.home()}/none.png",
@@ -203,7 +203,7 @@ def test_config_prints_value_and_meaning():
     assert result.exit_code == 0
     lines = dict(line.split("  # ") for line in result.output.splitlines())
     settings = {line.strip(): meaning for line, meaning in lines.items()}
-    assert settings["model.units=77"] == "hidden units of each direction of each layer"
+    assert settings["model.units=77"] == "hidden units per direction and layer"
     assert all(settings.values())
 
 
@@ -322,12 +322,15 @@ def test_makefile_passes_variables_as_they_are():
     [
         (
             ["evaluate", "TASK=sentiment", "DATASET=imdb"],
-            "make evaluate takes no DATASET, but DATA DATA_...",
+            "make evaluate does not use DATASET. It uses: DATA DATA_...",
         ),
-        (["predict", "TASK=sentiment", "DATA=new.csv"], "make predict takes no DATA, but"),
-        (["export", "TASK=sentiment", "SET=a=1"], "make export takes no SET, but RUN TASK; see make help"),
-        (["lint", "TASK=sentiment"], "make lint takes no TASK, but nothing"),
-        (["evaluate", "TASK=sentiment", "DATA=a.csv", "DATA_TEST=b.csv"], "takes no DATA_TEST"),
+        (["predict", "TASK=sentiment", "DATA=new.csv"], "make predict does not use DATA. It uses:"),
+        (
+            ["export", "TASK=sentiment", "SET=a=1"],
+            "make export does not use SET. It uses: RUN TASK; see make help",
+        ),
+        (["lint", "TASK=sentiment"], "make lint does not use TASK. It uses: no variables"),
+        (["evaluate", "TASK=sentiment", "DATA=a.csv", "DATA_TEST=b.csv"], "does not use DATA_TEST"),
     ],
 )
 def test_make_refuses_what_a_target_would_ignore(arguments, said):

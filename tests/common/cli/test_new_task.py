@@ -162,7 +162,7 @@ def test_longest_name_is_tested():
         ("speech-recognition", "text", "cannot be a task's name"),
         ("../outside", "text", "cannot be a task's name"),
         ("class", "text", "cannot be a task's name"),
-        (f"{LONG_NAME}s", "text", "longer than 30 characters"),
+        (f"{LONG_NAME}s", "text", "too long for a task's name; use at most 30 characters"),
         ("fine", "image", "Did you mean 'images'?"),
     ],
 )

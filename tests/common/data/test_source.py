@@ -121,7 +121,7 @@ class Long(Numbers):
 @pytest.mark.parametrize(
     ("limit", "message"),
     [
-        (1_000, "The examples cannot be staged in .*/data .*: free some space there"),
+        (1_000, "The examples cannot be staged in .*/data .*: free up some space there"),
         (20_000, "The disk is full: the data set numbers in .*/data was not written"),
     ],
     ids=["while it is staged", "while it is written"],
@@ -208,7 +208,7 @@ def test_what_a_killed_process_left_is_removed(folders, monkeypatch):
 def test_a_data_folder_that_cannot_be_made(folders, monkeypatch):
     (folders / "file").write_text("")
     monkeypatch.setenv("TFDS_DATA_DIR", str(folders / "file" / "data"))
-    with pytest.raises(UserError, match=r"cannot be made .*: set TFDS_DATA_DIR to one that can"):
+    with pytest.raises(UserError, match=r"cannot be created .*: set TFDS_DATA_DIR to another"):
         open_source(Numbers())
 
 
@@ -270,7 +270,7 @@ PIP_FAILURES = {
         "WARNING: x\nERROR: No matching distribution found for some-data==1.0\n",
         "No matching.*network",
     ),
-    "hash": ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM\n", "not the one pinned by hash.*index"),
+    "hash": ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM\n", "does not match the pinned hash.*index"),
     "no pip": ("/bin/python: No module named pip\n", "has no pip. Run: .* -m ensurepip"),
     "unknown": ("", "pip failed. Check the network"),
 }

@@ -166,7 +166,7 @@ def test_strata_say_where_a_label_was_first_read():
 
 
 def test_fractions_have_to_leave_something_to_train_on():
-    with pytest.raises(UserError, match="leave nothing to train on: give fractions whose sum is below 1"):
+    with pytest.raises(UserError, match="leave nothing to train on: set fractions with a sum below 1"):
         stage([example("one")], {"validation": 0.5, "test": 0.5})
 
 

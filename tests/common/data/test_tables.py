@@ -90,36 +90,40 @@ FILE_ERRORS = {
     "empty": ("t.csv", "", r"t\.csv is empty: give a file with at least one row"),
     "header only": ("t.csv", "text,label\n", r"t\.csv has a header but no rows: give a file"),
     "empty json": ("t.jsonl", "\n\n", r"t\.jsonl has a header but no rows|t\.jsonl is empty"),
-    "extension": ("t.xlsx", "x", r"cannot end in '\.xlsx'. Valid: \.csv, \.tsv, \.jsonl"),
-    "no extension": ("table", "x", r"cannot end in 'table'. Valid: \.csv"),
+    "extension": ("t.xlsx", "x", r"'\.xlsx' is not the suffix of a table. Valid: \.csv, \.tsv, \.jsonl"),
+    "no extension": ("table", "x", r"'table' is not the suffix of a table. Valid: \.csv"),
     "missing column": (
         "t.csv",
         "texts,label\na,b\n",
-        r"t\.csv:1: there is no column 'text'. Did you mean 'texts'",
+        r"t\.csv:1: column 'text' is missing. Did you mean 'texts'",
     ),
     "columns there": (
         "t.csv",
         "texts,label\na,b\n",
-        r"Columns there: 'texts', 'label'; name yours .*\(DATA_\.\.\.=\)\.",
+        r"Available columns: 'texts', 'label'; name yours with DATA_\.\.\.=, as the task's README shows\.",
     ),
     "missing key": (
         "t.jsonl",
         '{"Text": "a", "label": "b"}\n',
-        r"t\.jsonl:1: there is no column 'text'. Did you",
+        r"t\.jsonl:1: column 'text' is missing. Did you",
     ),
-    "repeated column": ("t.csv", "text,text\na,b\n", r"t\.csv:1: the column 'text' is there twice: rename"),
+    "repeated column": ("t.csv", "text,text\na,b\n", r"t\.csv:1: duplicate column 'text': rename"),
     "bad header": ("t.csv", b"te\xffxt,label\na,b\n", r"t\.csv:1: is not UTF-8 text: save"),
     "open quote": (
         "t.csv",
         'text,label\na,b\n"c,d\ne,f\n',
         r"t\.csv:3: a double quote is opened here and never",
     ),
-    "json list": ("t.json", '[{"text": "a"}]\n', r"t\.json:1: this is a JSON list: write one object a line"),
-    "not gzip": ("t.csv.gz", "text,label\n", r"t\.csv\.gz:1: the file breaks off or is damaged .*: fetch"),
+    "json list": (
+        "t.json",
+        '[{"text": "a"}]\n',
+        r"t\.json:1: this is a JSON list: write one object per line",
+    ),
+    "not gzip": ("t.csv.gz", "text,label\n", r"t\.csv\.gz:1: the file is truncated or damaged .*: fetch"),
     "cut gzip": (
         "t.csv.gz",
         gzip.compress(b"text,label\n" + b"a,b\n" * 9)[:-9],
-        r"t\.csv\.gz:\d+: the file breaks",
+        r"t\.csv\.gz:\d+: the file is truncated",
     ),
 }
 
@@ -155,7 +159,7 @@ ROW_ERRORS = {
         "t.csv",
         "text,label\ngood,a\nbad\nfine,b\n",
         3,
-        "too few columns: expected 2, found 1; put a text",
+        "too few columns: expected 2, found 1; put fields",
     ),
     "too many": (
         "t.csv",
@@ -167,7 +171,7 @@ ROW_ERRORS = {
         "t.tsv",
         "text\tlabel\ngood\ta\nb\ta\td\nfine\tb\n",
         3,
-        "a text that holds a tab or a line break in",
+        "fields that contain a tab or a line break in",
     ),
     "bytes": (
         "t.csv",
@@ -176,7 +180,7 @@ ROW_ERRORS = {
         "is not UTF-8 text: save the file with that",
     ),
     "bytes in quotes": ("t.csv", b'text,label\ngood,a\n"b\n\xe9",b\nfine,b\n', 4, "is not UTF-8 text"),
-    "nul": ("t.csv", b"text,label\ngood,a\nb\0d,b\nfine,b\n", 3, "holds a NUL byte: save the file"),
+    "nul": ("t.csv", b"text,label\ngood,a\nb\0d,b\nfine,b\n", 3, "contains a NUL byte: save the file"),
     "quote": (
         "t.csv",
         'text,label\ngood,a\n"b" d,b\nfine,b\n',

@@ -78,7 +78,7 @@ def test_a_bad_image_alone_is_an_error(predictor, folder, name):
 def test_a_folder_without_a_good_image_is_an_error(predictor, folder):
     for name in ("a.png", "more/d.png"):
         (folder / name).unlink()
-    with pytest.raises(UserError, match="holds 2 files, of which none can be read"):
+    with pytest.raises(UserError, match="none of the 2 files can be read"):
         shown(predictor, folder)
 
 
@@ -112,8 +112,8 @@ def test_more_images_than_are_answered_together_stay_in_order(predictor, tmp_pat
     [
         ("nowhere.png", "", "nowhere.png does not exist"),
         ("photos", "answers.txt", "must end in one of"),
-        ("photos", "photos/new/answers.csv", "does not exist; make it first"),
-        ("empty", "", "holds no picture"),
+        ("photos", "photos/new/answers.csv", "does not exist; create it first"),
+        ("empty", "", "contains no pictures"),
     ],
 )
 def test_what_cannot_be_answered_is_said_before_anything_is_loaded(folder, tmp_path, path, output, said):

@@ -98,14 +98,14 @@ def test_a_bad_image_is_named_or_left_out(workspace, name, content, said):
 
 
 def test_what_is_no_folder_of_labels(workspace):
-    with pytest.raises(UserError, match=r"nowhere is no folder"):
+    with pytest.raises(UserError, match=r"nowhere is not a folder"):
         opened(workspace / "nowhere")
     (workspace / "empty").mkdir()
-    with pytest.raises(UserError, match="holds no picture: put files there that end in"):
+    with pytest.raises(UserError, match="contains no pictures: put files there that end in"):
         opened(workspace / "empty")
     folder = write_folder(workspace / "photos")
     spoil(folder, "loose.png", png(1))
-    with pytest.raises(UserError, match=r"loose.png is in no folder of a label: move it to .*LABEL"):
+    with pytest.raises(UserError, match=r"loose.png is not in a label's folder: move it to .*LABEL"):
         opened(folder)
 
 
@@ -115,7 +115,7 @@ def test_a_labelled_folder_is_read_for_evaluate(workspace):
     assert (found.count, found.report) == (4, {"rows_skipped": 0})
     first, *_ = found.examples()
     assert first == {"name": "dark/0.png", "image": png(0), "label": "dark"}
-    with pytest.raises(UserError, match="the label 'light' was not seen in training: use one of dark"):
+    with pytest.raises(UserError, match="the label 'light' is not in the training data: use one of dark"):
         LabelledFolder.labelled_file(folder, settings_of(folder), ["dark"])
     skipped = LabelledFolder.labelled_file(folder, settings_of(folder, skip_bad_rows=True), ["dark"])
     assert (skipped.count, skipped.report) == (2, {"rows_skipped": 2})

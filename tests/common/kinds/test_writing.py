@@ -179,7 +179,7 @@ def test_variants_are_narrower_than_the_usual_beam():
 def test_models_of_unlike_preprocessing_make_no_ensemble():
     one, other = object(), object()
     task_with().check_ensemble([one, one, one])
-    with pytest.raises(UserError, match="not trained with the same chain, so they cannot answer as one"):
+    with pytest.raises(UserError, match="not trained with the same chain, so they cannot form an ensemble"):
         task_with().check_ensemble([one, one, other])
 
 

@@ -176,46 +176,76 @@ def test_names_that_leave_the_folder(name):
         check_run_name(name)
 
 
-MAKE_A_RUN = """
-import os, signal, sys
+# One process imports everything; each run is made in a copy of it, and so is what comes after a killed one.
+MAKE_RUNS = """
+import json, os, shutil, signal, sys
 from types import SimpleNamespace
 import pydantic
+import keras
+from common.layers.engines.compiled import operations
 from common.runs import run as module
+
+operations()
 
 class Settings(pydantic.BaseModel):
     seed: int = 1
 
-steps = iter(range(100))
-
-def killed_before(name):
+def killed_before(name, steps, last):
     step = getattr(module, name)
     def call(*arguments):
-        if next(steps) == int(sys.argv[1]):
+        if next(steps) == last:
             os.kill(os.getpid(), signal.SIGKILL)
         return step(*arguments)
     return call
-
-for name in ("write_json", "save_settings", "environment"):
-    setattr(module, name, killed_before(name))
 
 def save(directory):
     directory.mkdir()
     (directory / "words.txt").write_text("a")
 
-module.create_run("sentiment", "one", Settings(), SimpleNamespace(save=save), {}, [])
+def make(folder, last):
+    process = os.fork()
+    if process:
+        return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    failed = 1
+    try:
+        os.environ["RUNS_DIR"] = f"{folder}/runs"
+        steps = iter(range(100))
+        for name in ("write_json", "save_settings", "environment"):
+            setattr(module, name, killed_before(name, steps, last))
+        module.create_run("sentiment", "one", Settings(), SimpleNamespace(save=save), {}, [])
+        failed = 0
+    finally:
+        os._exit(failed)
+
+codes = []
+for step in range(int(sys.argv[2])):
+    killed, after = (f"{sys.argv[1]}/{name}_{step}" for name in ("killed", "after"))
+    codes.append([make(killed, step)])
+    shutil.copytree(killed, after)
+    codes[-1].append(make(after, 99))
+print(json.dumps(codes))
 """
+STEPS = 6
 
 
-@pytest.mark.parametrize("step", range(6))
-def test_a_run_whose_making_was_killed_leaves_nothing_in_the_way(workspace, step):
-    def make(step):
-        return subprocess.run([sys.executable, "-c", MAKE_A_RUN, str(step)], cwd=PROJECT_FOLDER, check=False)
+@pytest.fixture(scope="module")
+def killed_runs(tmp_path_factory):
+    """Where runs were killed while they were made, and made again; and the exit codes of both, by step."""
+    folder = tmp_path_factory.mktemp("killed")
+    command = [sys.executable, "-c", MAKE_RUNS, str(folder), str(STEPS)]
+    ended = subprocess.run(command, cwd=PROJECT_FOLDER, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return folder, json.loads(ended.stdout.splitlines()[-1])
 
-    assert make(step).returncode == -signal.SIGKILL
+
+@pytest.mark.parametrize("step", range(STEPS))
+def test_a_run_whose_making_was_killed_leaves_nothing_in_the_way(killed_runs, monkeypatch, step):
+    folder, codes = killed_runs
+    assert codes[step] == [-signal.SIGKILL, 0]
+    monkeypatch.setenv("RUNS_DIR", str(folder / f"killed_{step}" / "runs"))
     assert list_runs("sentiment") == []
     assert existing_run("one", "sentiment") is None
-    assert make(99).returncode == 0
-    folder = workspace / "runs" / "sentiment"
+    folder = folder / f"after_{step}" / "runs" / "sentiment"
     assert [path.name for path in folder.iterdir()] == ["one"]
     assert {path.name for path in (folder / "one").iterdir()} == {
         "config.yaml",

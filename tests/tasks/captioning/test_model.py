@@ -145,7 +145,7 @@ def test_learns(overrides):
 
 
 def test_settings_that_do_not_go_together():
-    with pytest.raises(UserError, match=r"model\.encoder=small_cnn needs model\.pretrained=false"):
+    with pytest.raises(UserError, match=r"model\.encoder=small_cnn has no ImageNet weights"):
         settings_with(model__pretrained=True)
     with pytest.raises(UserError, match=r"augmentation\.shift needs model\.frozen=false"):
         settings_with(model__frozen=True, model__start_from="first", augmentation__shift=0.1)
@@ -227,9 +227,9 @@ def test_models_of_other_words_or_sizes_make_no_ensemble(serving):
     large = ImagePreprocessor(ImageSettings(size=64))
     task = CaptioningTask(settings_with())
     task.check_ensemble([first, first])
-    for picture, text, different in ((first.picture, words, "words"), (large, first.text, r"picture\.size")):
+    for picture, text, different in ((first.picture, words, "vocabulary"), (large, first.text, r"picture\.size")):
         other = CaptioningPreprocessing(picture, text, first.settings, first.fingerprints)
-        with pytest.raises(UserError, match=f"not trained with the same {different}, so they cannot answer"):
+        with pytest.raises(UserError, match=f"not trained with the same {different}, so they cannot form"):
             task.check_ensemble([first, other])
 
 

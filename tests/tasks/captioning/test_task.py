@@ -148,10 +148,10 @@ def test_a_folder_goes_on_past_bad_files(predictor, mixed, tmp_path, capsys):
     assert (tmp_path / "sheet.png").exists()
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(UserError, match="holds no picture"):
+    with pytest.raises(UserError, match="contains no pictures"):
         shown(predictor, empty)
     (empty / "bad.png").write_text("no picture")
-    with pytest.raises(UserError, match="of which none can be read as a picture"):
+    with pytest.raises(UserError, match="can be read as a picture"):
         predictor.answer_file(empty, output, predictor.settings)
     assert len(pd.read_csv(output)) == 8
 
@@ -220,9 +220,12 @@ def test_a_second_stage_starts_where_the_first_ended(folder):
         ("model.start_from=smal", "Unknown run 'smal'. Did you mean 'small'"),
         (
             "model.start_from=small data.split_seed=2",
-            "model.start_from=small: that run learned from other data",
+            "model.start_from=small: that run was trained on other data",
         ),
-        ("model.start_from=small text.lowercase=false", "model.start_from=small: that run has other words"),
+        (
+            "model.start_from=small text.lowercase=false",
+            "model.start_from=small: that run has another vocabulary",
+        ),
         ("model.encoder=small_cn", "Unknown image encoder 'small_cn'"),
     ],
 )

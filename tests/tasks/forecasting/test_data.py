@@ -91,12 +91,12 @@ def test_series_of_m4_end_with_their_official_steps(tmp_path, monkeypatch):
         np.testing.assert_allclose(example["future"][:, 0], after, rtol=1e-6)
         np.testing.assert_allclose(example["naive2"][:, 0], naive2(before, 1, horizon), rtol=1e-6)
     assert all("naive2" not in example for example in source.examples("validation"))
-    with pytest.raises(UserError, match=r"m4_weekly asks for 13 steps, not data.horizon=12: leave it"):
+    with pytest.raises(UserError, match=r"m4_weekly needs data.horizon=13, not 12: leave out HORIZON"):
         ForecastingTask(settings_for("m4_weekly", data__horizon=12)).open_source()
 
 
 def test_owa_is_for_series_whose_yardstick_is_known():
-    with pytest.raises(UserError, match=r"owa is for the M4 series \(m4_hourly, m4_weekly\)"):
+    with pytest.raises(UserError, match=r"owa is only for the M4 series \(m4_hourly, m4_weekly\)"):
         ForecastingTask(settings_for("etth1", evaluation__metric="owa")).open_source()
 
 

@@ -52,7 +52,7 @@ def test_missing_steps_and_cells_are_filled_when_asked(tmp_path):
 def test_doubles_are_an_error_or_the_last_counts(tmp_path):
     table = hourly(20)
     path = written(tmp_path, pd.concat([table[:8], table[7:]]))
-    with pytest.raises(UserError, match=r"table.csv:10: the time 2024-01-01 07:00:00 is there twice"):
+    with pytest.raises(UserError, match=r"table.csv:10: the time 2024-01-01 07:00:00 occurs twice"):
         read_series(path, COLUMNS)
     found = read_series(path, COLUMNS, fill="previous")
     assert (len(found.series[0]), found.report) == (20, {"doubles_dropped": 1})
@@ -73,14 +73,14 @@ def changed(row, column, value):
             changed(4, "date", "2023-01-01 04:00"),
             r"table.csv:6: the time 2023-.* out of order.* DATA_ID",
         ),
-        (hourly(2), r"table.csv:2: the series that begins here is too short, with 2 of at least 3 rows"),
+        (hourly(2), r"table.csv:2: the series that starts here has 2 rows, too few"),
         (changed(4, "date", "2024-01-01 04:30"), r"table.csv:6: the time .* does not fit|regular step"),
-        (changed(4, "units", "many"), r"table.csv:6: 'many' in the column 'units' is no number"),
+        (changed(4, "units", "many"), r"table.csv:6: 'many' in the column 'units' is not a number"),
         (changed(4, "units", "inf"), r"table.csv:6: 'inf' in the column 'units' is infinite"),
-        (changed(4, "units", ""), r"table.csv:6: the cell of the column 'units' is empty"),
-        (changed(4, "units", "n/a"), r"table.csv:6: the cell of the column 'units' is empty"),
-        (changed(4, "units", "NaN"), r"table.csv:6: the cell of the column 'units' is empty"),
-        (hourly(30).drop(columns="units"), r"table.csv:1: there is no column 'units'"),
+        (changed(4, "units", ""), r"table.csv:6: the column 'units' is empty"),
+        (changed(4, "units", "n/a"), r"table.csv:6: the column 'units' is empty"),
+        (changed(4, "units", "NaN"), r"table.csv:6: the column 'units' is empty"),
+        (hourly(30).drop(columns="units"), r"table.csv:1: column 'units' is missing"),
         (hourly(30)[:0], r"has a header but no rows"),
     ],
 )
@@ -91,7 +91,7 @@ def test_what_is_wrong_is_said_with_its_line(tmp_path, table, message):
 
 def test_one_wrong_time_step_is_named_with_its_line(tmp_path):
     with pytest.raises(
-        UserError, match=r"table.csv:6: the time 2024-01-01 04:30:00 does not fit a step of h"
+        UserError, match=r"table.csv:6: the time 2024-01-01 04:30:00 does not fit a time step of h"
     ):
         read_series(written(tmp_path, changed(4, "date", "2024-01-01 04:30")), COLUMNS, frequency="h")
 

@@ -118,8 +118,8 @@ def test_the_card_of_an_export_says_what_inputs_and_outputs_hold(at_home):
     notes = " ".join(ForecastingPredictor(complete, ["units"], {}, "").signature_notes())
     for part in (
         "last 48 steps of `h`, with the columns `units`, `warmth`, in this order",
-        "`forecast` holds `units` of the next 12",
-        "`known` holds `holiday`",
+        "`forecast` is `units` for the next 12",
+        "`known` is `holiday`",
         "levels `0.1`, `0.5`, `0.9`",
     ):
         assert part in notes
@@ -153,15 +153,15 @@ def test_rows_ahead_are_written_like_the_table(tmp_path, frequency, next_time):
 @pytest.mark.parametrize(
     ("rows", "ahead", "options", "message"),
     [
-        (40, 12, [], "the series has 40 steps with values; the model reads 48"),
-        (60, 5, [], "lacks 7 of the 12 rows ahead: the model needs holiday there"),
+        (40, 12, [], "the series has 40 steps with values; the model needs 48"),
+        (60, 5, [], "lacks 7 of the 12 future rows: the model needs holiday for them"),
         (
             60,
             12,
             ["--column", "time=day"],
             "recent.csv:2: the step 2024-03-01 01:00:00 is missing after this",
         ),
-        (60, 12, ["--column", "past=heat"], "there is no column 'heat'"),
+        (60, 12, ["--column", "past=heat"], "column 'heat' is missing"),
         (60, 12, ["--plot", "picture.txt"], "PLOT=picture.txt must end in one of .png, .pdf, .svg"),
         (
             60,
@@ -173,10 +173,15 @@ def test_rows_ahead_are_written_like_the_table(tmp_path, frequency, next_time):
             60,
             12,
             ["--column", "id=day"],
-            "DATA_ID=day tells several series apart, but the model was trained on",
+            "DATA_ID=day is for several series, but the model was trained on",
         ),
         (60, 12, ["--set", "data.horizon=6"], "The model was trained with data.horizon=12, not 6"),
-        (60, 12, ["--set", "model.units=3"], "the model is trained: SET says how a file is read"),
+        (
+            60,
+            12,
+            ["--set", "model.units=3"],
+            "of a trained model; here it may only change how a file is read",
+        ),
     ],
 )
 def test_predict_says_what_is_wrong_in_one_line(at_home, tmp_path, rows, ahead, options, message):
@@ -221,7 +226,11 @@ def test_evaluate_a_labelled_table(at_home, tmp_path):
 @pytest.mark.parametrize(
     ("steps", "options", "message"),
     [
-        (59, [], "later.csv: the series has 59 steps; to read 48 and score 12, 60 are needed: give more"),
+        (
+            59,
+            [],
+            "later.csv: the series has 59 steps, but a look-back of 48 and a horizon of 12 need 60: give",
+        ),
         (60, ["--set", "data.look_back=5"], "The model was trained with data.look_back=48, not 5"),
         (
             60,

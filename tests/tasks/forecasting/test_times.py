@@ -60,5 +60,5 @@ def test_a_time_that_cannot_be_read_is_all_that_is_said(recwarn):
 
 @pytest.mark.parametrize("frequency", ["often", "0D", "-1D", "ms"])
 def test_what_is_no_time_step(frequency):
-    with pytest.raises(UserError, match=f"data.frequency='{frequency}' is no time step"):
+    with pytest.raises(UserError, match=f"data.frequency='{frequency}' is not a pandas time step"):
         checked_frequency(pd.date_range("2024-01-01", periods=9).as_unit("s"), frequency, ["a:2"])

@@ -130,15 +130,15 @@ def test_an_unknown_series_is_scaled_by_its_window(tmp_path):
             {},
             r"the column 'units' of the series is constant in the training part \(5\)",
         ),
-        (hourly(300), {"data__past_columns": ["units"]}, r"The column 'units' is named twice"),
+        (hourly(300), {"data__past_columns": ["units"]}, r"The column 'units' occurs twice"),
         (
             hourly(300),
             {"data__target_columns": ["unit"]},
-            r"t.csv:1: there is no column 'unit'. Did you mean",
+            r"t.csv:1: column 'unit' is missing. Did you mean",
         ),
         (hourly(300), {"data__test_file": "x.csv"}, r"data.test_file is set, but a series is one file"),
-        (hourly(300), {"evaluation__metric": "owa"}, r"evaluation.metric=owa is for the M4 series"),
-        (hourly(300), {"data__frequency": "often"}, r"data.frequency='often' is no time step"),
+        (hourly(300), {"evaluation__metric": "owa"}, r"evaluation.metric=owa is only for the M4 series"),
+        (hourly(300), {"data__frequency": "often"}, r"data.frequency='often' is not a pandas time step"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(tmp_path, table, changes, message):
@@ -151,7 +151,7 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path, table, changes, message):
     ("changes", "message"),
     [
         ({"data__target_columns": ["units", "warmth"]}, r"es_rnn forecasts one column, not 2"),
-        ({"data__target_columns": ["warmth"]}, r"is not positive at 2024-.* takes logarithms"),
+        ({"data__target_columns": ["warmth"]}, r"is not positive at 2024-.* needs positive values"),
     ],
 )
 def test_what_es_rnn_cannot_smooth(tmp_path, changes, message):
@@ -196,5 +196,5 @@ def test_more_refits_than_test_windows_are_refused_before_training(tmp_path):
 
 
 def test_seasons_stand_shortest_first():
-    with pytest.raises(UserError, match=r"data.seasons must rise"):
+    with pytest.raises(UserError, match=r"data.seasons must be ascending"):
         settings_for("t.csv", data__seasons=[168, 24])

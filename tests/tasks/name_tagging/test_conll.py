@@ -60,14 +60,14 @@ def test_schemes_give_the_same_names(tmp_path):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("a B-X\nb O\n\nc\n", r"a\.conll:4: too few columns: 1, but 2 are needed"),
+        ("a B-X\nb O\n\nc\n", r"a\.conll:4: too few columns: 1 instead of 2"),
         (
             "a B-X\n\nb O\nc I-X\n",
-            r"a\.conll:4: 'I-X' continues an entity that was not begun, in a file of",
+            r"a\.conll:4: 'I-X' continues an entity that was not begun, in the scheme",
         ),
         ("a B-X\nb E-X\n\nc B-X\n", r"a\.conll:4: the entity 'X' before it has no end tag"),
         ("a Q\n", r"a\.conll:1: 'Q' is not a tag of iob2"),
-        ("\n\n", "holds no sentence"),
+        ("\n\n", "contains no sentences"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(tmp_path, text, problem):
@@ -77,9 +77,9 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path, text, problem):
 
 def test_a_word_alone_is_not_its_own_tag(tmp_path):
     path = write(tmp_path, "a x B-X\nb x O\n\nc O\nd\n")
-    with pytest.raises(UserError, match=r"a\.conll:5: too few columns: 1, but 2 are needed"):
+    with pytest.raises(UserError, match=r"a\.conll:5: too few columns: 1 instead of 2"):
         list(read_sentences(path, Columns(word=1, tag=-1)))
-    with pytest.raises(UserError, match=r"a\.conll:4: too few columns: 2, but 3 are needed"):
+    with pytest.raises(UserError, match=r"a\.conll:4: too few columns: 2 instead of 3"):
         list(read_sentences(path, Columns(word=2, tag=-1)))
     (untagged,) = {len(one.words) for one in read_sentences(path, Columns(tag=None))}
     assert untagged == 2

@@ -174,14 +174,14 @@ def test_types_that_are_not_asked_for_are_no_names(tmp_path, monkeypatch):
     path = write(tmp_path, "".join(f"Ada{n} B-PER\nin O\nRome B-LOC\n\n" for n in range(9)))
     opened = open_with(file=path, entity_types=["PER"])
     assert {tuple(example["tags"]) for example in opened.examples("train")} == {("B-PER", "O", "O")}
-    with pytest.raises(UserError, match="no name of the type 'ORG' is in the training sentences"):
+    with pytest.raises(UserError, match="the training sentences have no name of the type 'ORG'"):
         open_with(file=path, entity_types=["ORG"])
 
 
 def test_bad_data(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
     path = write(tmp_path, "".join(f"a{n} B-X\n\n" for n in range(9)) + "b O\nc I-X\n")
-    with pytest.raises(UserError, match=r"own\.conll:20: 'I-X' goes on .* set data\.skip_bad_rows=true"):
+    with pytest.raises(UserError, match=r"own\.conll:20: 'I-X' continues an entity .* set data\.skip_bad_rows=true"):
         open_with(file=path)
     opened = open_with(file=path, skip_bad_rows=True)
     assert opened.report["rows_skipped"] == 1
@@ -194,15 +194,13 @@ def test_a_type_that_is_not_in_training(tmp_path, monkeypatch):
     path = write(tmp_path, "".join(f"a{n} B-X\n\n" for n in range(9)))
     test = tmp_path / "test.conll"
     test.write_text("a B-Y\n", encoding="utf-8")
-    with pytest.raises(UserError, match="the test split has the type 'Y', the training sentences have not"):
+    with pytest.raises(UserError, match="the test split has the type 'Y', but the training sentences do not"):
         open_with(file=path, test_file=test)
 
 
 def test_a_labelled_file_with_names_that_were_not_learned(tmp_path):
     path = write(tmp_path, "王 B-PER\n明 I-PER\n在 O\n京 B-LOC\n\n京 B-LOC\n社 B-ORG\n")
-    with pytest.raises(
-        UserError, match=r"own\.conll:7: the type 'ORG' was not .*'LOC', 'PER'\. To leave bad"
-    ):
+    with pytest.raises(UserError, match=r"own\.conll:7: the type 'ORG' is not .*'LOC', 'PER'\. To skip bad"):
         ColumnFiles.labelled_file(path, settings_with(), ["LOC", "PER"])
     skipping = settings_with(units="characters", skip_bad_rows=True)
     labelled = ColumnFiles.labelled_file(path, skipping, ["LOC", "PER"])

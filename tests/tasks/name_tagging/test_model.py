@@ -59,7 +59,7 @@ def test_a_word_not_seen_with_its_capitals_is_looked_up_in_lower_case():
     ("changes", "problem"),
     [
         ({"text__minimum_count": 3}, r"No word occurs 3 times .*; set text\.minimum_count=1\."),
-        ({"model__bigrams": True}, r"No pair of words occurs 2 times .*; set text\.bigram_minimum_count=1"),
+        ({"model__bigrams": True}, r"No bigram occurs 2 times .*; set text\.bigram_minimum_count=1"),
     ],
 )
 def test_training_sentences_without_what_occurs_often(changes, problem):

@@ -154,15 +154,15 @@ def test_a_picture_of_a_file_is_refused_in_one_line(tagger, tmp_path):
     files = ("--input", given, "--output", tmp_path / "out.conll", "--plot", tmp_path / "plot.png")
     result = invoke("predict", "--task", "name_tagging", *files)
     assert (result.exit_code, len(result.output.strip().splitlines())) == (2, 1)
-    assert "name_tagging draws no picture of the answers to a file; leave out PLOT." in result.output
+    assert "name_tagging does not plot the answers to a file; leave out PLOT." in result.output
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
         ("Ada B-PER\nand\n", "own.conll:2: too few columns"),
-        ("Ada B-PER\n\nin O\nOslo B-ORG\n", "own.conll:4: the type 'ORG' was not seen in training"),
-        ("Ada B-PER\n\nin O\nOslo I-LOC\n", "own.conll:4: 'I-LOC' goes on"),
+        ("Ada B-PER\n\nin O\nOslo B-ORG\n", "own.conll:4: the type 'ORG' is not in the training data"),
+        ("Ada B-PER\n\nin O\nOslo I-LOC\n", "own.conll:4: 'I-LOC' continues an entity that was not begun"),
     ],
 )
 def test_bad_files_end_in_one_line(tagger, tmp_path, text, problem):

@@ -160,11 +160,11 @@ OWN_FILE_ERRORS = {
     ),
     "too few": (
         reviews(4),
-        r"reviews\.csv: no example is left for the validation split: give more .*at least 3",
+        r"reviews\.csv: no example is left for the validation split: give at least 3",
     ),
     "short row": (
         [*reviews(20), ("text",)],
-        r"reviews\.csv:22: too few columns: expected 2, found 1; put a text",
+        r"reviews\.csv:22: too few columns: expected 2, found 1; put fields",
     ),
 }
 
@@ -192,7 +192,7 @@ def test_files_and_names_that_do_not_exist(own_data):
         open_with(file=own_data / "none.csv")
     with pytest.raises(UserError, match=r"Unknown dataset 'rotten_tomato'. Did you mean 'rotten_tomatoes'"):
         open_with(dataset="rotten_tomato")
-    with pytest.raises(UserError, match=r"train\.csv:1: there is no column 'label'. Did you mean 'lable'"):
+    with pytest.raises(UserError, match=r"train\.csv:1: column 'label' is missing. Did you mean 'lable'"):
         open_with(file=write_table(own_data / "train.csv", reviews(4), ("text", "lable")))
 
 
@@ -201,7 +201,7 @@ def test_labelled_rows_for_another_file(tmp_path):
     rows = labelled_rows(path, "text", "label", BadRows(), ["bad", "good"])
     assert next(rows) == {"text": "fine text", "label": "good", "origin": f"{path}:2"}
     with pytest.raises(
-        BadRow, match=r"other\.csv:3: the label 'odd' was not seen in training: use one of 'bad', 'g"
+        BadRow, match=r"other\.csv:3: the label 'odd' is not in the training data: use one of 'bad', 'g"
     ):
         next(rows)
     skipped = []
@@ -312,7 +312,7 @@ def test_a_benchmark_that_was_cut_short(own_data, monkeypatch):
     make_imdb(own_data, archive=False)
     monkeypatch.setenv("TFDS_MANUAL_DIR", str(own_data))
     with pytest.raises(
-        UserError, match=r"holds 20 examples of the train split, not 25,000: fetch it again from"
+        UserError, match=r"has 20 examples in the train split, not 25,000: fetch it again from"
     ):
         open_with(dataset="imdb")
 

@@ -108,7 +108,9 @@ def test_training_sentences_that_are_cut_are_counted(capsys):
     settings = settings_with(text__target__units="characters", text__source__maximum_length=5)
     TranslationPreprocessing.learn(settings, source)
     said = capsys.readouterr().err.splitlines()
-    assert said == ["2 training sentences have more than 5 pieces and are cut (text.source.maximum_length)"]
+    assert said == [
+        "2 training sentences have more than 5 pieces and are truncated (text.source.maximum_length)"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_long_sentences_are_cut_and_it_is_said(predictor):
     long = [{"source": "the dog sees a cat " * 200, "origin": "line 1"}, *EXAMPLES]
     notices = predictor.notices(long)
     assert [notice.partition(":")[0] for notice in notices] == ["line 1", "sentence"]
-    assert "cut after 100 of 1," in notices[0]
+    assert "truncated to 100 of 1," in notices[0]
     assert len(predictor.answer(long[:1])[0]["translation"]) > 0
 
 
@@ -100,7 +100,7 @@ def test_an_empty_sentence_has_an_empty_translation(predictor):
     output = io.StringIO()
     predictor.answer_lines([" "], "json", output)
     assert json.loads(output.getvalue()) == {"source": " ", "translation": "", "score": 0.0}
-    with pytest.raises(UserError, match="nothing to draw of an empty sentence"):
+    with pytest.raises(UserError, match="An empty sentence has no plot"):
         predictor.draw({"source": " "})
 
 

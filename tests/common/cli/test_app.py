@@ -154,7 +154,7 @@ def test_a_text_of_a_million_characters_is_trained_on_and_the_cut_is_said(worksp
         file.writelines(f"{'lovely ' * 145_000}{number},good\n" for number in range(8))
     result = invoke("train", "--task", "sentiment", "--data", table, "--set", f"{SMALL_MODEL} train.epochs=1")
     assert result.exit_code == 0, result.output
-    assert "longer than 400" in result.output
+    assert "have more than 400 words and are truncated" in result.output
 
 
 def test_a_full_disk_in_training_is_one_line_and_the_run_goes_on(workspace):

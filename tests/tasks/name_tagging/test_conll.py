@@ -79,7 +79,7 @@ def test_a_word_alone_is_not_its_own_tag(tmp_path):
     path = write(tmp_path, "a x B-X\nb x O\n\nc O\nd\n")
     with pytest.raises(UserError, match=r"a\.conll:5: too few columns: 1 instead of 2"):
         list(read_sentences(path, Columns(word=1, tag=-1)))
-    with pytest.raises(UserError, match=r"a\.conll:4: too few columns: 2, but 3 are needed"):
+    with pytest.raises(UserError, match=r"a\.conll:4: too few columns: 2 instead of 3"):
         list(read_sentences(path, Columns(word=2, tag=-1)))
     (untagged,) = {len(one.words) for one in read_sentences(path, Columns(tag=None))}
     assert untagged == 2

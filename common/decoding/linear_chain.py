@@ -27,8 +27,13 @@ FORBIDDEN_SCORE = -1e5
 
 
 def step_mask(potentials: Any) -> Any:
-    """Mask (batch, time) of the steps that are part of the sequence."""
-    return tf.not_equal(potentials[:, :, 0, 1], _minus_infinity(potentials))
+    """Mask (batch, time) of the steps that are part of the sequence: all that are not the identity.
+
+    Scores of minus infinity rule out a tag or a pair, also at a step that is part of the sequence.
+    """
+    diagonal = tf.eye(potentials.shape[-1], dtype=tf.bool)
+    identity = tf.where(diagonal, tf.zeros([], potentials.dtype), _minus_infinity(potentials))
+    return tf.reduce_any(tf.not_equal(potentials, identity), axis=[2, 3])
 
 
 @tf.custom_gradient
@@ -155,7 +160,8 @@ def n_best_paths(potentials: Any, n: int) -> tuple[Any, Any]:
     )
     tags = tf.transpose(paths.stack(), [1, 2, 0])  # (batch, n, time)
     tags = tf.where(step_mask(potentials)[:, None, :], tags, 0)
-    return tags, tf.where(scores < FORBIDDEN_SCORE / 2, impossible, scores)
+    # Compared with the best path, as the scores of long sequences may be as low as that of a transition.
+    return tags, tf.where(scores < scores[:, :1] + FORBIDDEN_SCORE / 2, impossible, scores)
 
 
 def _messages(potentials: Any) -> tuple[Any, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from common.decoding.step import Decoded, Records, Step, open_rows
@@ -70,8 +71,13 @@ def sample(
     if top_p is not None and not 0 < top_p <= 1:
         raise ValueError(f"top_p must be above 0 and at most 1, not {top_p}")
 
+    # A temperature that float32 rounds to zero would give NaN.
+    temperature = max(temperature, float(np.finfo(np.float32).tiny))
+
     def choose(logits: Any, t: Any) -> Any:
-        logits = cut_off(logits / temperature, top_k, top_p)
+        # The largest is 0 first: divided by a very low temperature, the others become minus infinity.
+        logits = (logits - tf.reduce_max(logits, axis=-1, keepdims=True)) / temperature
+        logits = cut_off(logits, top_k, top_p)
         step_seed = tf.random.experimental.stateless_fold_in(seed, t)
         return tf.random.stateless_categorical(logits, 1, step_seed, dtype=tf.int32)[:, 0]
 

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -88,13 +89,24 @@ class Attention(keras.layers.Layer):
         return (*query_shape[:-1], memory_shape[-1]), (*query_shape[:-1], memory_shape[1])
 
 
-def masked_softmax(energies: Any, mask: Any) -> Any:
-    """Softmax over the last axis where the mask is true, 0 elsewhere, in at least float32.
+def masked_softmax(energies: Any, mask: Any, axis: int = -1) -> Any:
+    """Softmax over an axis where the mask is true, 0 elsewhere, in at least float32.
 
     Shapes: energies (..., time), mask broadcastable to it; output like energies.
     """
     # bfloat16 has 8 bits of precision: the weights of a long memory would no longer sum to 1.
     precise = keras.backend.result_type(energies.dtype, "float32")
-    # Not minus infinity: a fully masked memory would give NaN.
-    energies = ops.where(mask, ops.cast(energies, precise), -1e9)
-    return ops.softmax(energies, axis=-1) * ops.cast(mask, precise)
+    energies = ops.cast(energies, precise)
+    energies = ops.where(mask, energies, lowest(energies))
+    return ops.softmax(energies, axis=axis) * ops.cast(mask, precise)
+
+
+def lowest(values: Any) -> Any:
+    """The number that no finite value is below, for what a mask hides.
+
+    Not minus infinity: where everything is masked, it would give NaN.
+    """
+    dtype = keras.backend.standardize_dtype(values.dtype)
+    # NumPy does not know bfloat16.
+    number = -3.3895e38 if dtype == "bfloat16" else np.finfo(dtype).min
+    return ops.convert_to_tensor(number, dtype=dtype)

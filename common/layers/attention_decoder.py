@@ -1,17 +1,19 @@
 """A recurrent decoder with attention, the same in training and in search."""
 
 from collections.abc import Callable
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import keras
 from keras import ops
 
 from common.layers.bahdanau_attention import BahdanauAttention
-from common.layers.engines.policy import Implementation, implementation_policy
+from common.layers.checks import check_fraction, check_one_of, check_positive
+from common.layers.engines.policy import Implementation, chosen_implementation
 from common.layers.engines.time_loop import run_over_time
-from common.layers.luong_attention import LuongAttention
+from common.layers.luong_attention import LuongAttention, Score
+from common.layers.parts import part_settings
 from common.layers.saved_config import with_units
-from common.layers.stacked_rnn import CELLS
+from common.layers.stacked_rnn import CELLS, Cell
 
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
@@ -52,10 +54,10 @@ class AttentionDecoder(keras.layers.Layer):
 
     def __init__(
         self,
-        cell: Literal["elman", "lstm", "gru"],
+        cell: Cell,
         units: int,
         layers: int = 1,
-        attention: Literal["bahdanau", "dot", "general", "scaled"] | None = "bahdanau",
+        attention: Literal["bahdanau"] | Score | None = "bahdanau",
         input_feeding: bool = False,
         context_gate: bool = False,
         residual: bool = False,
@@ -77,8 +79,15 @@ class AttentionDecoder(keras.layers.Layer):
                 a sequence.
             implementation: of RecurrentLayer.
             kwargs: of keras.layers.Layer.
+
+        Raises:
+            ValueError: if an argument has no valid value, or not with the others.
         """
         super().__init__(**kwargs)
+        check_one_of("cell", cell, CELLS)
+        check_positive(units=units, layers=layers)
+        check_one_of("attention", attention, ("bahdanau", *get_args(Score), None))
+        check_fraction(dropout=dropout)
         if attention is None and (input_feeding or context_gate):
             raise ValueError("Input feeding and a context gate need attention.")
         self.cell = cell
@@ -89,22 +98,22 @@ class AttentionDecoder(keras.layers.Layer):
         self.context_gate = context_gate
         self.residual = residual
         self.dropout = dropout
-        self.implementation = implementation or implementation_policy()
+        self.implementation = chosen_implementation(implementation)
         self.supports_masking = True
-        dtype = self.dtype_policy
+        settings = part_settings(self)
         self.recurrent_layers = [
-            CELLS[cell](units, return_sequences=True, implementation=implementation, dtype=dtype)
+            CELLS[cell](units, return_sequences=True, implementation=implementation, **settings)
             for _ in range(layers)
         ]
         self.seed_generator = keras.random.SeedGenerator()
-        self.dropout_layer = keras.layers.Dropout(dropout, dtype=dtype)
+        self.dropout_layer = keras.layers.Dropout(dropout, **settings)
         if attention == "bahdanau":
-            self.attention_layer = BahdanauAttention(units, dtype=dtype)
+            self.attention_layer = BahdanauAttention(units, **settings)
         elif attention is not None:
-            self.attention_layer = LuongAttention(attention, dtype=dtype)
+            self.attention_layer = LuongAttention(attention, **settings)
         if attention is not None:
             self.readout = keras.layers.Dense(
-                units, activation="tanh", use_bias=False, dtype=dtype, name="readout"
+                units, activation="tanh", use_bias=False, name="readout", **settings
             )
 
     def build(
@@ -123,7 +132,7 @@ class AttentionDecoder(keras.layers.Layer):
             self.readout.build((None, None, self.units + context_width))
             if self.context_gate:
                 self.gate = keras.layers.Dense(
-                    context_width, activation="sigmoid", dtype=self.dtype_policy, name="gate"
+                    context_width, activation="sigmoid", name="gate", **part_settings(self)
                 )
                 self.gate.build((None, None, self.units))
             width += context_width if self.attention == "bahdanau" else 0
@@ -133,7 +142,7 @@ class AttentionDecoder(keras.layers.Layer):
             layer.build((None, None, features))
         states = sum(len(layer.initial_state(1)) for layer in self.recurrent_layers)
         self.bridge = keras.layers.Dense(
-            states * self.units, activation="tanh", dtype=self.dtype_policy, name="bridge"
+            states * self.units, activation="tanh", name="bridge", **part_settings(self)
         )
         self.bridge.build((None, summary_shape[-1]))
         self.built = True
@@ -290,12 +299,9 @@ class AttentionDecoder(keras.layers.Layer):
         outputs = inputs
         for number, layer in enumerate(self.recurrent_layers):
             below = outputs
-            above = layer(
-                self._dropped(below, dropout_masks, number),
-                mask=mask,
-                initial_state=states["recurrent"][number],
-                training=training,
-            )
+            # Not a call, which puts zeros where nothing has been read yet: the loop does not either.
+            dropped = self._dropped(below, dropout_masks, number)
+            above, _ = layer.run(dropped, states["recurrent"][number], mask, training)
             outputs = above + below if self.residual and number > 0 else above
         return outputs
 

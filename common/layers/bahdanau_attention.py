@@ -6,6 +6,8 @@ import keras
 from keras import ops
 
 from common.layers.attention import Attention
+from common.layers.checks import check_positive
+from common.layers.parts import part_settings
 
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
@@ -37,13 +39,17 @@ class BahdanauAttention(Attention):
         Args:
             units: width of the network's hidden layer.
             kwargs: of keras.layers.Layer.
+
+        Raises:
+            ValueError: if `units` is no positive integer.
         """
         super().__init__(**kwargs)
+        check_positive(units=units)
         self.units = units
-        dtype = self.dtype_policy
-        self.query_projection = keras.layers.Dense(units, use_bias=False, dtype=dtype, name="query")
-        self.key_projection = keras.layers.Dense(units, dtype=dtype, name="key")
-        self.energy = keras.layers.Dense(1, use_bias=False, dtype=dtype, name="energy")
+        settings = part_settings(self)
+        self.query_projection = keras.layers.Dense(units, use_bias=False, name="query", **settings)
+        self.key_projection = keras.layers.Dense(units, name="key", **settings)
+        self.energy = keras.layers.Dense(1, use_bias=False, name="energy", **settings)
 
     def build(self, query_shape: tuple[int | None, ...], memory_shape: tuple[int | None, ...]) -> None:
         """Create W, U, b and v."""

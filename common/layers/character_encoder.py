@@ -1,14 +1,18 @@
 """Word vectors computed from characters."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import keras
 from keras import ops
 
-from common.layers.engines.policy import Implementation, implementation_policy
+from common.layers.checks import check_fraction, check_one_of, check_positive
+from common.layers.engines.policy import Implementation, chosen_implementation
+from common.layers.parts import part_settings
 from common.layers.sequence_pooling import SequencePooling
 from common.layers.stacked_rnn import StackedRNN
 from common.layers.windowed_dense import WindowedDense
+
+Method = Literal["cnn", "rnn"]
 
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
@@ -35,7 +39,7 @@ class CharacterEncoder(keras.layers.Layer):
 
     def __init__(
         self,
-        method: Literal["cnn", "rnn"],
+        method: Method,
         vocabulary_size: int,
         dimension: int,
         width: int,
@@ -59,6 +63,9 @@ class CharacterEncoder(keras.layers.Layer):
             kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
+        check_one_of("method", method, get_args(Method))
+        check_positive(vocabulary_size=vocabulary_size, dimension=dimension, width=width, window=window)
+        check_fraction(dropout=dropout)
         if method == "rnn" and width % 2:
             raise ValueError(f"The width {width} must be even: it is divided between two directions.")
         self.method = method
@@ -68,17 +75,18 @@ class CharacterEncoder(keras.layers.Layer):
         self.window = window
         self.cell = cell
         self.dropout = dropout
-        self.implementation = implementation or implementation_policy()
+        self.implementation = chosen_implementation(implementation)
         self.supports_masking = True
-        dtype = self.dtype_policy
-        self.embedding = keras.layers.Embedding(vocabulary_size, dimension, dtype=dtype, name="embedding")
-        self.embedding_dropout = keras.layers.Dropout(dropout, dtype=dtype)
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+        settings = part_settings(self)
+        self.embedding = keras.layers.Embedding(vocabulary_size, dimension, name="embedding", **settings)
+        self.embedding_dropout = keras.layers.Dropout(dropout, **settings)
         if method == "cnn":
-            self.convolution = WindowedDense(width, (window - 1) // 2, window // 2, dtype=dtype)
-            self.pooling = SequencePooling("max", dtype=dtype)
+            self.convolution = WindowedDense(width, (window - 1) // 2, window // 2, **settings)
+            self.pooling = SequencePooling("max", **settings)
         else:
             self.recurrent_layer = StackedRNN(
-                cell, width // 2, return_sequences=False, implementation=implementation, dtype=dtype
+                cell, width // 2, return_sequences=False, implementation=implementation, **settings
             )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

@@ -68,6 +68,7 @@ class CRF(keras.layers.Layer):
             if shapes != [(tags,), (tags, tags), (tags,)]:
                 raise ValueError(f"forbidden transitions of shapes {shapes} do not fit {tags} tags")
         self.supports_masking = True
+        self.input_spec = keras.layers.InputSpec(ndim=3)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights for emissions (batch, time, tags).

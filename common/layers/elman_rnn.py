@@ -1,10 +1,11 @@
 """The simple recurrent network."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 
-from common.layers.recurrent_layer import RecurrentLayer, States
+from common.layers.recurrent_layer import RecurrentLayer
+from common.layers.recurrent_states import States
 
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
@@ -22,6 +23,8 @@ class ElmanRNN(RecurrentLayer):
 
     Source: Elman, "Finding structure in time", 1990.
     """
+
+    saved_names: ClassVar[tuple[str, str]] = ("elman_rnn", "simple_rnn")
 
     def __init__(self, units: int, activation: Any = "tanh", **kwargs: Any) -> None:
         """Set up the layer.

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from common.layers.checks import check_positive
 from common.layers.engines.time_loop import run_over_time
 
 # Initial logits of the smoothing rates of level and seasons: rates of 0.12 and 0.27.
@@ -48,6 +49,7 @@ class ExponentialSmoothing(keras.layers.Layer):
             kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
+        check_positive(series=series, horizon=horizon)
         self.series = series
         self.seasons = list(seasons)
         self.horizon = horizon

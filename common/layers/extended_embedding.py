@@ -6,6 +6,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from common.layers.checks import check_not_negative, check_positive
+from common.layers.parts import part_settings
+
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class ExtendedEmbedding(keras.layers.Layer):
@@ -35,12 +38,12 @@ class ExtendedEmbedding(keras.layers.Layer):
             kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
+        check_positive(learned=learned, dimension=dimension)
+        check_not_negative(fixed=fixed)
         self.learned = learned
         self.fixed = fixed
         self.dimension = dimension
-        self.learned_table = keras.layers.Embedding(
-            learned, dimension, dtype=self.dtype_policy, name="learned"
-        )
+        self.learned_table = keras.layers.Embedding(learned, dimension, name="learned", **part_settings(self))
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the tables."""

@@ -5,8 +5,10 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from common.layers.checks import check_one_of
 from common.layers.engines.policy import Engine
-from common.layers.recurrent_layer import RecurrentLayer, States
+from common.layers.recurrent_layer import RecurrentLayer
+from common.layers.recurrent_states import States
 
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
@@ -35,8 +37,10 @@ class GRU(RecurrentLayer):
         units: int,
         activation: Any = "tanh",
         recurrent_activation: Any = "sigmoid",
+        *,
         reset_after: bool = True,
         mirrored: bool = False,
+        use_cudnn: bool | str = "auto",
         **kwargs: Any,
     ) -> None:
         """Set up the layer.
@@ -47,9 +51,16 @@ class GRU(RecurrentLayer):
             recurrent_activation: of the gates.
             reset_after: whether the reset gate is applied after the recurrent product instead of before it.
             mirrored: whether an open update gate takes the candidate instead of keeping the state.
+            use_cudnn: Keras's argument. cuDNN is never used: auto and False mean the same, and a layer with
+                True cannot be called.
             kwargs: of RecurrentLayer.
+
+        Raises:
+            ValueError: if an argument has no valid value.
         """
         super().__init__(units, **kwargs)
+        check_one_of("use_cudnn", use_cudnn, ("auto", True, False))
+        self.use_cudnn = use_cudnn
         self.activation = keras.activations.get(activation)
         self.recurrent_activation = keras.activations.get(recurrent_activation)
         self.reset_after = reset_after
@@ -57,7 +68,7 @@ class GRU(RecurrentLayer):
 
     def _add_bias(self) -> Any:
         shape = (2, 3 * self.units) if self.reset_after else (3 * self.units,)
-        return self.add_weight(shape, initializer=self.bias_initializer, name="bias")
+        return self._add("bias", shape, self.bias_initializer)
 
     def _input_bias(self) -> Any:
         bias = super()._input_bias()
@@ -119,4 +130,5 @@ class GRU(RecurrentLayer):
             "recurrent_activation": keras.activations.serialize(self.recurrent_activation),
             "reset_after": self.reset_after,
             "mirrored": self.mirrored,
+            "use_cudnn": self.use_cudnn,
         }

@@ -5,7 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from common.layers.recurrent_layer import RecurrentLayer, States
+from common.layers.checks import check_positive
+from common.layers.recurrent_layer import RecurrentLayer
+from common.layers.recurrent_states import States
 
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
@@ -39,8 +41,9 @@ class JordanRNN(RecurrentLayer):
             output_units: width of the output o.
             activation: f.
             output_activation: g.
-            kwargs: of RecurrentLayer.
+            kwargs: of RecurrentLayer; what is said of the input weights and the bias goes for V and c too.
         """
+        check_positive(output_units=output_units)
         self.output_units = output_units
         super().__init__(units, **kwargs)
         self.activation = keras.activations.get(activation)
@@ -59,14 +62,11 @@ class JordanRNN(RecurrentLayer):
     def build_recurrent_weights(self) -> None:
         """Create the weights that `advance` uses."""
         super().build_recurrent_weights()
-        self.output_kernel = self.add_weight(
-            (self.units, self.output_units), initializer=self._output_weights, name="output_kernel"
-        )
-        self.output_bias = (
-            self.add_weight((self.output_units,), initializer=self.bias_initializer, name="output_bias")
-            if self.use_bias
-            else None
-        )
+        shape = (self.units, self.output_units)
+        self.output_kernel = self._add("kernel", shape, self._output_weights, "output_kernel")
+        self.output_bias = None
+        if self.use_bias:
+            self.output_bias = self._add("bias", shape[1:], self.bias_initializer, "output_bias")
 
     def _output_weights(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
         return self.kernel_initializer(shape, dtype=dtype)

@@ -5,8 +5,10 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from common.layers.checks import check_one_of
 from common.layers.engines.policy import Engine
-from common.layers.recurrent_layer import RecurrentLayer, States
+from common.layers.recurrent_layer import RecurrentLayer
+from common.layers.recurrent_states import States
 
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
@@ -37,7 +39,9 @@ class LSTM(RecurrentLayer):
         units: int,
         activation: Any = "tanh",
         recurrent_activation: Any = "sigmoid",
+        *,
         unit_forget_bias: bool = True,
+        use_cudnn: bool | str = "auto",
         **kwargs: Any,
     ) -> None:
         """Set up the layer.
@@ -47,9 +51,16 @@ class LSTM(RecurrentLayer):
             activation: of the candidate and of the cell state.
             recurrent_activation: of the gates.
             unit_forget_bias: whether the forget gate starts open (Jozefowicz et al., 2015).
+            use_cudnn: Keras's argument. cuDNN is never used: auto and False mean the same, and a layer with
+                True cannot be called.
             kwargs: of RecurrentLayer.
+
+        Raises:
+            ValueError: if an argument has no valid value.
         """
         super().__init__(units, **kwargs)
+        check_one_of("use_cudnn", use_cudnn, ("auto", True, False))
+        self.use_cudnn = use_cudnn
         self.activation = keras.activations.get(activation)
         self.recurrent_activation = keras.activations.get(recurrent_activation)
         self.unit_forget_bias = unit_forget_bias
@@ -65,7 +76,7 @@ class LSTM(RecurrentLayer):
             i, f, g, o = ops.split(self.bias_initializer(shape, dtype=dtype), 4)
             return ops.concatenate([i, ops.ones_like(f) if self.unit_forget_bias else f, g, o])
 
-        return self.add_weight((4 * self.units,), initializer=initialize, name="bias")
+        return self._add("bias", (4 * self.units,), initialize)
 
     def advance(self, projected: Any, states: States, dropout_mask: Any = None) -> States:
         """Projected inputs (batch, 4 * units) and states h, c (batch, units) to the new h, c."""
@@ -104,4 +115,5 @@ class LSTM(RecurrentLayer):
             "activation": keras.activations.serialize(self.activation),
             "recurrent_activation": keras.activations.serialize(self.recurrent_activation),
             "unit_forget_bias": self.unit_forget_bias,
+            "use_cudnn": self.use_cudnn,
         }

@@ -1,12 +1,16 @@
 """Multiplicative attention."""
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import keras
 from keras import ops
 
 from common.layers.attention import Attention
+from common.layers.checks import check_one_of
+from common.layers.parts import part_settings
+
+Score = Literal["dot", "general", "scaled"]
 
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
@@ -36,23 +40,25 @@ class LuongAttention(Attention):
     2015; scaled: Vaswani et al., "Attention is all you need", 2017.
     """
 
-    def __init__(self, score: Literal["dot", "general", "scaled"], **kwargs: Any) -> None:
+    def __init__(self, score: Score, **kwargs: Any) -> None:
         """Set up the attention.
 
         Args:
             score: how a query and a step of the memory are multiplied.
             kwargs: of keras.layers.Layer.
+
+        Raises:
+            ValueError: if there is no such score.
         """
         super().__init__(**kwargs)
+        check_one_of("score", score, get_args(Score))
         self.score = score
 
     def build(self, query_shape: tuple[int | None, ...], memory_shape: tuple[int | None, ...]) -> None:
         """Create W for the `general` score."""
         width, features = query_shape[-1], memory_shape[-1]
         if self.score == "general":
-            self.key_projection = keras.layers.Dense(
-                width, use_bias=False, dtype=self.dtype_policy, name="key"
-            )
+            self.key_projection = keras.layers.Dense(width, use_bias=False, name="key", **part_settings(self))
             self.key_projection.build((None, None, features))
         elif width != features:
             raise ValueError(

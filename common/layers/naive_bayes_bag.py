@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from common.layers.checks import check_positive
+
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class NaiveBayesBag(keras.layers.Layer):
@@ -34,6 +36,7 @@ class NaiveBayesBag(keras.layers.Layer):
             kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
+        check_positive(size=size, classes=classes)
         self.size = size
         self.classes = classes
 

@@ -5,7 +5,9 @@ from typing import Any, Literal, Self
 import keras
 from keras import ops
 
-from common.layers.engines.policy import Implementation, implementation_policy
+from common.layers.checks import check_fraction, check_positive
+from common.layers.engines.policy import Implementation, chosen_implementation
+from common.layers.parts import part_settings
 from common.layers.saved_config import with_units
 from common.layers.stacked_rnn import StackedRNN
 
@@ -46,16 +48,22 @@ class PyramidalRNN(keras.layers.Layer):
             dropout: fraction of the features to drop between layers.
             implementation: of RecurrentLayer.
             kwargs: of keras.layers.Layer.
+
+        Raises:
+            ValueError: if an argument has no valid value.
         """
         super().__init__(**kwargs)
+        check_positive(layers=layers)
+        check_fraction(dropout=dropout)
         self.cell = cell
         self.units = units
         self.layers = layers
         self.dropout = dropout
-        self.implementation = implementation or implementation_policy()
+        self.implementation = chosen_implementation(implementation)
         self.supports_masking = True
+        self.input_spec = keras.layers.InputSpec(ndim=3)
         self.recurrent_layers = [
-            StackedRNN(cell, units, implementation=implementation, dtype=self.dtype_policy)
+            StackedRNN(cell, units, implementation=implementation, **part_settings(self))
             for _ in range(layers)
         ]
         self.dropouts = [keras.layers.Dropout(dropout, dtype=self.dtype_policy) for _ in range(layers - 1)]

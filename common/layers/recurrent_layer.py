@@ -1,18 +1,19 @@
 """Base class of recurrent layers: project the inputs, carry states through time, respect the mask."""
 
 import abc
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import keras
 from keras import ops
 
-from common.layers.engines.policy import Engine, Implementation, implementation_policy
+from common.layers.checks import check_fraction
+from common.layers.engines.policy import Engine, Implementation, chosen_implementation
 from common.layers.engines.time_loop import run_over_time
+from common.layers.recurrent_states import States, StateVariables, check_stateful_shape, given_states
+from common.layers.recurrent_weights import RecurrentWeights
 
-States = list[Any]
 
-
-class RecurrentLayer(keras.layers.Layer, abc.ABC):
+class RecurrentLayer(RecurrentWeights, abc.ABC):
     """Apply the same step at every time step: s_t = step(x_t, s_{t-1}); y_t is the first of the states s_t.
 
     The product of the inputs with the input weights, which does not depend on s_{t-1}, is computed for all
@@ -20,18 +21,17 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
 
     Dropout is variational: the same features are dropped at every step of a sequence (Gal and Ghahramani,
     2016). In training, zoneout keeps each element of a state unchanged with a given probability; in inference
-    it uses the expected value (Krueger et al., 2017). Layer normalisation is applied to the products with the
-    inputs and with the state (Ba et al., 2016).
+    it uses the expected value (Krueger et al., 2017).
 
     Input: (batch, time, features).
     Output: (batch, time, output width), or (batch, output width) if not `return_sequences`; followed by the
     states after the last step, each (batch, width), if `return_state`.
-    Mask: (batch, time); a masked step leaves the states unchanged and repeats the previous output, so that
-    padding on either side changes nothing.
+    Mask: (batch, time); a masked step leaves the states unchanged, so that padding on either side changes
+    nothing. Its output is that of the last unmasked step, zeros before the first one, as in Keras; or always
+    zeros with `zero_output_for_mask`. `run` does not make that last distinction: before the first unmasked
+    step it gives the initial state. With `go_backwards` the mask is passed on reversed, like the outputs.
     """
 
-    # Number of blocks of `units` columns in the input and the recurrent weights.
-    gates = 1
     number_of_states = 1
     # Engines besides the loop that can compute the layer with its default equations.
     engines: ClassVar[frozenset[Engine]] = frozenset()
@@ -39,17 +39,16 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
     def __init__(
         self,
         units: int,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
+        *,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         zoneout: float = 0.0,
-        layer_normalization: bool = False,
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        zero_output_for_mask: bool = False,
         implementation: Implementation | None = None,
         seed: int | None = None,
         **kwargs: Any,
@@ -58,116 +57,72 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
 
         Args:
             units: width of the state.
-            use_bias: whether to add a bias.
-            kernel_initializer: of the input weights.
-            recurrent_initializer: of the recurrent weights.
-            bias_initializer: of the bias.
             dropout: fraction of the input features to drop, the same ones at every step.
             recurrent_dropout: fraction of the state to drop before the recurrent product, the same elements
                 at every step.
             zoneout: fraction of the state to keep unchanged at a step.
-            layer_normalization: whether to normalise both products.
             return_sequences: whether to return every step or only the last.
             return_state: whether to return the states after the last step too.
             go_backwards: whether to process and return the sequence in reverse.
+            stateful: whether a batch starts with the states after the batch before; see `reset_state`.
+            unroll: whether to repeat the step in the graph instead of looping; the time must be known.
+            zero_output_for_mask: whether the output of a masked step is zeros.
             implementation: auto trains an LSTM or GRU on a CPU in C where possible, and runs inference of an
-                LSTM on a single sequence in one operation; loop, needed by XLA, does neither; None
-                follows `implementation_policy`.
+                LSTM on a single sequence in one operation; loop does neither. None follows
+                `implementation_policy`. Under XLA only the loop is used.
             seed: of dropout and zoneout.
-            kwargs: of keras.layers.Layer.
+            kwargs: of RecurrentWeights and keras.layers.Layer.
+
+        Raises:
+            ValueError: if an argument has no valid value.
         """
-        super().__init__(**kwargs)
-        self.units = units
-        self.use_bias = use_bias
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
+        super().__init__(units, **kwargs)
+        check_fraction(dropout=dropout, recurrent_dropout=recurrent_dropout, zoneout=zoneout)
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.zoneout = zoneout
-        self.layer_normalization = layer_normalization
         self.return_sequences = return_sequences
         self.return_state = return_state
         self.go_backwards = go_backwards
-        self.implementation = implementation or implementation_policy()
+        self.stateful = stateful
+        self.unroll = unroll
+        self.zero_output_for_mask = zero_output_for_mask
+        self.implementation = chosen_implementation(implementation)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+        self._kept_states: StateVariables | None = None
 
     @property
     def output_width(self) -> int:
         """Features of an output step."""
         return self.units
 
-    @property
-    def state_width(self) -> int:
-        """Features of the state that is multiplied by the recurrent weights."""
-        return self.units
-
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights for inputs (batch, time, features)."""
         self.build_input_weights(input_shape[-1])
         self.build_recurrent_weights()
+        self._build_states(input_shape)
         self.built = True
 
-    def build_input_weights(self, features: int) -> None:
-        """Create the weights that `project` uses."""
-        width = self.gates * self.units
-        self.kernel = self.add_weight((features, width), initializer=self.kernel_initializer, name="kernel")
+    def _build_states(self, input_shape: tuple[int | None, ...]) -> None:
+        if self.stateful:
+            check_stateful_shape(input_shape)
+            self._kept_states = StateVariables(self.initial_state(input_shape[0]), self.variable_dtype)
 
-    def build_recurrent_weights(self) -> None:
-        """Create the weights that `advance` uses."""
-        width = self.gates * self.units
-        self.recurrent_kernel = self.add_weight(
-            (self.state_width, width), initializer=self._recurrent_weights, name="recurrent_kernel"
-        )
-        self.bias = self._add_bias() if self.use_bias else None
-        if self.layer_normalization:
-            self.input_scale = self.add_weight((width,), initializer="ones", name="input_scale")
-            self.recurrent_scale = self.add_weight((width,), initializer="ones", name="recurrent_scale")
+    @property
+    def states(self) -> States | None:
+        """The variables with the states of a stateful layer; None for other layers."""
+        return None if self._kept_states is None else self._kept_states.variables
 
-    def share_input_weights(self, other: "RecurrentLayer") -> None:
-        """Use the input weights and the bias of another layer of the same kind."""
-        self.kernel = other.kernel
-        use_bias, self.use_bias = self.use_bias, False
-        self.build_recurrent_weights()
-        self.use_bias, self.bias = use_bias, other.bias
-        self.built = True
+    def reset_state(self) -> None:
+        """Let a stateful layer start with zeros again."""
+        if self._kept_states is not None:
+            self._kept_states.reset()
 
-    def _recurrent_weights(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
-        return self.recurrent_initializer(shape, dtype=dtype)
-
-    def _add_bias(self) -> Any:
-        return self.add_weight((self.gates * self.units,), initializer=self.bias_initializer, name="bias")
-
-    def project(self, inputs: Any) -> Any:
-        """W x_t + b: inputs (..., features) to (..., gates * units)."""
-        projected = ops.matmul(ops.cast(inputs, self.compute_dtype), self._cast(self.kernel))
-        if self.layer_normalization:
-            projected = self._normalized_state(projected) * self._cast(self.input_scale)
-        bias = self._input_bias()
-        return projected if bias is None else projected + bias
-
-    def _input_bias(self) -> Any:
-        return None if self.bias is None else self._cast(self.bias)
-
-    def _recurrent_product(self, state: Any) -> Any:
-        """U h_{t-1}: state (batch, units) to (batch, gates * units)."""
-        product = ops.matmul(state, self._cast(self.recurrent_kernel))
-        if self.layer_normalization:
-            product = self._normalized_state(product) * self._cast(self.recurrent_scale)
-        return product
-
-    @staticmethod
-    def _normalized_state(inputs: Any) -> Any:
-        """Normalise the last axis to zero mean and unit variance, in at least float32."""
-        exact = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
-        mean, variance = ops.mean(exact, -1, keepdims=True), ops.var(exact, -1, keepdims=True)
-        return ops.cast((exact - mean) / ops.sqrt(variance + 1e-5), inputs.dtype)
-
-    def _cast(self, weight: Any) -> Any:
-        # A step may run outside `call`, where Keras does not autocast.
-        return ops.cast(weight, self.compute_dtype)
+    # The name in earlier versions of Keras.
+    reset_states = reset_state
 
     @abc.abstractmethod
     def advance(self, projected: Any, states: States, dropout_mask: Any = None) -> States:
@@ -193,14 +148,39 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
         states = self._apply_zoneout(self.advance(self.project(inputs), states), states, None)
         return states[0], states
 
+    def get_initial_state(self, batch_size: Any) -> States:
+        """Keras's name of `initial_state`."""
+        return self.initial_state(batch_size)
+
     def call(self, inputs: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         """(batch, time, features) to outputs, followed by the states if `return_state`."""
         outputs, states = self.run(inputs, initial_state, mask, training, reverse=self.go_backwards)
+        starts_with_zeros = initial_state is None and not self.stateful
         if not self.return_sequences:
-            outputs = states[0]
-        elif self.go_backwards:
-            outputs = ops.flip(outputs, axis=1)
+            outputs = self.last_output(states, mask, starts_with_zeros, self.go_backwards)
+        else:
+            outputs = self.masked_outputs(outputs, mask, starts_with_zeros, self.go_backwards)
+            outputs = ops.flip(outputs, axis=1) if self.go_backwards else outputs
         return (outputs, *states) if self.return_state else outputs
+
+    def masked_outputs(self, outputs: Any, mask: Any, starts_with_zeros: bool, reverse: bool) -> Any:
+        """Outputs (batch, time, width) of `run`, with zeros where masked steps have them."""
+        if mask is None or (starts_with_zeros and not self.zero_output_for_mask):
+            return outputs
+        steps = ops.cast(mask, "int32")  # (batch, time)
+        if not self.zero_output_for_mask:  # Up to and including each step, in the order of processing.
+            steps = ops.cumsum(ops.flip(steps, axis=1) if reverse else steps, axis=1)
+            steps = ops.flip(steps, axis=1) if reverse else steps
+        return ops.where(ops.expand_dims(steps > 0, -1), outputs, ops.zeros_like(outputs))
+
+    def last_output(self, states: States, mask: Any, starts_with_zeros: bool, reverse: bool) -> Any:
+        """Output (batch, width) of the step that is processed last, from the states after it."""
+        if mask is None or (starts_with_zeros and not self.zero_output_for_mask):
+            return states[0]
+        mask = ops.cast(mask, "bool")
+        if self.zero_output_for_mask:  # Slices: there may be no steps.
+            mask = mask[:, :1] if reverse else mask[:, -1:]
+        return ops.where(ops.any(mask, axis=1, keepdims=True), states[0], ops.zeros_like(states[0]))
 
     def run(
         self,
@@ -214,19 +194,41 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
 
         Args:
             inputs: (batch, time, features).
-            initial_state: the states before the first step; zeros if None.
-            mask: (batch, time).
+            initial_state: the states before the first step; if None, those that a stateful layer kept, else
+                zeros.
+            mask: (batch, time); a masked step repeats the previous states.
             training: whether to apply dropout and zoneout.
             reverse: whether to start at the last step.
 
         Returns:
             Outputs (batch, time, output width), and the states after the last processed step.
         """
-        batch = ops.shape(inputs)[0]
+        if getattr(self, "use_cudnn", "auto") is True:
+            raise ValueError("use_cudnn must be 'auto' or False to call a layer: cuDNN is not used.")
+        inputs = ops.cast(inputs, self.compute_dtype)
         inputs = self._apply_dropout(inputs) if training else inputs
-        states = self.initial_state(batch) if initial_state is None else keras.tree.flatten(initial_state)
-        states = [ops.cast(state, self.compute_dtype) for state in states]
+        states = [ops.cast(state, self.compute_dtype) for state in self._first_states(inputs, initial_state)]
         mask = None if mask is None else ops.cast(mask, "bool")
+        outputs, states = self._run(inputs, states, mask, training, reverse)
+        if self._kept_states is not None:
+            self._kept_states.assign(states)
+        return outputs, states
+
+    def _first_states(self, inputs: Any, initial_state: Any) -> States:
+        """The states before the first step."""
+        if self._kept_states is not None:
+            self._kept_states.check_batch(inputs.shape[0])
+            if initial_state is None:
+                return self._kept_states.variables
+        if initial_state is None:
+            return self.initial_state(ops.shape(inputs)[0])
+        widths = [self.state_width] * self.number_of_states
+        return given_states(keras.tree.flatten(initial_state), widths, inputs)
+
+    def _run(
+        self, inputs: Any, states: States, mask: Any, training: bool, reverse: bool
+    ) -> tuple[Any, States]:
+        """Run over sequences with the engine for them."""
         engine = self.engine(training, inputs.shape[0])
         if engine == "compiled":
             return self._run_compiled(self.project(inputs), mask, states, reverse)
@@ -243,10 +245,10 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
         return self._run_loop(inputs, mask, states, training, reverse)
 
     def engine(self, training: bool, batch: int | None) -> Engine:
-        """Choose the engine for a batch of sequences; all engines give the same outputs.
+        """Choose the engine for a batch of sequences; all engines give the same outputs and gradients.
 
         Inference and exports use `single` and `loop`, which consist of TensorFlow operations. `compiled` is
-        for training on a CPU with a C compiler installed.
+        for training on a CPU with a C compiler installed. XLA can only compile `loop`.
 
         Args:
             training: whether the outputs are used for training.
@@ -262,10 +264,12 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
 
     def _supports_engines(self) -> bool:
         """Whether the layer uses nothing that only the loop implements."""
-        options = (self.recurrent_dropout, self.zoneout, self.layer_normalization)
+        options = (self.recurrent_dropout, self.zoneout, self.layer_normalization, self.unroll)
         if self.implementation == "loop" or any(options) or self.compute_dtype != "float32":
             return False
-        return keras.backend.backend() == "tensorflow" and self._has_default_equations()
+        if keras.backend.backend() != "tensorflow" or not self._has_default_equations():
+            return False
+        return not _is_compiled_by_xla()
 
     def _has_default_equations(self) -> bool:
         """Whether the layer computes what the other engines do: default activations in the default order."""
@@ -316,7 +320,7 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
                 new = [ops.where(step_mask, n, o) for n, o in zip(new, states, strict=True)]
             return new[0], new
 
-        outputs, states = run_over_time(step, steps, states, states[0], time_major=True)
+        outputs, states = run_over_time(step, steps, states, states[0], time_major=True, unroll=self.unroll)
         return (ops.flip(outputs, axis=1) if reverse else outputs), states
 
     def _apply_zoneout(self, new: States, old: States, zoneout_mask: Any) -> States:
@@ -344,21 +348,25 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
             return outputs
         return (outputs, *[(batch, self.state_width)] * self.number_of_states)
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Build the layer from a configuration, also that of Keras's layer with the same weights."""
+        # A number says how Keras multiplies, not what it computes.
+        ignored = ["implementation"] if isinstance(config.get("implementation"), int) else []
+        return super().from_config({name: value for name, value in config.items() if name not in ignored})
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
         return super().get_config() | {
-            "units": self.units,
-            "use_bias": self.use_bias,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "recurrent_initializer": keras.initializers.serialize(self.recurrent_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
             "dropout": self.dropout,
             "recurrent_dropout": self.recurrent_dropout,
             "zoneout": self.zoneout,
-            "layer_normalization": self.layer_normalization,
             "return_sequences": self.return_sequences,
             "return_state": self.return_state,
             "go_backwards": self.go_backwards,
+            "stateful": self.stateful,
+            "unroll": self.unroll,
+            "zero_output_for_mask": self.zero_output_for_mask,
             "implementation": self.implementation,
             "seed": self.seed,
         }
@@ -369,3 +377,9 @@ def _has_compiler() -> bool:
     from common.layers.engines import compiled
 
     return compiled.operations() is not None
+
+
+def _is_compiled_by_xla() -> bool:
+    import tensorflow as tf
+
+    return tf.__internal__.get_enclosing_xla_context() is not None

@@ -5,9 +5,13 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from common.layers.engines.policy import Implementation, implementation_policy
+from common.layers.checks import check_fraction, check_one_of, check_positive
+from common.layers.engines.policy import Implementation, chosen_implementation
 from common.layers.gru import GRU
 from common.layers.lstm import LSTM
+from common.layers.parts import part_settings
+
+CELLS = {"gru": GRU, "lstm": LSTM}
 
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
@@ -58,8 +62,14 @@ class SegmentRNN(keras.layers.Layer):
             dropout: fraction of the decoded state to drop.
             implementation: of RecurrentLayer.
             kwargs: of keras.layers.Layer.
+
+        Raises:
+            ValueError: if an argument has no valid value.
         """
         super().__init__(**kwargs)
+        check_positive(units=units, segment_length=segment_length, horizon=horizon, outputs=outputs)
+        check_one_of("cell", cell, CELLS)
+        check_fraction(dropout=dropout)
         if horizon % segment_length:
             raise ValueError(f"The horizon {horizon} is not a multiple of segment_length={segment_length}.")
         self.units = units
@@ -69,16 +79,17 @@ class SegmentRNN(keras.layers.Layer):
         self.cell = cell
         self.channel_embedding = channel_embedding
         self.dropout = dropout
-        self.implementation = implementation or implementation_policy()
-        dtype = self.dtype_policy
+        self.implementation = chosen_implementation(implementation)
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+        settings = part_settings(self)
         self.value_embedding = keras.layers.Dense(
-            units, activation="relu", dtype=dtype, name="value_embedding"
+            units, activation="relu", name="value_embedding", **settings
         )
-        self.recurrent = {"gru": GRU, "lstm": LSTM}[cell](
-            units, return_state=True, implementation=implementation, dtype=dtype, name="recurrent"
+        self.recurrent = CELLS[cell](
+            units, return_state=True, implementation=implementation, name="recurrent", **settings
         )
-        self.dropout_layer = keras.layers.Dropout(dropout, dtype=dtype)
-        self.readout = keras.layers.Dense(segment_length * outputs, dtype=dtype, name="readout")
+        self.dropout_layer = keras.layers.Dropout(dropout, **settings)
+        self.readout = keras.layers.Dense(segment_length * outputs, name="readout", **settings)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights for inputs (batch, channels, time)."""

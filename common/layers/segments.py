@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from common.layers.checks import check_positive
+
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class Segments(keras.layers.Layer):
@@ -35,6 +37,7 @@ class Segments(keras.layers.Layer):
             kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
+        check_positive(length=length)
         self.layer = layer
         self.length = length
         self.supports_masking = True

@@ -1,9 +1,14 @@
 """One vector for a whole sequence."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import keras
 from keras import ops
+
+from common.layers.attention import lowest, masked_softmax
+from common.layers.checks import check_one_of
+
+Pooling = Literal["mean", "max", "attention"]
 
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
@@ -24,10 +29,12 @@ class SequencePooling(keras.layers.Layer):
     Source: attention: Yang et al., "Hierarchical attention networks for document classification", 2016.
     """
 
-    def __init__(self, pooling: Literal["mean", "max", "attention"], **kwargs: Any) -> None:
+    def __init__(self, pooling: Pooling, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        check_one_of("pooling", pooling, get_args(Pooling))
         self.pooling = pooling
         self.supports_masking = True
+        self.input_spec = keras.layers.InputSpec(ndim=3)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights of the attention for inputs (batch, time, features)."""
@@ -48,8 +55,7 @@ class SequencePooling(keras.layers.Layer):
             return ops.sum(inputs * weights, axis=1) / ops.maximum(ops.sum(weights, axis=1), 1)
         if self.pooling == "max":
             # Not minus infinity: an empty sequence would give it, and its gradient NaN.
-            lowest = ops.cast(-6e4 if inputs.dtype == "float16" else -1e9, inputs.dtype)
-            largest = ops.max(ops.where(mask, inputs, lowest), axis=1)
+            largest = ops.max(ops.where(mask, inputs, lowest(inputs)), axis=1)
             return ops.where(ops.any(mask, axis=1), largest, ops.zeros_like(largest))
         return ops.sum(self.attention_weights(inputs, mask) * inputs, axis=1)
 
@@ -58,9 +64,7 @@ class SequencePooling(keras.layers.Layer):
         energies = ops.matmul(
             ops.tanh(ops.matmul(inputs, self.kernel) + self.bias), self.context
         )  # (batch, time, 1)
-        energies = ops.cast(energies, "float32")
-        weights = ops.softmax(ops.where(mask, energies, -1e9), axis=1) * ops.cast(mask, "float32")
-        return ops.cast(weights, inputs.dtype)
+        return ops.cast(masked_softmax(energies, mask, axis=1), inputs.dtype)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         """Return no mask: the output has no steps."""

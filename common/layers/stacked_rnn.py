@@ -1,17 +1,20 @@
 """A stack of recurrent layers, in one or both directions."""
 
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import keras
 
-from common.layers.bidirectional import Bidirectional
+from common.layers.bidirectional import Bidirectional, Sharing
+from common.layers.checks import check_fraction, check_one_of, check_positive
 from common.layers.elman_rnn import ElmanRNN
-from common.layers.engines.policy import Implementation, implementation_policy
+from common.layers.engines.policy import Implementation, chosen_implementation
 from common.layers.gru import GRU
 from common.layers.lstm import LSTM
+from common.layers.parts import part_settings
 from common.layers.saved_config import with_units
 
 Cell = Literal["elman", "lstm", "gru"]
+Merge = Literal["concat", "sum"]
 CELLS = {"elman": ElmanRNN, "lstm": LSTM, "gru": GRU}
 
 
@@ -27,7 +30,8 @@ class StackedRNN(keras.layers.Layer):
     Input: (batch, time, features).
     Output: (batch, time, width), or (batch, width) if not `return_sequences`: the state after each
     direction's last step. width is 2 * units for two concatenated directions, else units.
-    Mask: (batch, time); a masked step leaves the state unchanged. Passed on if `return_sequences`.
+    Mask: (batch, time); a masked step leaves the state unchanged and repeats the previous output, also with
+    two directions. Passed on if `return_sequences`.
 
     Example:
         >>> layer = StackedRNN("lstm", units=128, layers=2, bidirectional=True)
@@ -46,8 +50,8 @@ class StackedRNN(keras.layers.Layer):
         units: int,
         layers: int = 1,
         bidirectional: bool = True,
-        merge: Literal["concat", "sum"] = "concat",
-        sharing: Literal["none", "input", "all"] = "none",
+        merge: Merge = "concat",
+        sharing: Sharing = "none",
         residual: bool = False,
         dropout: float = 0.0,
         variational: bool = False,
@@ -70,8 +74,18 @@ class StackedRNN(keras.layers.Layer):
             return_sequences: whether to return every step or only the last.
             implementation: of RecurrentLayer.
             kwargs: of keras.layers.Layer.
+
+        Raises:
+            ValueError: if an argument has no valid value, or not with the others.
         """
         super().__init__(**kwargs)
+        check_one_of("cell", cell, CELLS)
+        check_positive(units=units, layers=layers)
+        check_one_of("merge", merge, get_args(Merge))
+        check_one_of("sharing", sharing, get_args(Sharing))
+        check_fraction(dropout=dropout)
+        if residual and not return_sequences:
+            raise ValueError("residual=True needs return_sequences=True.")
         self.cell = cell
         self.units = units
         self.layers = layers
@@ -82,8 +96,9 @@ class StackedRNN(keras.layers.Layer):
         self.dropout = dropout
         self.variational = variational
         self.return_sequences = return_sequences
-        self.implementation = implementation or implementation_policy()
+        self.implementation = chosen_implementation(implementation)
         self.supports_masking = True
+        self.input_spec = keras.layers.InputSpec(ndim=3)
         self.recurrent_layers = [
             self._recurrent_layer(return_sequences or number < layers - 1) for number in range(layers)
         ]
@@ -91,19 +106,25 @@ class StackedRNN(keras.layers.Layer):
         self.dropouts = [
             keras.layers.Dropout(dropout, noise_shape, dtype=self.dtype_policy) for _ in range(layers - 1)
         ]
-        if residual and not return_sequences:
-            raise ValueError("residual=True needs return_sequences=True.")
 
     def _recurrent_layer(self, return_sequences: bool) -> keras.layers.Layer:
         layer = CELLS[self.cell](
             self.units,
             return_sequences=return_sequences,
             implementation=self.implementation,
-            dtype=self.dtype_policy,
+            **part_settings(self),
         )
         if not self.bidirectional:
             return layer
-        return Bidirectional(layer, merge=self.merge, sharing=self.sharing, dtype=self.dtype_policy)
+        # Zeros at masked steps would cost time and change nothing: the next layer does not read them.
+        return Bidirectional(
+            layer,
+            self.merge,
+            sharing=self.sharing,
+            zero_output_for_mask=False,
+            copy=False,
+            **part_settings(self),
+        )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights for inputs (batch, time, features)."""

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from common.layers.checks import check_not_negative, check_positive
+
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class WindowedDense(keras.layers.Layer):
@@ -38,11 +40,14 @@ class WindowedDense(keras.layers.Layer):
             kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
+        check_positive(units=units)
+        check_not_negative(left=left, right=right)
         self.units = units
         self.left = left
         self.right = right
         self.activation = keras.activations.get(activation)
         self.supports_masking = True
+        self.input_spec = keras.layers.InputSpec(ndim=3)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights for inputs (batch, time, features)."""

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from common.layers.checks import check_fraction
+
 
 @keras.saving.register_keras_serializable(package="rnn_task_suite")
 class WordDropout(keras.layers.Layer):
@@ -33,6 +35,7 @@ class WordDropout(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        check_fraction(rate=rate)
         self.rate = rate
         self.replacement = replacement
         self.seed = seed

@@ -3,7 +3,7 @@
 kernels/recurrent.c holds the source, and says why it is faster than a loop of TensorFlow operations. Without
 a C compiler `operations` returns None, and the layers train with the loop that they use for inference: the
 same values to six digits, more slowly. An export never contains these operations: layers use them only in
-training.
+training. XLA cannot compile them; second derivatives are those of a loop.
 """
 
 import functools
@@ -14,6 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from common.layers.engines.gradients import gradients_of, gru_loop, lstm_loop, with_gradient_of
 from common.layers.engines.library import compiled_library
 
 
@@ -47,9 +48,18 @@ def _threads() -> int:
 def _states_before(states: tf.Tensor, first: tf.Tensor, reverse: bool) -> tf.Tensor:
     """The previous state (batch, time, units) of each step."""
     first = first[:, tf.newaxis]
+    # Joined before it is cut, for sequences without steps.
     if reverse:
-        return tf.concat([states[:, 1:], first], axis=1)
-    return tf.concat([first, states[:, :-1]], axis=1)
+        return tf.concat([states, first], axis=1)[:, 1:]
+    return tf.concat([first, states], axis=1)[:, :-1]
+
+
+def _last_state(states: tf.Tensor, first: tf.Tensor, reverse: bool) -> tf.Tensor:
+    """The state (batch, units) after the last processed step; the first one if there are no steps."""
+    first = first[:, tf.newaxis]
+    if reverse:
+        return tf.concat([states[:, :1], first], axis=1)[:, 0]
+    return tf.concat([first, states[:, -1:]], axis=1)[:, -1]
 
 
 def _gradient_of_weights(before: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
@@ -85,6 +95,7 @@ def lstm_sequence(
         States (batch, time, units), and state and cell (batch, units) after the last processed step.
     """
     units, attributes = state.shape[-1], {"reverse": reverse, "threads": _threads()}
+    loop = functools.partial(lstm_loop, mask=mask, reverse=reverse)
 
     @tf.custom_gradient
     def run(projected: Any, recurrent_kernel: Any, state: Any, cell: Any) -> Any:
@@ -92,9 +103,10 @@ def lstm_sequence(
             projected=projected, weights=recurrent_kernel, mask=mask, state=state, cell=cell, **attributes
         )
         states, gates = _shaped(states, projected, units), _shaped(gates, projected, 4 * units)
-        last = 0 if reverse else -1
+        cells = _shaped(cells, projected, units)
 
-        def gradient(d_states: Any, d_last_state: Any, d_last_cell: Any) -> Any:
+        def backward(projected: Any, recurrent_kernel: Any, state: Any, cell: Any, *upstream: Any) -> Any:
+            d_states, d_last_state, d_last_cell = upstream
             d_projected, d_state, d_cell = operations().recurrent_lstm_backward(
                 states=states, weights=recurrent_kernel, mask=mask, state=state, gates=gates,
                 d_states=d_states, d_last_state=d_last_state, cells=cells, cell=cell,
@@ -104,7 +116,12 @@ def lstm_sequence(
             d_kernel = _gradient_of_weights(_states_before(states, state, reverse), d_projected)
             return d_projected, d_kernel, _shaped(d_state, state, units), _shaped(d_cell, cell, units)
 
-        return (states, states[:, last], _shaped(cells, projected, units)[:, last]), gradient
+        def gradient(*upstream: Any) -> Any:
+            twice = with_gradient_of(lambda *tensors: gradients_of(loop, tensors[:4], tensors[4:]), backward)
+            return twice(projected, recurrent_kernel, state, cell, *upstream)
+
+        last = _last_state(states, state, reverse), _last_state(cells, cell, reverse)
+        return (states, *last), gradient
 
     return run(*map(tf.convert_to_tensor, (projected, recurrent_kernel, state, cell)))
 
@@ -131,6 +148,7 @@ def gru_sequence(
         States (batch, time, units), and the state (batch, units) after the last processed step.
     """
     units, attributes = state.shape[-1], {"reverse": reverse, "threads": _threads()}
+    loop = functools.partial(gru_loop, mask=mask, reverse=reverse)
 
     @tf.custom_gradient
     def run(projected: Any, recurrent_kernel: Any, recurrent_bias: Any, state: Any) -> Any:
@@ -140,7 +158,8 @@ def gru_sequence(
         )  # fmt: skip
         states = _shaped(states, projected, units)
 
-        def gradient(d_states: Any, d_last_state: Any) -> Any:
+        def backward(projected: Any, recurrent_kernel: Any, _: Any, state: Any, *upstream: Any) -> Any:
+            d_states, d_last_state = upstream
             d_projected, d_state, d_recurrent = operations().recurrent_gru_backward(
                 states=states, weights=recurrent_kernel, mask=mask, state=state, gates=gates,
                 d_states=d_states, d_last_state=d_last_state, **attributes,
@@ -151,6 +170,10 @@ def gru_sequence(
             d_bias = tf.reduce_sum(d_recurrent, axis=[0, 1])
             return d_projected, d_kernel, d_bias, _shaped(d_state, state, units)
 
-        return (states, states[:, 0 if reverse else -1]), gradient
+        def gradient(*upstream: Any) -> Any:
+            twice = with_gradient_of(lambda *tensors: gradients_of(loop, tensors[:4], tensors[4:]), backward)
+            return twice(projected, recurrent_kernel, recurrent_bias, state, *upstream)
+
+        return (states, _last_state(states, state, reverse)), gradient
 
     return run(*map(tf.convert_to_tensor, (projected, recurrent_kernel, recurrent_bias, state)))

@@ -2,12 +2,15 @@
 
 TensorFlow's `BlockLSTMV2` processes a whole sequence in one operation. For batches the loop is faster,
 because it projects all inputs at once; for one sequence its overhead per step outweighs that. The operation
-is part of TensorFlow, so that an export needs nothing else.
+is part of TensorFlow, so that an export needs nothing else. Its registered gradient is that of `BlockLSTM`,
+whose gates have another order, so gradients are those of the loop.
 """
 
 from typing import Any
 
 import tensorflow as tf
+
+from common.layers.engines.gradients import lstm_loop, with_gradient_of
 
 
 def lstm_single_sequence(
@@ -33,9 +36,33 @@ def lstm_single_sequence(
     Returns:
         Outputs (1, time, units) in the order of the inputs, and h and c after the last processed step.
     """
-    h, c = states
-    time = tf.shape(inputs)[1]
-    unmasked = tf.ones([time], tf.int32) if mask is None else tf.cast(mask[0], tf.int32)
+    bias = tf.zeros_like(recurrent_kernel[0]) if bias is None else bias
+    unmasked = tf.ones(tf.shape(inputs)[:2], tf.bool) if mask is None else mask
+
+    def operation(inputs: Any, h: Any, c: Any, *weights: Any) -> Any:
+        return _block_lstm(inputs, unmasked, h, c, *weights, reverse)
+
+    def loop(inputs: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
+        projected = tf.matmul(inputs, kernel) + bias
+        return lstm_loop(projected, recurrent_kernel, h, c, unmasked, reverse)
+
+    tensors = map(tf.convert_to_tensor, (inputs, *states, kernel, recurrent_kernel, bias))
+    outputs, h, c = with_gradient_of(loop, operation)(*tensors)
+    return outputs, [h, c]
+
+
+def _block_lstm(
+    inputs: Any,
+    mask: Any,
+    h: Any,
+    c: Any,
+    kernel: Any,
+    recurrent_kernel: Any,
+    bias: Any,
+    reverse: bool,
+) -> tuple[Any, Any, Any]:
+    """Outputs (1, time, units), and h and c (1, units) after the last processed step."""
+    unmasked = tf.cast(mask[0], tf.int32)  # (time,)
     steps = tf.gather(inputs[0], tf.where(unmasked)[:, 0])  # (unmasked steps, features)
     steps = tf.reverse(steps, [0]) if reverse else steps
     weights = tf.concat([kernel, recurrent_kernel], axis=0)  # (features + units, 4 * units)
@@ -49,11 +76,11 @@ def lstm_single_sequence(
         wci=no_peephole,
         wcf=no_peephole,
         wco=no_peephole,
-        b=tf.zeros_like(weights[0]) if bias is None else bias,
+        b=bias,
         cell_clip=0.0,
         use_peephole=False,
     )
     outputs = tf.concat([h, block.h[:, 0]], axis=0)  # (1 + steps, units), the initial state first
     cells = tf.concat([c, block.cs[:, 0]], axis=0)
     steps_read = tf.cumsum(unmasked, reverse=reverse)  # (time,), up to and including each step
-    return tf.gather(outputs, steps_read)[tf.newaxis], [outputs[-1:], cells[-1:]]
+    return tf.gather(outputs, steps_read)[tf.newaxis], outputs[-1:], cells[-1:]

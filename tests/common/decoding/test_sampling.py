@@ -92,6 +92,13 @@ def test_truncation():
     np.testing.assert_array_equal(cut_off(logits, 1, None).numpy()[0, 1], logits[0, 1])
 
 
+@pytest.mark.parametrize("temperature", [1e-6, 1e-30, 1e-38, 1e-45, 5e-324])
+@pytest.mark.parametrize("options", [{}, {"top_k": 2}, {"top_p": 0.5}])
+def test_a_very_low_temperature_chooses_the_most_probable_token(temperature, options):
+    tokens = draw(50, temperature=temperature, **options).tokens
+    np.testing.assert_array_equal(tokens, np.full(tokens.shape, np.argmax(PROBABILITIES)))
+
+
 @pytest.mark.parametrize("options", [{"temperature": 0.0}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.1}])
 def test_arguments_out_of_range(options):
     with pytest.raises(ValueError, match=next(iter(options))):

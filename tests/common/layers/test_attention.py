@@ -76,6 +76,12 @@ def test_a_fully_masked_memory_gives_zeros_and_finite_gradients(kind):
     assert np.all(gradients[0].numpy()[1] == 0)
 
 
+@pytest.mark.parametrize("lowest", [-2e9, -1e30, -3e38])
+def test_very_low_energies_do_not_lose_to_masked_steps(lowest):
+    weights = masked_softmax(np.array([[lowest, lowest, 5.0]], np.float32), np.array([[True, True, False]]))
+    np.testing.assert_array_equal(weights, [[0.5, 0.5, 0.0]])
+
+
 @every_kind
 def test_nan_in_masked_steps_does_not_spread(kind):
     layer = make(kind)

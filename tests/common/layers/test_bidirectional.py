@@ -19,10 +19,10 @@ def make(kind=LSTM, dtype=None, return_sequences=True, **options):
 
 
 @pytest.mark.parametrize("sharing", WEIGHTS)
-@pytest.mark.parametrize(("merge", "width"), [("concat", 8), ("sum", 4)])
-def test_layer(sharing, merge, width):
+@pytest.mark.parametrize(("merge_mode", "width"), [("concat", 8), ("sum", 4), ("ave", 4), ("mul", 4)])
+def test_layer(sharing, merge_mode, width):
     def layer(**options):
-        return make(sharing=sharing, merge=merge, **options)
+        return make(sharing=sharing, merge_mode=merge_mode, **options)
 
     run_layer_test(layer, (2, 5, 3), (2, 5, width), WEIGHTS[sharing])
     run_layer_test(lambda **kw: layer(return_sequences=False, **kw), (2, 5, 3), (2, width), WEIGHTS[sharing])
@@ -42,7 +42,7 @@ def test_each_direction_is_the_layer_alone(training):
     inputs, mask = sequences(1)
     outputs = layer(inputs, mask=mask, training=training)
     forward = layer.forward_layer(inputs, mask=mask)
-    turned = layer.backward_layer(tf.reverse(inputs, [1]), mask=tf.reverse(mask, [1]))
+    turned = layer.backward_layer(inputs, mask=mask)
     expected = tf.concat([forward, tf.reverse(turned, [1])], axis=-1)
     np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
 
@@ -62,7 +62,7 @@ def test_shared_weights_are_the_same_in_both_directions():
 
 
 def test_states_of_both_directions():
-    layer = Bidirectional(LSTM(4, return_sequences=True, return_state=True))
+    layer = Bidirectional(LSTM(4, return_sequences=True, return_state=True), zero_output_for_mask=False)
     inputs, mask = sequences(3)
     outputs, h_forward, c_forward, h_backward, c_backward = layer(inputs, mask=mask)
     np.testing.assert_allclose(h_forward, outputs[:, -1, :4], rtol=1e-6)

@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common.decoding.linear_chain import best_path, log_likelihood, log_partition, marginals, n_best_paths
+from common.decoding.linear_chain import (
+    best_path,
+    log_likelihood,
+    log_partition,
+    marginals,
+    n_best_paths,
+    step_mask,
+)
 from common.inputs.tag_schemes import forbidden_transitions
 from common.layers.crf import CRF
 from common.modelling.losses import CRFNegativeLogLikelihood
@@ -117,6 +124,39 @@ def test_forbidden_paths_have_no_probability_and_are_never_chosen(scheme):
     gradient = tape.gradient(loss, layer.transitions.value).numpy()
     assert np.all(gradient[np.array(forbidden.between)] == 0)
     assert np.any(gradient != 0)
+
+
+@pytest.mark.parametrize("tags", [2, 3])
+@pytest.mark.parametrize("tag", [0, 1])
+def test_a_tag_ruled_out_by_minus_infinity_is_no_padding(tags, tag):
+    emissions = np.random.default_rng(0).normal(size=(1, 4, tags)).astype("float32")
+    emissions[0, 1, tag] = emissions[0, 0, tag] = -np.inf
+    mask = tf.constant([[True, True, True, False]])
+    potentials = CRF(tags)(emissions, mask=mask)
+    np.testing.assert_array_equal(step_mask(potentials), mask)
+    paths = list(itertools.product(range(tags), repeat=3))
+    scores = np.array([sum(emissions[0, t, path[t]] for t in range(3)) for path in paths])
+    path, score = best_path(potentials)
+    np.testing.assert_array_equal(path[0, :3], paths[np.argmax(scores)])
+    np.testing.assert_allclose(score, [scores.max()], rtol=1e-5)
+    np.testing.assert_allclose(log_partition(potentials), [np.log(np.exp(scores).sum())], rtol=1e-5)
+    probabilities = marginals(potentials)[0].numpy()
+    assert probabilities[1, tag] == probabilities[0, tag] == 0
+    np.testing.assert_allclose(probabilities.sum(axis=1), [1, 1, 1, 0], rtol=1e-5)
+    truth = np.array([[1 - tag, 1 - tag, 0, 0]])
+    with tf.GradientTape() as tape:
+        watched = tf.Variable(emissions)
+        likelihood = log_likelihood(CRF(tags)(watched, mask=mask), truth)
+    expected = scores[paths.index((1 - tag, 1 - tag, 0))] - np.log(np.exp(scores).sum())
+    np.testing.assert_allclose(likelihood, [expected], rtol=1e-5)
+    assert np.all(np.isfinite(tape.gradient(likelihood, watched)))
+
+
+def test_low_scores_of_long_sequences_are_not_forbidden():
+    emissions = tf.fill([1, 3, 5], -4e4) + tf.random.stateless_normal([1, 3, 5], seed=(1, 2)) * 100
+    paths, scores = n_best_paths(CRF(5, FORBIDDEN)(emissions), 3)
+    assert np.all(np.isfinite(scores))
+    np.testing.assert_array_equal(paths[:, 0], best_path(CRF(5, FORBIDDEN)(emissions))[0])
 
 
 def test_a_forbidden_truth_leaves_the_loss_finite():

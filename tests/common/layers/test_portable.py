@@ -38,7 +38,7 @@ CASES = {
     "LSTM": (LSTM(3, return_sequences=True, return_state=True), (STEPS,), {"mask": MASK}),
     "GRU": (GRU(4, go_backwards=True, reset_after=False, layer_normalization=True), (STEPS,), {"mask": MASK}),
     "Bidirectional": (
-        Bidirectional(LSTM(3, return_sequences=True), merge="sum", sharing="input"),
+        Bidirectional(LSTM(3, return_sequences=True), merge_mode="sum", sharing="input"),
         (STEPS,),
         {"mask": MASK},
     ),

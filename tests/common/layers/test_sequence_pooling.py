@@ -32,6 +32,13 @@ def test_attention_by_hand():
     np.testing.assert_allclose(layer(STEPS, mask=MASK), [weights @ [[1.0, -4.0], [3.0, -2.0]]], rtol=1e-6)
 
 
+@pytest.mark.parametrize(("dtype", "low"), [("float32", -2e9), ("float16", -6.4e4), ("bfloat16", -1e38)])
+def test_very_low_values_do_not_lose_to_masked_steps(dtype, low):
+    inputs = tf.constant([[[low], [low], [1.0]]], dtype)
+    largest = SequencePooling("max", dtype=dtype)(inputs, mask=tf.constant([[True, True, False]]))
+    np.testing.assert_array_equal(largest, inputs[:, 0])
+
+
 @pytest.mark.parametrize("pooling", ["mean", "max", "attention"])
 def test_a_fully_masked_sequence_gives_zeros_and_finite_gradients(pooling):
     layer = SequencePooling(pooling)

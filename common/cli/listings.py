@@ -15,7 +15,8 @@ from common.runs.run import Run, list_runs
 def print_datasets(tasks: list[str]) -> None:
     """List every data set of the tasks, without importing TensorFlow."""
     for task in tasks:
-        results.print(f"[bold]{task}[/bold]: {task_title(task)}\n")
+        what = task_title(task).partition(": ")[2] or task_title(task)
+        results.print(f"[bold]{task}[/bold]: {what}\n", soft_wrap=True)
         for data_set in find_data_sets(task):
             information = data_set.information
             counts = ", ".join(f"{count:,} {split}" for split, count in (information.counts or {}).items())

@@ -81,7 +81,7 @@ def under_jax(tmp_path_factory):
     (folder / "cases.pickle").write_bytes(pickle.dumps(cases))
     paths = os.pathsep.join([str(ROOT), *sys.path])
     environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONPATH": paths}
-    worker = [sys.executable, str(ROOT / "tests" / "jax_worker.py")]
+    worker = [sys.executable, str(ROOT / "tests" / "support" / "jax_worker.py")]
     subprocess.run(
         [*worker, str(folder / "cases.pickle"), str(folder / "found.pickle")], env=environment, check=True
     )

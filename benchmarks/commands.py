@@ -11,7 +11,7 @@ from common.contract.find import check_task_name
 from common.files import shown_path
 from common.quiet_tensorflow import import_tensorflow_quietly
 
-app = command_line("Recorded recipes, the pages made of their results, and studies of the layers.")
+app = command_line("Recipes, the pages generated from their results, and studies of the layers.")
 
 
 @app.command(name="run")

@@ -1,4 +1,4 @@
-"""Entry point of `python -m common.cli VERB`, which each Makefile target calls once."""
+"""Entry point of `python -m common.cli VERB`."""
 
 from common.cli.app import app
 from common.memory_allocation import keep_freed_memory

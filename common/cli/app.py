@@ -1,4 +1,4 @@
-"""The command line: `python -m common.cli VERB`. Each Makefile target calls it once."""
+"""The command line: `python -m common.cli VERB`, which the Makefile's targets call."""
 
 import sys
 from pathlib import Path

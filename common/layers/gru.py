@@ -1,12 +1,11 @@
 """Gated recurrent unit."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 from keras import ops
 
 from common.layers.checks import check_one_of
-from common.layers.engines.policy import Engine
 from common.layers.recurrent_layer import RecurrentLayer
 from common.layers.recurrent_states import States
 
@@ -30,7 +29,6 @@ class GRU(RecurrentLayer):
     """
 
     gates = 3
-    engines: ClassVar[frozenset[Engine]] = frozenset({"compiled"})
 
     def __init__(
         self,

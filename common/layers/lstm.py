@@ -1,12 +1,11 @@
 """Long short-term memory."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 from keras import ops
 
 from common.layers.checks import check_one_of
-from common.layers.engines.policy import Engine
 from common.layers.recurrent_layer import RecurrentLayer
 from common.layers.recurrent_states import States
 
@@ -32,7 +31,6 @@ class LSTM(RecurrentLayer):
 
     gates = 4
     number_of_states = 2
-    engines: ClassVar[frozenset[Engine]] = frozenset({"compiled", "single"})
 
     def __init__(
         self,

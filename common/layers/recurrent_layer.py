@@ -1,6 +1,7 @@
 """Base class of recurrent layers: project the inputs, carry states through time, respect the mask."""
 
 import abc
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import keras
@@ -33,8 +34,10 @@ class RecurrentLayer(RecurrentWeights, abc.ABC):
     """
 
     number_of_states = 1
-    # Engines besides the loop that can compute the layer with its default equations.
-    engines: ClassVar[frozenset[Engine]] = frozenset()
+    # Engines beside the loop, of layers that have them; arguments and results as of `_run_loop`, but that the
+    # first takes projected inputs (batch, time, width), the second one sequence (1, time, features).
+    _run_compiled: ClassVar[Callable[..., tuple[Any, States]] | None] = None
+    _run_single: ClassVar[Callable[..., tuple[Any, States]] | None] = None
 
     def __init__(
         self,
@@ -257,8 +260,8 @@ class RecurrentLayer(RecurrentWeights, abc.ABC):
         if not self._supports_engines():
             return "loop"
         if training:
-            return "compiled" if "compiled" in self.engines and _has_compiler() else "loop"
-        if "single" not in self.engines or batch not in (None, 1):
+            return "compiled" if self._run_compiled is not None and _has_compiler() else "loop"
+        if self._run_single is None or batch not in (None, 1):
             return "loop"
         return "single" if batch == 1 else "single_or_loop"
 
@@ -274,14 +277,6 @@ class RecurrentLayer(RecurrentWeights, abc.ABC):
     def _has_default_equations(self) -> bool:
         """Whether the layer computes what the other engines do: default activations in the default order."""
         return False
-
-    def _run_compiled(self, projected: Any, mask: Any, states: States, reverse: bool) -> tuple[Any, States]:
-        """Like `_run_loop`, in C, from projected inputs (batch, time, width)."""
-        raise NotImplementedError
-
-    def _run_single(self, inputs: Any, mask: Any, states: States, reverse: bool) -> tuple[Any, States]:
-        """Like `_run_loop`, for one sequence (1, time, features), in one operation."""
-        raise NotImplementedError
 
     def _apply_dropout(self, inputs: Any) -> Any:
         """Drop features of inputs (batch, time, features), the same ones at all steps of a sequence."""

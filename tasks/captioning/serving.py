@@ -6,13 +6,13 @@ import tensorflow as tf
 
 from common.decoding.step import Decoded
 from common.inputs.subwords import SubwordText
-from common.kinds.writing.serving import WritingServing
+from common.kinds.writing.serving import AttendingServing
 from common.kinds.writing.settings import SearchSettings
 from tasks.captioning.model import Captioner
 from tasks.captioning.preprocessing import CaptioningPreprocessing
 
 
-class CaptioningServing(WritingServing):
+class CaptioningServing(AttendingServing):
     """From images to captions, with one model or an ensemble."""
 
     input_name = "picture"

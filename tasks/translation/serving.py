@@ -8,10 +8,10 @@ from common.contract.serving import Endpoint
 from common.decoding.step import Decoded
 from common.inputs.subwords import SubwordText
 from common.inputs.words import PADDING, UNKNOWN
-from common.kinds.writing.serving import WritingServing
+from common.kinds.writing.serving import AttendingServing
 
 
-class TranslationServing(WritingServing):
+class TranslationServing(AttendingServing):
     """From sentences to translations, with one model or an ensemble."""
 
     input_name = "sentence"

@@ -41,11 +41,10 @@ class WritingServing(ServingModule):
 
     An ensemble averages the models' probabilities, and their attention weights, at each step.
 
-    Subclasses set the names of input and output, and implement `text`, `serve` and, if the models attend,
-    `attention`.
+    Subclasses set the names of input and output, and implement `text` and `serve`.
 
     Attributes:
-        input_name: of the input strings (batch,); also the argument of `serve` and `attention`.
+        input_name: of the input strings (batch,); also the argument of `serve`.
         output_name: of the best sequence (batch,); with an s appended, of the n best (batch, n_best).
         never_written: indices of pieces that are never generated.
         attends: whether the models have attention weights.
@@ -54,7 +53,7 @@ class WritingServing(ServingModule):
     input_name: ClassVar[str]
     output_name: ClassVar[str]
     never_written: ClassVar[tuple[int, ...]] = (PADDING, UNKNOWN)
-    attends: bool = True
+    attends: bool = False
 
     def __init__(self, preprocessing: Any, models: Sequence[WritingModel], search: SearchSettings) -> None:
         """Create the graph.
@@ -86,10 +85,6 @@ class WritingServing(ServingModule):
         Returns:
             Those of `outputs`, and optionally others.
         """
-
-    def attention(self, given: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Answer a batch with the default beam, and return the attention weights of each step."""
-        raise NotImplementedError
 
     def outputs(self, texts: tf.Tensor, decoded: Decoded) -> dict[str, tf.Tensor]:
         """Return the outputs of `serve` by name.
@@ -154,13 +149,34 @@ class WritingServing(ServingModule):
         )
 
     def endpoints(self) -> dict[str, Endpoint]:
-        """Return `serve` for sequences and, if the models attend, `attention` for their attention weights."""
+        """Return `serve`, for sequences."""
         serve = with_defaults(self.serve, beam=tf.constant(self.search_settings.beam), n_best=tf.constant(1))
-        given = tf.TensorSpec([None], tf.string, name=self.input_name)
         options = [tf.TensorSpec([], tf.int32, name=name) for name in ("beam", "n_best")]
-        endpoints: dict[str, Endpoint] = {"serve": (serve, [given, *options])}
+        return {"serve": (serve, [self.input_spec(), *options])}
+
+    def input_spec(self) -> tf.TensorSpec:
+        """The strings (batch,) that are answered."""
+        return tf.TensorSpec([None], tf.string, name=self.input_name)
+
+
+class AttendingServing(WritingServing):
+    """A WritingServing whose models attend to their input; a subclass may find that some do not."""
+
+    attends = True
+
+    @abc.abstractmethod
+    def attention(self, given: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answer a batch with the default beam, and return the attention weights of each step.
+
+        Args:
+            given: (batch,) strings; a subclass names it after `input_name`.
+        """
+
+    def endpoints(self) -> dict[str, Endpoint]:
+        """Return `serve` and, if the models attend, `attention` for their attention weights."""
+        endpoints = super().endpoints()
         if self.attends:
-            endpoints["attention"] = (self.attention, [given])
+            endpoints["attention"] = (self.attention, [self.input_spec()])
         return endpoints
 
 
